@@ -1,0 +1,86 @@
+// swift-tools-version: 6.2
+// SPDX-License-Identifier: GPL-2.0-or-later
+import PackageDescription
+
+/// One array for every target of ours: what the compiler can check, it checks.
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .strictMemorySafety(),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .treatAllWarnings(as: .error),
+]
+
+let system: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
+let argumentParser: Target.Dependency = .product(
+    name: "ArgumentParser", package: "swift-argument-parser")
+
+func library(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+func program(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .executableTarget(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+let package = Package(
+    name: "qubes-btrfs",
+    products: [
+        .executable(name: "qubes-btrfsd", targets: ["qubes-btrfsd"]),
+        .executable(name: "qubes-btrfs-worker", targets: ["qubes-btrfs-worker"]),
+        .executable(name: "qvm-btrfs", targets: ["qvm-btrfs"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    ],
+    targets: [
+        // C: constants the importer drops, and system libraries. Nothing else.
+        .target(name: "CSystemCalls"),
+        .target(name: "CBtrfs"),
+        .systemLibrary(
+            name: "CBtrfsUtil", pkgConfig: "libbtrfsutil", providers: [.apt(["libbtrfsutil-dev"])]),
+        .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
+        .systemLibrary(
+            name: "CLibXML2", pkgConfig: "libxml-2.0", providers: [.apt(["libxml2-dev"])]),
+
+        // The ground floor: each knows its own C target and nobody else of ours.
+        library("SystemCalls", ["CSystemCalls", system]),
+        library("Protocol", []),
+        library("Btrfs", ["CBtrfs", "CBtrfsUtil", "SystemCalls", system]),
+        library("Zstd", ["CZstd"]),
+        library("Qubes", ["CLibXML2", "SystemCalls", system]),
+
+        // The floors above, each importing only downwards (Tests/HouseTests says so).
+        library("Engine", ["Btrfs", "Zstd"]),
+        library("Worker", ["Engine", "Btrfs", "Zstd", "Qubes", "Protocol", "SystemCalls", system]),
+        library("Service", ["Protocol", "Qubes", "SystemCalls", system]),
+        library("Client", ["Protocol", "SystemCalls", system, argumentParser]),
+
+        // A main each, no logic.
+        program("qubes-btrfsd", ["Service"]),
+        program("qubes-btrfs-worker", ["Worker"]),
+        program("qvm-btrfs", ["Client"]),
+
+        tests("SystemCallsTests", ["SystemCalls", system]),
+        tests("ProtocolTests", ["Protocol"]),
+        tests("BtrfsTests", ["Btrfs", "CBtrfs"]),
+        tests("ZstdTests", ["Zstd"]),
+        tests("QubesTests", ["Qubes", "SystemCalls", system]),
+        tests("EngineTests", ["Engine", "Btrfs"]),
+        tests("ServiceTests", ["Service", "Protocol", "Qubes", "SystemCalls", system]),
+        tests("ClientTests", ["Client", "Protocol", "SystemCalls", system]),
+        tests(
+            "IntegrationTests",
+            [
+                "Worker", "Engine", "Btrfs", "Zstd", "Qubes", "Protocol", "SystemCalls", system,
+                "qubes-btrfsd", "qubes-btrfs-worker", "qvm-btrfs",
+            ]),
+        tests("HouseTests", []),
+    ]
+)

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * System calls that Swift cannot reach by itself: variadic syscall(2) wrappers, macros, and structures
+ * whose trailing array the importer drops. No logic: every function is one call.
+ */
+#pragma once
+#include <dirent.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/types.h>
+#include <sys/un.h>
+#include <sys/vfs.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* openat2(2) with a resolve mask; returns a descriptor or -1 with errno. */
+int csystemcalls_openat2(int directory, const char *path, uint64_t flags, uint64_t mode,
+                         uint64_t resolve);
+static const uint64_t csystemcalls_RESOLVE_BENEATH = 0x08;
+static const uint64_t csystemcalls_RESOLVE_NO_SYMLINKS = 0x04;
+static const uint64_t csystemcalls_RESOLVE_NO_MAGICLINKS = 0x02;
+static const int csystemcalls_O_TMPFILE = 020000000 | O_DIRECTORY;
+
+/* landlock(7). The ABI version, or -1 with errno where the kernel has none. */
+int csystemcalls_landlock_abi(void);
+int csystemcalls_landlock_create(uint64_t handled_access_fs);
+int csystemcalls_landlock_allow_beneath(int ruleset, int directory, uint64_t access);
+int csystemcalls_landlock_restrict_self(int ruleset);
+
+/* ioprio_set(2) for the calling process: the idle class. */
+int csystemcalls_idle_io(void);
+
+/* fstat/fstatat in fields that need no macro. */
+struct csystemcalls_status {
+    uint64_t device, inode, links, size, mode, blocks512;
+    int64_t mtime_seconds, mtime_nanoseconds, ctime_seconds, ctime_nanoseconds;
+};
+int csystemcalls_fstat(int descriptor, struct csystemcalls_status *status);
+int csystemcalls_fstatat(int directory, const char *path, struct csystemcalls_status *status);
+
+/* The name of a directory entry: d_name is an array that Swift imports as a tuple. */
+static inline const char *csystemcalls_name(const struct dirent *entry) { return entry->d_name; }
+
+/* pipe2(2) with O_CLOEXEC. */
+int csystemcalls_pipe(int *reading, int *writing);
+
+/* accept4(2) with SOCK_CLOEXEC. */
+int csystemcalls_accept(int socket);
+
+/* Fills a sockaddr_un; -1 when the path is too long for it. */
+int csystemcalls_unix_address(const char *path, struct sockaddr_un *address);
+
+/* A name_to_handle_at-like Btrfs file handle, opened: any inode of any subvolume, by number. */
+int csystemcalls_open_btrfs_inode(int mount, uint64_t subvolume, uint64_t inode,
+                                  uint32_t generation, int flags);

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+/// The reply of a call that starts a job.
+public struct JobAccepted: Codable, Equatable, Sendable {
+    /// The version of this message.
+    public var version: ProtocolVersion
+    /// The job's id: 20 hexadecimal digits that nobody can guess.
+    public var job: String
+
+    /// Makes the reply.
+    public init(job: String) {
+        version = .current
+        self.job = job
+    }
+}
+
+/// Where a job stands.
+public enum JobState: String, Codable, Sendable, CaseIterable {
+    /// Waits for the job before it.
+    case queued
+    /// A worker is at it.
+    case running
+    /// It did all it could.
+    case done
+    /// It ended with an error; what was finished stays done.
+    case failed
+    /// Its worker or the daemon died; what was finished stays done, and it can be started again.
+    case interrupted
+
+    /// No more events will come.
+    public var isOver: Bool { self != .queued && self != .running }
+}
+
+/// One job, as `btrfs.job.List` and the end of `btrfs.job.Watch` give it.
+public struct JobRecord: Codable, Equatable, Sendable {
+    /// The version of this message.
+    public var version: ProtocolVersion
+    /// The job's id.
+    public var job: String
+    /// What it does.
+    public var operation: Operation
+    /// Who asked.
+    public var caller: String
+    /// The qube, or `dom0` for the machine.
+    public var target: String
+    /// The volume, or empty for all.
+    public var argument: String
+    /// Where it stands.
+    public var state: JobState
+    /// Seconds since 1970.
+    public var submittedAt: Int64
+    /// Seconds since 1970.
+    public var startedAt: Int64?
+    /// Seconds since 1970.
+    public var endedAt: Int64?
+    /// How far it is.
+    public var progress: JobProgress?
+    /// What it brought, when it is over.
+    public var result: JobResult?
+    /// What went wrong, when it failed.
+    public var error: String?
+
+    /// Makes a record of a new job.
+    public init(
+        job: String, operation: Operation, caller: String, target: String, argument: String,
+        submittedAt: Int64
+    ) {
+        version = .current
+        self.job = job
+        self.operation = operation
+        self.caller = caller
+        self.target = target
+        self.argument = argument
+        self.submittedAt = submittedAt
+        state = .queued
+    }
+}
+
+/// The reply of `btrfs.job.List`, newest first.
+public struct JobList: Codable, Equatable, Sendable {
+    /// The version of this message.
+    public var version: ProtocolVersion
+    /// The jobs that the caller may see.
+    public var jobs: [JobRecord]
+
+    /// Makes a list.
+    public init(jobs: [JobRecord]) {
+        version = .current
+        self.jobs = jobs
+    }
+}
+
+/// How far a job is.
+public struct JobProgress: Codable, Equatable, Sendable {
+    /// What the worker is at.
+    public enum Stage: String, Codable, Sendable, CaseIterable {
+        case survey, fingerprint, match, plan, execute, account
+    }
+
+    /// The stage.
+    public var stage: Stage
+    /// Of `totalBytes`, what is done.
+    public var doneBytes: UInt64
+    /// What this stage has to go through; 0 where that is not known.
+    public var totalBytes: UInt64
+    /// What has been saved so far, by the plan's count; the result gives the file system's.
+    public var savedBytes: UInt64
+    /// Seconds since the job started.
+    public var elapsedSeconds: Double
+
+    /// Makes progress.
+    public init(
+        stage: Stage, doneBytes: UInt64, totalBytes: UInt64, savedBytes: UInt64,
+        elapsedSeconds: Double
+    ) {
+        self.stage = stage
+        self.doneBytes = doneBytes
+        self.totalBytes = totalBytes
+        self.savedBytes = savedBytes
+        self.elapsedSeconds = elapsedSeconds
+    }
+}
+
+/// What a job brought, by the file system's own count after a sync.
+public struct JobResult: Codable, Equatable, Sendable {
+    /// Extents, or files, that were left alone for one reason.
+    public struct LeftAlone: Codable, Equatable, Sendable {
+        /// The reason, in a few words.
+        public var reason: String
+        /// How many.
+        public var count: UInt64
+        /// What they take on disk, in bytes.
+        public var diskBytes: UInt64
+
+        /// Makes a line.
+        public init(reason: String, count: UInt64, diskBytes: UInt64) {
+            self.reason = reason
+            self.count = count
+            self.diskBytes = diskBytes
+        }
+    }
+
+    /// The file systems before, one for each pool's.
+    public var before: [FileSystemUsage]
+    /// The same after.
+    public var after: [FileSystemUsage]
+    /// Extents looked at.
+    public var extentsSeen: UInt64
+    /// Extents whose every reference was re-pointed.
+    public var extentsReplaced: UInt64
+    /// References re-pointed.
+    public var referencesMoved: UInt64
+    /// What the plan predicted to save, in bytes.
+    public var predictedBytes: UInt64
+    /// What was left alone, and why.
+    public var leftAlone: [LeftAlone]
+    /// Files that were named and left: NOCOW, gone meanwhile, unreadable.
+    public var problems: [Report.Problem]
+    /// How long it took, in seconds.
+    public var elapsedSeconds: Double
+
+    /// What the data of all file systems shrank by, in bytes; negative when others wrote more.
+    public var savedBytes: Int64 {
+        func used(_ usages: [FileSystemUsage]) -> Int64 {
+            usages.reduce(0) { $0 + Int64(clamping: $1.dataUsedBytes) }
+        }
+        return used(before) - used(after)
+    }
+
+    /// Makes a result.
+    public init(
+        before: [FileSystemUsage], after: [FileSystemUsage], extentsSeen: UInt64,
+        extentsReplaced: UInt64, referencesMoved: UInt64, predictedBytes: UInt64,
+        leftAlone: [LeftAlone], problems: [Report.Problem], elapsedSeconds: Double
+    ) {
+        self.before = before
+        self.after = after
+        self.extentsSeen = extentsSeen
+        self.extentsReplaced = extentsReplaced
+        self.referencesMoved = referencesMoved
+        self.predictedBytes = predictedBytes
+        self.leftAlone = leftAlone
+        self.problems = problems
+        self.elapsedSeconds = elapsedSeconds
+    }
+}
+
+/// The names of the events of `btrfs.job.Watch`. Each has one field, `json`.
+public enum JobEventName: String, Sendable, CaseIterable {
+    /// The whole `JobRecord`, first of all and at each change of state.
+    case state = "job-state"
+    /// A `JobProgress`.
+    case progress = "job-progress"
+    /// Nothing new; the field holds `{}`.
+    case heartbeat
+}

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+/// Every bound of the wire, by name. Each has a test at the limit.
+public enum Limits {
+    /// The longest header in bytes, its NUL included. qrexec itself stops far below: a service and
+    /// its argument take at most 255 bytes when they are to be found as a file.
+    public static let headerBytes = 1024
+    /// The longest payload of a request in bytes, as in the Admin API.
+    public static let payloadBytes = 64 * 1024
+    /// The longest argument in bytes.
+    public static let argumentBytes = 128
+    /// The longest reply that a client reads, in bytes.
+    public static let replyBytes = 64 * 1024 * 1024
+    /// The longest event in a stream, and the longest line between worker and daemon, in bytes.
+    public static let eventBytes = 1024 * 1024
+    /// The longest job order that a worker takes, in bytes.
+    public static let orderBytes = 16 * 1024 * 1024
+    /// The most jobs that wait for their turn.
+    public static let queuedJobs = 32
+    /// The most jobs that history keeps; the oldest go first.
+    public static let historyJobs = 200
+    /// The most names of files or reasons in one result; the rest is counted, not named.
+    public static let namedItems = 50
+    /// The longest time between two events of a stream, in seconds.
+    public static let heartbeatSeconds = 10
+}

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+/// The qrexec services, by the names that policy files use.
+public enum ServiceName: String, Codable, Sendable, CaseIterable {
+    /// What a qube, or the machine, takes on disk.
+    case report = "btrfs.Report"
+    /// Compress and keep sharing.
+    case compress = "btrfs.Compress"
+    /// Share equal data within the dedupe group.
+    case dedupe = "btrfs.Dedupe"
+    /// The queue and the history.
+    case jobList = "btrfs.job.List"
+    /// A job's events as they come, then its result.
+    case jobWatch = "btrfs.job.Watch"
+}
+
+/// What a job does.
+public enum Operation: String, Codable, Sendable, CaseIterable {
+    /// Compress and keep sharing.
+    case compress
+    /// Share equal data within the dedupe group.
+    case dedupe
+
+    /// The service that starts it.
+    public var service: ServiceName {
+        switch self {
+        case .compress: .compress
+        case .dedupe: .dedupe
+        }
+    }
+}

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+/// What the daemon writes to a worker's standard input: one job, validated, all of it.
+///
+/// Both come from the same build, so that the version says only that they fit.
+public struct WorkerOrder: Codable, Equatable, Sendable {
+    /// What to do.
+    public enum Work: Codable, Equatable, Sendable {
+        /// Measure, change nothing.
+        case report
+        /// Compress at this zstd level where a volume has none of its own.
+        case compress(level: Int?, running: Bool)
+        /// Share equal data.
+        case dedupe(running: Bool)
+    }
+
+    /// A pool of driver `file-reflink`.
+    public struct Pool: Codable, Equatable, Sendable {
+        /// Its name.
+        public var name: String
+        /// Its directory, an absolute path from qubes.xml.
+        public var directory: String
+
+        /// Makes a pool.
+        public init(name: String, directory: String) {
+            self.name = name
+            self.directory = directory
+        }
+    }
+
+    /// A volume of a qube on one of the pools.
+    public struct Volume: Codable, Equatable, Sendable {
+        /// The qube's name.
+        public var qube: String
+        /// The qube's class.
+        public var qubeKind: String
+        /// The volume's name.
+        public var name: String
+        /// The pool's name.
+        public var pool: String
+        /// The volume's id: a path below the pool's directory.
+        public var volumeIdentifier: String
+        /// The request is about it. Others are there because they may share with it.
+        public var selected: Bool
+        /// The qube's feature `btrfs.skip`: not to be touched, with every extent it uses.
+        public var skipped: Bool
+        /// Kept nowhere between starts: its only image is `NAME-dirty.img`.
+        public var isVolatile: Bool
+        /// The qube's own zstd level, by its feature `btrfs.compress`; 0 means off.
+        public var compressionLevel: Int?
+        /// Volumes with the same group may come to share data.
+        public var dedupeGroup: String
+
+        /// Makes a volume.
+        public init(
+            qube: String, qubeKind: String, name: String, pool: String, volumeIdentifier: String,
+            selected: Bool, skipped: Bool, isVolatile: Bool, compressionLevel: Int?,
+            dedupeGroup: String
+        ) {
+            self.qube = qube
+            self.qubeKind = qubeKind
+            self.name = name
+            self.pool = pool
+            self.volumeIdentifier = volumeIdentifier
+            self.selected = selected
+            self.skipped = skipped
+            self.isVolatile = isVolatile
+            self.compressionLevel = compressionLevel
+            self.dedupeGroup = dedupeGroup
+        }
+    }
+
+    /// The version of this message.
+    public var version: ProtocolVersion
+    /// What to do.
+    public var work: Work
+    /// All `file-reflink` pools.
+    public var pools: [Pool]
+    /// All volumes on them.
+    public var volumes: [Volume]
+    /// The caller asked for the machine: the reply may name file systems.
+    public var wholeMachine: Bool
+
+    /// Makes an order.
+    public init(work: Work, pools: [Pool], volumes: [Volume], wholeMachine: Bool) {
+        version = .current
+        self.work = work
+        self.pools = pools
+        self.volumes = volumes
+        self.wholeMachine = wholeMachine
+    }
+}
+
+/// What a worker writes to its standard output, one JSON object a line.
+///
+/// The last line is `report`, `result` or `failure`; a worker that ends without one was interrupted.
+public enum WorkerMessage: Codable, Equatable, Sendable {
+    /// How far it is.
+    case progress(JobProgress)
+    /// The end of a report.
+    case report(Report)
+    /// The end of a job.
+    case result(JobResult)
+    /// The end, without success: the exception's kind and message for the caller, and a detail for
+    /// dom0's log.
+    case failure(kind: String, message: String, detail: String)
+}

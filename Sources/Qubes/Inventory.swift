@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+/// What qubes.xml says, as far as it matters here.
+public struct Inventory: Equatable, Sendable {
+    /// The pools of every driver, by name.
+    public let pools: [Pool]
+    /// The qubes, dom0 (class `AdminVM`) among them.
+    public let qubes: [Qube]
+
+    /// Makes an inventory.
+    public init(pools: [Pool], qubes: [Qube]) {
+        self.pools = pools
+        self.qubes = qubes
+    }
+
+    /// The qube of this name.
+    public func qube(named name: String) -> Qube? { qubes.first { $0.name == name } }
+
+    /// dom0's features: the defaults of ours for all qubes.
+    public var adminFeatures: [String: String] {
+        qubes.first { $0.kind == "AdminVM" }?.features ?? [:]
+    }
+
+    /// The pools that keep volumes as image files on a file system with reflinks.
+    public var imagePools: [Pool] { pools.filter { $0.driver == Pool.imageDriver } }
+}
+
+/// A storage pool.
+public struct Pool: Equatable, Sendable {
+    /// The only driver that we work on.
+    public static let imageDriver = "file-reflink"
+
+    /// Its name.
+    public let name: String
+    /// Its driver.
+    public let driver: String
+    /// The directory its images lie beneath; nil for drivers that have none.
+    public let directory: String?
+
+    /// Makes a pool.
+    public init(name: String, driver: String, directory: String?) {
+        self.name = name
+        self.driver = driver
+        self.directory = directory
+    }
+}
+
+/// A qube.
+public struct Qube: Equatable, Sendable {
+    /// Its name.
+    public let name: String
+    /// Its UUID, where qubes.xml has one (Qubes 4.3 and later always).
+    public let uuid: String?
+    /// Its class: `TemplateVM`, `AppVM`, `StandaloneVM`, `DispVM`, `AdminVM`.
+    public let kind: String
+    /// The name of its template.
+    public let template: String?
+    /// Its features.
+    public let features: [String: String]
+    /// Its tags.
+    public let tags: Set<String>
+    /// Its volumes.
+    public let volumes: [Volume]
+
+    /// Makes a qube.
+    public init(
+        name: String, uuid: String? = nil, kind: String, template: String? = nil,
+        features: [String: String] = [:], tags: Set<String> = [], volumes: [Volume] = []
+    ) {
+        self.name = name
+        self.uuid = uuid
+        self.kind = kind
+        self.template = template
+        self.features = features
+        self.tags = tags
+        self.volumes = volumes
+    }
+}
+
+/// A volume of a qube.
+public struct Volume: Equatable, Sendable {
+    /// Its name: `root`, `private`, `volatile`, `kernel`.
+    public let name: String
+    /// The name of its pool.
+    public let pool: String
+    /// Its id: a path below the pool's directory, as `appvms/work/private`.
+    public let identifier: String
+    /// It starts from a snapshot of `source`.
+    public let snapshotOnStart: Bool
+    /// What the qube writes is kept when it stops.
+    public let saveOnStop: Bool
+    /// Its size in bytes, as of the last save of qubes.xml.
+    public let sizeBytes: UInt64
+    /// The volume id that it starts from.
+    public let source: String?
+
+    /// Kept nowhere between starts, and a copy of nothing.
+    public var isVolatile: Bool { !snapshotOnStart && !saveOnStop }
+
+    /// Makes a volume.
+    public init(
+        name: String, pool: String, identifier: String, snapshotOnStart: Bool, saveOnStop: Bool,
+        sizeBytes: UInt64, source: String? = nil
+    ) {
+        self.name = name
+        self.pool = pool
+        self.identifier = identifier
+        self.snapshotOnStart = snapshotOnStart
+        self.saveOnStop = saveOnStop
+        self.sizeBytes = sizeBytes
+        self.source = source
+    }
+}

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+internal import CSystemCalls
+internal import Glibc
+public import SystemPackage
+
+/// An open file, directory or socket that this value owns: it is closed when the value goes.
+public struct Descriptor: ~Copyable, Sendable {
+    /// The kernel's number, for calls within this package. It is valid while the value lives.
+    package let rawValue: Int32
+
+    /// Takes over a number that nobody else will close.
+    package init(owning rawValue: Int32) { self.rawValue = rawValue }
+
+    deinit { _ = Glibc.close(rawValue) }
+
+    /// Another descriptor of the same open file (`fcntl(2)`, F_DUPFD_CLOEXEC).
+    public borrowing func duplicate() throws(Errno) -> Descriptor {
+        Descriptor(owning: try checked(fcntl(rawValue, F_DUPFD_CLOEXEC, 3)))
+    }
+}
+
+/// A descriptor that several owners share; closed when the last lets go.
+public final class SharedDescriptor: Sendable {
+    /// The descriptor.
+    public let descriptor: Descriptor
+
+    /// Takes it over.
+    public init(_ descriptor: consuming Descriptor) { self.descriptor = descriptor }
+}
+
+/// How to open.
+public struct OpenFlags: OptionSet, Sendable {
+    /// The bits of `open(2)`.
+    public let rawValue: Int32
+
+    /// From bits of `open(2)`.
+    public init(rawValue: Int32) { self.rawValue = rawValue }
+
+    /// For reading.
+    public static let readOnly = OpenFlags(rawValue: O_RDONLY)
+    /// For writing.
+    public static let writeOnly = OpenFlags(rawValue: O_WRONLY)
+    /// For both.
+    public static let readWrite = OpenFlags(rawValue: O_RDWR)
+    /// Nothing but a directory.
+    public static let directory = OpenFlags(rawValue: O_DIRECTORY)
+    /// Make it when it is not there.
+    public static let create = OpenFlags(rawValue: O_CREAT)
+    /// Fail when it is there.
+    public static let exclusive = OpenFlags(rawValue: O_EXCL)
+    /// Write at the end.
+    public static let append = OpenFlags(rawValue: O_APPEND)
+    /// Cut to nothing.
+    public static let truncate = OpenFlags(rawValue: O_TRUNC)
+    /// Not through a link at the end of the path.
+    public static let noFollow = OpenFlags(rawValue: O_NOFOLLOW)
+    /// Do not wait for the other end of a pipe.
+    public static let nonBlocking = OpenFlags(rawValue: O_NONBLOCK)
+    /// A nameless file in the directory.
+    public static let temporary = OpenFlags(rawValue: csystemcalls_O_TMPFILE)
+}
+
+extension Descriptor {
+    /// Opens a path (`open(2)`), never passed on to a child.
+    public static func open(
+        _ path: FilePath, _ flags: OpenFlags, mode: UInt32 = 0o600
+    ) throws(Errno) -> Descriptor {
+        let descriptor = unsafe path.withPlatformString {
+            unsafe csystemcalls_openat2(
+                AT_FDCWD, $0, openBits(flags), openMode(flags, mode), 0)
+        }
+        return Descriptor(owning: try checked(descriptor))
+    }
+
+    /// Opens a path beneath this directory and nothing outside of it: no `..` out of it, no link,
+    /// no absolute path (`openat2(2)`, RESOLVE_BENEATH and RESOLVE_NO_SYMLINKS). XDEV, ELOOP and
+    /// ENOENT tell what was in the way.
+    public borrowing func open(
+        beneath path: FilePath, _ flags: OpenFlags, mode: UInt32 = 0o600
+    ) throws(Errno) -> Descriptor {
+        let resolve =
+            csystemcalls_RESOLVE_BENEATH | csystemcalls_RESOLVE_NO_SYMLINKS
+            | csystemcalls_RESOLVE_NO_MAGICLINKS
+        let number = rawValue
+        let descriptor = unsafe path.withPlatformString {
+            unsafe csystemcalls_openat2(
+                number, $0, openBits(flags), openMode(flags, mode), resolve)
+        }
+        return Descriptor(owning: try checked(descriptor))
+    }
+
+    /// A pipe (`pipe2(2)`): what is written to the second comes out of the first.
+    public static func pipe() throws(Errno) -> DescriptorPair {
+        var reading: Int32 = -1
+        var writing: Int32 = -1
+        unsafe try checked(csystemcalls_pipe(&reading, &writing))
+        return DescriptorPair(
+            first: Descriptor(owning: reading), second: Descriptor(owning: writing))
+    }
+}
+
+/// Two descriptors that belong together.
+public struct DescriptorPair: ~Copyable, Sendable {
+    /// The end to read from, of a pipe.
+    public let first: Descriptor
+    /// The end to write to, of a pipe.
+    public let second: Descriptor
+
+    /// Makes a pair.
+    init(first: consuming Descriptor, second: consuming Descriptor) {
+        self.first = first
+        self.second = second
+    }
+
+    /// Both, each to its own owner.
+    public consuming func split<Failure: Error>(
+        _ body: (consuming Descriptor, consuming Descriptor) throws(Failure) -> Void
+    ) throws(Failure) {
+        try body(first, second)
+    }
+}
+
+private func openBits(_ flags: OpenFlags) -> UInt64 {
+    UInt64(UInt32(bitPattern: flags.rawValue | O_CLOEXEC | O_NOCTTY))
+}
+
+/// `openat2(2)` refuses a mode where nothing can be made.
+private func openMode(_ flags: OpenFlags, _ mode: UInt32) -> UInt64 {
+    flags.contains(.create) || flags.contains(.temporary) ? UInt64(mode) : 0
+}
+
+/// The result of a system call, or errno.
+@discardableResult
+package func checked(_ result: Int32) throws(Errno) -> Int32 {
+    if result < 0 { throw Errno(rawValue: errno) }
+    return result
+}
+
+/// The result of a system call that counts bytes, or errno.
+package func checked(_ result: Int) throws(Errno) -> Int {
+    if result < 0 { throw Errno(rawValue: errno) }
+    return result
+}
+
+/// A system call, again and again while a signal interrupts it.
+package func retrying(_ call: () -> Int) throws(Errno) -> Int {
+    while true {
+        let result = call()
+        if result >= 0 { return result }
+        let reason = Errno(rawValue: errno)
+        if reason != .interrupted { throw reason }
+    }
+}

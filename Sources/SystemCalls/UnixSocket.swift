@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+internal import CSystemCalls
+internal import Glibc
+public import SystemPackage
+
+/// Stream sockets with a path.
+public enum UnixSocket {
+    /// Connects to a listening socket.
+    public static func connect(_ path: FilePath) throws(Errno) -> Descriptor {
+        let socket = try make(SOCK_STREAM)
+        try connect(socket, path)
+        return socket
+    }
+
+    /// Sends one datagram to a socket, as the journal takes its records.
+    public static func sendDatagram(_ bytes: [UInt8], to path: FilePath) throws(Errno) {
+        let socket = try make(SOCK_DGRAM)
+        try connect(socket, path)
+        let sent = unsafe bytes.withUnsafeBytes {
+            unsafe send(socket.rawValue, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+        }
+        _ = try checked(sent)
+    }
+
+    /// Listens at a path; a socket that a dead process left there is removed first. `group` is a
+    /// group id, or nil to leave it.
+    public static func listen(
+        _ path: FilePath, mode: UInt32, group: UInt32? = nil, backlog: Int32 = 64
+    ) throws(Errno) -> Descriptor {
+        let socket = try make(SOCK_STREAM)
+        do throws(Errno) {
+            _ = try connect(path)
+            throw .addressInUse
+        } catch .connectionRefused {
+            _ = unsafe unlink(path.string)
+        } catch .noSuchFileOrDirectory {
+        } catch {
+            throw error
+        }
+        let number = socket.rawValue
+        unsafe try withAddress(path) { address, length in
+            unsafe bind(number, address, length)
+        }
+        unsafe try checked(chmod(path.string, mode))
+        if let group { unsafe try checked(chown(path.string, uid_t.max, group)) }
+        try checked(Glibc.listen(number, backlog))
+        return socket
+    }
+
+    /// The socket that systemd has opened for this process (`sd_listen_fds(3)`): descriptor 3 when
+    /// `LISTEN_PID` is ours and `LISTEN_FDS` is 1. nil when systemd has passed none.
+    public static func passedBySystemd(environment: [String: String]) -> Descriptor? {
+        guard environment["LISTEN_PID"] == String(getpid()), environment["LISTEN_FDS"] == "1"
+        else { return nil }
+        _ = fcntl(3, F_SETFD, FD_CLOEXEC)
+        return Descriptor(owning: 3)
+    }
+
+    private static func make(_ kind: __socket_type) throws(Errno) -> Descriptor {
+        let type = Int32(kind.rawValue | SOCK_CLOEXEC.rawValue)
+        return Descriptor(owning: try checked(socket(AF_UNIX, type, 0)))
+    }
+
+    private static func connect(
+        _ socket: borrowing Descriptor, _ path: FilePath
+    ) throws(Errno) {
+        let number = socket.rawValue
+        unsafe try withAddress(path) { address, length in
+            unsafe Glibc.connect(number, address, length)
+        }
+    }
+
+    private static func withAddress(
+        _ path: FilePath, _ call: (UnsafePointer<sockaddr>, socklen_t) -> Int32
+    ) throws(Errno) {
+        var address = sockaddr_un()
+        guard unsafe csystemcalls_unix_address(path.string, &address) == 0 else {
+            throw .fileNameTooLong
+        }
+        let length = socklen_t(MemoryLayout<sockaddr_un>.size)
+        let result = unsafe withUnsafePointer(to: &address) {
+            unsafe $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
+                unsafe call(pointer, length)
+            }
+        }
+        try checked(result)
+    }
+}
+
+extension Descriptor {
+    /// The next connection to this listening socket (`accept4(2)`).
+    public borrowing func accept() throws(Errno) -> Descriptor {
+        let number = rawValue
+        let connection = try retrying {
+            Int(csystemcalls_accept(number))
+        }
+        return Descriptor(owning: Int32(connection))
+    }
+
+    /// No more will be written to this socket (`shutdown(2)`, SHUT_WR); the other end reads EOF.
+    public borrowing func shutdownWriting() throws(Errno) {
+        try checked(shutdown(rawValue, Int32(SHUT_WR)))
+    }
+
+    /// No more reads or writes: another thread blocked on this socket wakes up.
+    public borrowing func shutdownBoth() { _ = shutdown(rawValue, Int32(SHUT_RDWR)) }
+
+    /// How long one read and one write on this socket may wait; then they fail with EAGAIN.
+    public borrowing func setTimeouts(readSeconds: Int, writeSeconds: Int) throws(Errno) {
+        for (option, seconds) in [(SO_RCVTIMEO, readSeconds), (SO_SNDTIMEO, writeSeconds)] {
+            var value = timeval(tv_sec: seconds, tv_usec: 0)
+            try checked(
+                unsafe setsockopt(
+                    rawValue, SOL_SOCKET, option, &value,
+                    socklen_t(MemoryLayout<timeval>.size)))
+        }
+    }
+}
+
+/// Process-wide signal settings.
+public enum Signals {
+    /// A write to a closed pipe or socket fails with EPIPE and does not end the process.
+    public static func ignoreBrokenPipes() { signal(SIGPIPE, SIG_IGN) }
+}
