@@ -57,7 +57,7 @@ let package = Package(
         library("Qubes", ["CLibXML2", "SystemCalls", system]),
 
         // The floors above, each importing only downwards (Tests/HouseTests says so).
-        library("Engine", ["Btrfs", "Zstd"]),
+        library("Engine", ["Btrfs", "SystemCalls", system]),
         library("Worker", ["Engine", "Btrfs", "Zstd", "Qubes", "Protocol", "SystemCalls", system]),
         library("Service", ["Protocol", "Qubes", "SystemCalls", system]),
         library("Client", ["Protocol", "SystemCalls", system, argumentParser]),

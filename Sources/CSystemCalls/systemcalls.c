@@ -84,7 +84,7 @@ int csystemcalls_unix_address(const char *path, struct sockaddr_un *address) {
 }
 
 int csystemcalls_open_btrfs_inode(int mount, uint64_t subvolume, uint64_t inode,
-                                  uint32_t generation, int flags) {
+                                  uint32_t generation) {
     /* struct btrfs_fid without a parent: fs/btrfs/export.h, FILEID_BTRFS_WITHOUT_PARENT = 0x4d. */
     struct {
         struct file_handle handle;
@@ -96,5 +96,5 @@ int csystemcalls_open_btrfs_inode(int mount, uint64_t subvolume, uint64_t inode,
     memcpy(request.handle.f_handle, &inode, 8);
     memcpy(request.handle.f_handle + 8, &subvolume, 8);
     memcpy(request.handle.f_handle + 16, &generation, 4);
-    return open_by_handle_at(mount, &request.handle, flags);
+    return open_by_handle_at(mount, &request.handle, O_RDONLY | O_CLOEXEC | O_NOATIME);
 }

@@ -61,4 +61,4 @@ int csystemcalls_unix_address(const char *path, struct sockaddr_un *address);
 
 /* A name_to_handle_at-like Btrfs file handle, opened: any inode of any subvolume, by number. */
 int csystemcalls_open_btrfs_inode(int mount, uint64_t subvolume, uint64_t inode,
-                                  uint32_t generation, int flags);
+                                  uint32_t generation);

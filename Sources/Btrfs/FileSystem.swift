@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+internal import CBtrfs
+internal import Glibc
+public import SystemCalls
+internal import SystemPackage
+
+/// How a file system checks its content.
+public enum ChecksumKind: UInt16, Sendable, CaseIterable {
+    case crc32c = 0
+    case xxhash64 = 1
+    case sha256 = 2
+    case blake2b = 3
+
+    /// The length of one checksum in bytes.
+    public var lengthBytes: Int {
+        switch self {
+        case .crc32c: 4
+        case .xxhash64: 8
+        case .sha256, .blake2b: 32
+        }
+    }
+}
+
+/// A mounted Btrfs, held by an open directory of it. All searches and accounts go through it.
+public final class FileSystem: Sendable {
+    /// Tells file systems apart, however often they are mounted.
+    public struct Identity: Hashable, Sendable {
+        /// The file system's UUID, 16 bytes.
+        public let bytes: [UInt8]
+
+        /// From a UUID's bytes.
+        public init(bytes: [UInt8]) { self.bytes = bytes }
+    }
+
+    let root: Descriptor
+    /// Which file system it is.
+    public let identity: Identity
+    /// The unit of allocation and of checksums: 4 KiB, but for exotic machines.
+    public let sectorBytes: ByteCount
+    /// The size of a metadata node.
+    public let nodeBytes: ByteCount
+    /// The kind of checksums.
+    public let checksumKind: ChecksumKind
+    /// The number of devices.
+    public let deviceCount: Int
+
+    /// From an open directory, which is kept.
+    ///
+    /// Fails with ENOTTY when it is not on Btrfs (BTRFS_IOC_FS_INFO).
+    public init(directory: consuming Descriptor, path: String) throws(BtrfsError) {
+        var arguments = btrfs_ioctl_fs_info_args()
+        arguments.flags = 1  // BTRFS_FS_INFO_FLAG_CSUM_INFO
+        let onBtrfs = cbtrfs_file_system_type(directory.rawValue) == Int(cbtrfs_SUPER_MAGIC)
+        guard onBtrfs else { throw BtrfsError("fstatfs", path, .inappropriateIOCTLForDevice) }
+        guard unsafe ioctl(directory.rawValue, cbtrfs_FS_INFO, &arguments) == 0 else {
+            throw BtrfsError("FS_INFO", path, Errno(rawValue: errno))
+        }
+        guard let kind = ChecksumKind(rawValue: arguments.csum_type) else {
+            throw BtrfsError("FS_INFO", "\(path), unknown checksum kind", .notSupported)
+        }
+        root = directory
+        identity = unsafe withUnsafeBytes(of: &arguments.fsid) { unsafe Identity(bytes: Array($0)) }
+        sectorBytes = ByteCount(UInt64(arguments.sectorsize))
+        nodeBytes = ByteCount(UInt64(arguments.nodesize))
+        checksumKind = kind
+        deviceCount = Int(arguments.num_devices)
+    }
+
+    /// Writes all that is pending and waits for the transaction (BTRFS_IOC_SYNC).
+    public func synchronize() throws(BtrfsError) {
+        guard ioctl(root.rawValue, cbtrfs_SYNC) == 0 else {
+            throw BtrfsError("SYNC", "the file system", Errno(rawValue: errno))
+        }
+    }
+
+    /// Any file of any subvolume by its number, mounted or not, named or not, for reading
+    /// (`open_by_handle_at(2)`). `generation` is the inode's own, so that a number that was given to
+    /// another file meanwhile fails with ESTALE.
+    public func openInode(
+        _ inode: InodeIdentifier, generation: Generation
+    ) throws(BtrfsError) -> Descriptor {
+        do throws(Errno) {
+            return try root.openBtrfsInode(
+                subvolume: inode.subvolume.rawValue, number: inode.number,
+                generation: UInt32(truncatingIfNeeded: generation.rawValue))
+        } catch {
+            throw BtrfsError("open_by_handle_at", "\(inode)", error)
+        }
+    }
+}
+
+extension InodeIdentifier: CustomStringConvertible {
+    /// For dom0's log.
+    public var description: String { "inode \(number) of subvolume \(subvolume.rawValue)" }
+}

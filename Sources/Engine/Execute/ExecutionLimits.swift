@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+public import Btrfs
+
+/// The bounds of execution, by name.
+public struct ExecutionLimits: Sendable {
+    /// The most content that one batch holds in memory and in its scratch file; an extent that is
+    /// larger (the kernel makes them up to 128 MiB) is a batch of its own and goes through in frames.
+    public var batchContent = ByteCount.mebibytes(16)
+    /// The most content of one frame; the kernel takes no longer ones.
+    public var frameContent = EncodedIO.frameContentBytes
+    /// The most that one dedupe request covers: the kernel holds both files locked for so long.
+    public var request = DedupeRange.limitBytes
+    /// The same where a qube may be writing to the file: it waits for milliseconds, not more.
+    public var liveRequest = ByteCount.mebibytes(1)
+    /// How far reads run ahead of compares.
+    public var prefetchAhead = ByteCount.mebibytes(32)
+    /// After so much was written anew a commit gives back what was freed, so that the space in use
+    /// never grows by more than this on the way.
+    public var commitEvery = ByteCount.mebibytes(256)
+    /// The most files open at a time.
+    public var openFiles = 256
+    /// How often an extent is tried again when somebody came to use it meanwhile.
+    public var rounds = 3
+    /// A compressed extent must come down to this share of what it took, or it is not worth the
+    /// metadata of many small ones: 31/32.
+    public var worthwhileNumerator: UInt64 = 31
+    /// See `worthwhileNumerator`.
+    public var worthwhileDenominator: UInt64 = 32
+
+    /// The defaults.
+    public init() {}
+}

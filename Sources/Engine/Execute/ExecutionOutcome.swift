@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+public import Btrfs
+
+/// What was done, counted as it was done.
+public struct ExecutionOutcome: Equatable, Sendable {
+    /// Extents that nobody refers to any more.
+    public var extentsReplaced = 0
+    /// What they took on the device.
+    public var freed = ByteCount.zero
+    /// What was written anew for them.
+    public var rewritten = ByteCount.zero
+    /// References that were moved.
+    public var referencesMoved = 0
+    /// References that were moved back, because another one could not follow.
+    public var referencesMovedBack = 0
+    /// What stayed as it was.
+    public var leftAlone = LeftAlone()
+    /// The first failures, for dom0's log.
+    public var failures: [BtrfsError] = []
+
+    /// The most failures that are kept.
+    public static let failureLimit = 20
+
+    /// Nothing yet.
+    public init() {}
+
+    /// What has come back on balance so far.
+    public var saved: ByteCount { freed - min(rewritten, freed) }
+
+    mutating func add(_ failure: BtrfsError) {
+        if failures.count < Self.failureLimit { failures.append(failure) }
+    }
+
+    mutating func add(_ other: ExecutionOutcome) {
+        extentsReplaced += other.extentsReplaced
+        freed += other.freed
+        rewritten += other.rewritten
+        referencesMoved += other.referencesMoved
+        referencesMovedBack += other.referencesMovedBack
+        leftAlone.add(other.leftAlone)
+        other.failures.forEach { add($0) }
+    }
+}

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+public import Btrfs
+internal import Synchronization
+internal import SystemCalls
+
+/// Carries out a plan: several lanes, each with a scratch file, take batches in order.
+public struct Executor<Store: ExtentStore>: Sendable {
+    /// What a lane needs for itself.
+    public struct LaneParts: Sendable {
+        /// An empty, nameless file.
+        public let scratch: Store.File
+        /// For this lane alone.
+        public let encoder: any FrameEncoder
+
+        /// Makes parts.
+        public init(scratch: Store.File, encoder: any FrameEncoder) {
+            self.scratch = scratch
+            self.encoder = encoder
+        }
+    }
+
+    private let store: Store
+    private let roles: any LiveRoles
+    private let limits: ExecutionLimits
+    private let lanes: [LaneParts]
+
+    /// With as many lanes as there are parts for; at least one.
+    public init(
+        store: Store, roles: any LiveRoles, lanes: [LaneParts],
+        limits: ExecutionLimits = ExecutionLimits()
+    ) {
+        self.store = store
+        self.roles = roles
+        self.lanes = lanes
+        self.limits = limits
+    }
+
+    /// Carries out the replacements in their order, and commits at the end.
+    ///
+    /// What was finished stays done whatever happens; an error or a death in between leaves every file
+    /// as it was, in content and in name.
+    /// - Parameter progress: called after each batch, from any lane, with the disk bytes of the
+    ///   extents gone through so far and what came back.
+    public func run(
+        _ replacements: [Replacement],
+        progress: @escaping @Sendable (_ done: ByteCount, _ saved: ByteCount) -> Void
+    ) throws(BtrfsError) -> ExecutionOutcome {
+        let batches = Batches.make(replacements, contentLimit: limits.batchContent)
+        let files = FileCache(store: store, limit: limits.openFiles)
+        let shared = Monitor(Shared())
+        try concurrently(count: lanes.count, threads: lanes.count) {
+            [store, roles, limits, lanes] (index) throws(BtrfsError) in
+            let lane = Lane(
+                store: store, files: files, roles: roles, limits: limits,
+                scratch: lanes[index].scratch, encoder: lanes[index].encoder)
+            while let batch = shared.withLock({ $0.take(batches) }) {
+                do throws(BtrfsError) {
+                    let outcome = try lane.run(batch)
+                    try finish(batch, outcome, shared, progress)
+                } catch {
+                    shared.withLock { $0.isStopped = true }
+                    throw error
+                }
+            }
+        }
+        try store.synchronize()
+        return shared.withLock { $0.outcome }
+    }
+
+    private struct Shared {
+        var next = 0
+        var isStopped = false
+        var outcome = ExecutionOutcome()
+        var done = ByteCount.zero
+        var writtenSinceCommit = ByteCount.zero
+
+        mutating func take(_ batches: [[Replacement]]) -> [Replacement]? {
+            guard !isStopped, next < batches.count else { return nil }
+            defer { next += 1 }
+            return batches[next]
+        }
+    }
+
+    private func finish(
+        _ batch: [Replacement], _ outcome: ExecutionOutcome, _ shared: Monitor<Shared>,
+        _ progress: (ByteCount, ByteCount) -> Void
+    ) throws(BtrfsError) {
+        let (done, saved, isCommitDue) = shared.withLock { state in
+            state.outcome.add(outcome)
+            state.done += batch.reduce(ByteCount.zero) { $0 + $1.diskBytes }
+            state.writtenSinceCommit += outcome.rewritten
+            let isCommitDue = state.writtenSinceCommit >= limits.commitEvery
+            if isCommitDue { state.writtenSinceCommit = .zero }
+            return (state.done, state.outcome.saved, isCommitDue)
+        }
+        progress(done, saved)
+        if isCommitDue { try store.synchronize() }
+    }
+}
+
+/// Groups replacements into batches. Pure.
+enum Batches {
+    /// In order; a batch holds at most `contentLimit` of content, or a single extent.
+    static func make(
+        _ replacements: [Replacement], contentLimit: ByteCount
+    ) -> [[Replacement]] {
+        var batches: [[Replacement]] = []
+        var content = ByteCount.zero
+        for replacement in replacements {
+            content += replacement.contentBytes
+            if batches.isEmpty || content > contentLimit {
+                batches.append([])
+                content = replacement.contentBytes
+            }
+            batches[batches.count - 1].append(replacement)
+        }
+        return batches
+    }
+}

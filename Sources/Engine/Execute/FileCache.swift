@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+internal import Btrfs
+internal import Synchronization
+
+/// Open files by inode, a bounded number of them: those least recently asked for are let go.
+final class FileCache<Store: ExtentStore>: Sendable {
+    /// The most that stay open.
+    let limit: Int
+    private let store: Store
+    private let state = Mutex(State())
+
+    private struct State {
+        var files: [Key: (file: Store.File, lastUse: UInt64)] = [:]
+        var clock: UInt64 = 0
+    }
+
+    private struct Key: Hashable {
+        let inode: InodeIdentifier
+        let generation: Generation
+    }
+
+    init(store: Store, limit: Int) {
+        self.store = store
+        self.limit = limit
+    }
+
+    func open(_ inode: InodeIdentifier, generation: Generation) throws(BtrfsError) -> Store.File {
+        let key = Key(inode: inode, generation: generation)
+        let known = state.withLock { state -> Store.File? in
+            state.clock += 1
+            state.files[key]?.lastUse = state.clock
+            return state.files[key]?.file
+        }
+        if let known { return known }
+        let file = try store.open(inode, generation: generation)
+        state.withLock { state in
+            state.files[key] = (file, state.clock)
+            if state.files.count > limit,
+                let oldest = state.files.min(by: { $0.value.lastUse < $1.value.lastUse })
+            {
+                state.files[oldest.key] = nil
+            }
+        }
+        return file
+    }
+}

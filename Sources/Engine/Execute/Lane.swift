@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+internal import Btrfs
+internal import SystemPackage
+
+/// Replaces one batch after the other, with a scratch file of its own. One thread.
+struct Lane<Store: ExtentStore>: Sendable {
+    let store: Store
+    let files: FileCache<Store>
+    let roles: any LiveRoles
+    let limits: ExecutionLimits
+    let rewriter: Rewriter<Store>
+    private var resolver: ReferenceResolver<Store> {
+        ReferenceResolver(store: store, files: files, roles: roles)
+    }
+
+    init(
+        store: Store, files: FileCache<Store>, roles: any LiveRoles, limits: ExecutionLimits,
+        scratch: Store.File, encoder: any FrameEncoder
+    ) {
+        self.store = store
+        self.files = files
+        self.roles = roles
+        self.limits = limits
+        rewriter = Rewriter(store: store, scratch: scratch, encoder: encoder, limits: limits)
+    }
+
+    /// A replacement, and the parts of it that turned out not to equal their keeper.
+    private struct Pending {
+        let replacement: Replacement
+        var distrusted: [Range<ByteCount>] = []
+    }
+
+    /// A target in work.
+    private struct Work {
+        var pending: Pending
+        let target: ReplacementTarget<Store.File>
+        let sources: [Source<Store.File>]
+        let rewritten: ByteCount
+        var moved: [ShareRequest<Store.File>] = []
+        var failure: BtrfsError?
+    }
+
+    /// Replaces every extent of a batch, or leaves it alone.
+    /// - Throws: only what stops the job: no space, no memory.
+    func run(_ batch: [Replacement]) throws(BtrfsError) -> ExecutionOutcome {
+        var outcome = ExecutionOutcome()
+        var pending = batch.map { Pending(replacement: $0) }
+        for round in 1...limits.rounds where !pending.isEmpty {
+            var works = try prepare(pending, &outcome)
+            share(&works)
+            pending = try settle(works, isLastRound: round == limits.rounds, &outcome)
+            try store.clear(rewriter.scratch)
+        }
+        return outcome
+    }
+
+    // MARK: Before
+
+    /// Resolves references and writes what has to be written anew.
+    private func prepare(
+        _ batch: [Pending], _ outcome: inout ExecutionOutcome
+    ) throws(BtrfsError) -> [Work] {
+        var targets: [(Pending, ReplacementTarget<Store.File>)] = []
+        for pending in batch {
+            do throws(ReferenceResolver<Store>.Obstacle) {
+                let target = try resolver.resolve(pending.replacement)
+                prefetchFirst(target)
+                targets.append((pending, target))
+            } catch {
+                leave(pending.replacement, error, &outcome)
+            }
+        }
+        var works: [Work] = []
+        var base = FileOffset.start
+        for (pending, target) in targets {
+            do throws(Rewriter<Store>.Failure) {
+                works.append(try write(pending, target, at: base))
+                base = base + target.replacement.contentBytes.roundedUp(to: limits.frameContent)
+            } catch {
+                try leave(pending.replacement, error, &outcome)
+            }
+        }
+        return works
+    }
+
+    private func write(
+        _ pending: Pending, _ target: ReplacementTarget<Store.File>, at base: FileOffset
+    ) throws(Rewriter<Store>.Failure) -> Work {
+        var sources = keepers(of: pending, target)
+        let written = Ranges.subtract(sources.map(\.range), from: target.usedRanges)
+        let disk = try rewriter.rewrite(written, of: target, at: base)
+        sources += written.map {
+            Source(
+                range: $0, file: rewriter.scratch, offset: base + $0.lowerBound, isKeeper: false)
+        }
+        return Work(pending: pending, target: target, sources: sources, rewritten: disk)
+    }
+
+    /// The pieces whose keeper can be opened. What ends within a sector is always written anew: it
+    /// needs a source that ends just there.
+    private func keepers(
+        of pending: Pending, _ target: ReplacementTarget<Store.File>
+    ) -> [Source<Store.File>] {
+        let tailSectors = target.references.filter(\.isTail).map {
+            $0.range.upperBound.roundedDown(to: store.sectorBytes)..<$0.range.upperBound
+        }
+        let excluded = Ranges.union(pending.distrusted + tailSectors)
+        return pending.replacement.pieces.flatMap { piece -> [Source<Store.File>] in
+            guard let file = open(piece.keeper.inode) else { return [] }
+            return Ranges.subtract(excluded, from: [piece.range]).map {
+                Source(
+                    range: $0, file: file,
+                    offset: piece.keeper.offset + ($0.lowerBound - piece.range.lowerBound),
+                    isKeeper: true)
+            }
+        }
+    }
+
+    private func open(_ inode: InodeIdentifier) -> Store.File? {
+        guard let item = try? store.inode(inode), item.isRegularFile, !item.hasNoChecksums
+        else { return nil }
+        return try? files.open(inode, generation: item.generation)
+    }
+
+    /// The reference that its content will be read through.
+    private func prefetchFirst(_ target: ReplacementTarget<Store.File>) {
+        guard let first = target.references.first else { return }
+        store.prefetch(first.file, at: first.fileOffset, lengthBytes: first.lengthBytes)
+    }
+
+    // MARK: Sharing
+
+    /// Moves every reference, reading ahead of the kernel's compare.
+    private func share(_ works: inout [Work]) {
+        let requests = works.enumerated().flatMap { index, work in
+            ShareRequests.make(
+                target: index, work.target, sources: work.sources, limits: limits)
+        }
+        var nextPrefetch = 0
+        var ahead = ByteCount.zero
+        for request in requests {
+            while nextPrefetch < requests.count, ahead < limits.prefetchAhead {
+                let coming = requests[nextPrefetch]
+                store.prefetch(
+                    coming.source, at: coming.sourceOffset, lengthBytes: coming.lengthBytes)
+                store.prefetch(
+                    coming.destination, at: coming.destinationOffset,
+                    lengthBytes: coming.lengthBytes)
+                ahead += coming.lengthBytes
+                nextPrefetch += 1
+            }
+            ahead = ahead - min(request.lengthBytes, ahead)
+            if works[request.target].failure == nil { share(request, &works[request.target]) }
+        }
+    }
+
+    private func share(_ request: ShareRequest<Store.File>, _ work: inout Work) {
+        var done = ByteCount.zero
+        do throws(BtrfsError) {
+            while done < request.lengthBytes {
+                let result = try store.share(
+                    request.source, at: request.sourceOffset + done,
+                    lengthBytes: request.lengthBytes - done, with: request.destination,
+                    at: request.destinationOffset + done)
+                switch result {
+                case .shared(let count) where count > .zero:
+                    done += count
+                case .shared, .differs:
+                    // From a keeper: equal checksums, other bytes. From the scratch file: a qube has
+                    // written there, and what it wrote does not refer to the extent any more.
+                    if request.fromKeeper { work.pending.distrusted.append(request.range) }
+                    return
+                case .failed(let reason):
+                    throw BtrfsError("FIDEDUPERANGE", "an image", reason)
+                }
+            }
+            work.moved.append(request)
+        } catch {
+            work.failure = error
+        }
+    }
+
+    // MARK: Afterwards
+
+    /// Looks whether the extents are free, and returns those that have to be tried again.
+    private func settle(
+        _ works: [Work], isLastRound: Bool, _ outcome: inout ExecutionOutcome
+    ) throws(BtrfsError) -> [Pending] {
+        var again: [Pending] = []
+        for work in works {
+            let replacement = work.pending.replacement
+            let uses = try store.uses(ofExtentAt: replacement.address)
+            if uses == .all([]) {
+                outcome.extentsReplaced += 1
+                outcome.freed += replacement.diskBytes
+                outcome.rewritten += work.rewritten
+                outcome.referencesMoved += Set(work.moved.map(\.reference)).count
+                forget(work)
+            } else if work.failure == nil && !isLastRound {
+                outcome.rewritten += work.rewritten
+                again.append(work.pending)
+            } else {
+                outcome.referencesMovedBack += retreat(work)
+                outcome.leftAlone.add(
+                    work.failure == nil ? .stillUsed : .refused, diskBytes: replacement.diskBytes)
+                if let failure = work.failure { outcome.add(failure) }
+            }
+        }
+        return again
+    }
+
+    /// Points references that were moved back to the extent, where one that still refers to it holds
+    /// the same bytes: the extent lives on, and a second copy of it would only cost.
+    private func retreat(_ work: Work) -> Int {
+        guard let target = try? resolver.resolve(work.pending.replacement) else { return 0 }
+        var count = 0
+        for moved in work.moved {
+            for holder in target.references where holder.range.overlaps(moved.range) {
+                let start = max(holder.range.lowerBound, moved.range.lowerBound)
+                let end = min(holder.range.upperBound, moved.range.upperBound)
+                let result = try? store.share(
+                    holder.file, at: holder.fileOffset(of: start), lengthBytes: end - start,
+                    with: moved.destination,
+                    at: moved.destinationOffset + (start - moved.range.lowerBound))
+                if case .shared = result { count += 1 }
+            }
+        }
+        return count
+    }
+
+    /// A job reads what nobody may need for a while: it must not push out what qubes work with.
+    private func forget(_ work: Work) {
+        for reference in work.target.references where !reference.isLive {
+            store.forget(
+                reference.file, at: reference.fileOffset, lengthBytes: reference.lengthBytes)
+        }
+    }
+
+    // MARK: Leaving alone
+
+    private func leave(
+        _ replacement: Replacement, _ obstacle: ReferenceResolver<Store>.Obstacle,
+        _ outcome: inout ExecutionOutcome
+    ) {
+        switch obstacle {
+        case .leave(let reason):
+            outcome.leftAlone.add(reason, diskBytes: replacement.diskBytes)
+        case .failed(let error):
+            outcome.leftAlone.add(.unreadable, diskBytes: replacement.diskBytes)
+            outcome.add(error)
+        }
+    }
+
+    private func leave(
+        _ replacement: Replacement, _ failure: Rewriter<Store>.Failure,
+        _ outcome: inout ExecutionOutcome
+    ) throws(BtrfsError) {
+        switch failure {
+        case .doesNotShrink:
+            outcome.leftAlone.add(.doesNotShrink, diskBytes: replacement.diskBytes)
+        case .store(let error) where error.reason == .ioError:
+            outcome.leftAlone.add(.unreadable, diskBytes: replacement.diskBytes)
+            outcome.add(error)
+        case .store(let error) where error.reason == .staleNFSFileHandle:
+            outcome.leftAlone.add(.changedMeanwhile, diskBytes: replacement.diskBytes)
+        case .store(let error):
+            throw error
+        }
+    }
+}

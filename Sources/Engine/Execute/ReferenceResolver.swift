@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+public import Btrfs
+internal import SystemPackage
+
+/// Finds every reference to an extent as it is now, and says whether all of them can follow.
+struct ReferenceResolver<Store: ExtentStore>: Sendable {
+    let store: Store
+    let files: FileCache<Store>
+    let roles: any LiveRoles
+
+    /// Why an extent cannot be replaced now.
+    enum Obstacle: Error {
+        case leave(LeftAloneReason)
+        case failed(BtrfsError)
+    }
+
+    /// The extent with its references, or what stands in the way of any of them.
+    func resolve(_ replacement: Replacement) throws(Obstacle) -> ReplacementTarget<Store.File> {
+        let uses = try attempt { () throws(BtrfsError) in
+            try store.uses(ofExtentAt: replacement.address)
+        }
+        guard case .all(let uses) = uses else { throw .leave(.tooManyReferences) }
+        guard !uses.isEmpty else { throw .leave(.changedMeanwhile) }
+        var references: [OpenReference<Store.File>] = []
+        for use in uses { references.append(try open(use, replacement)) }
+        try checkTails(references)
+        references.sort { !$0.isTail && $1.isTail }
+        return ReplacementTarget(
+            replacement: replacement, references: references,
+            usedRanges: Ranges.union(references.map(\.range)))
+    }
+
+    private func open(
+        _ use: ExtentUse, _ replacement: Replacement
+    ) throws(Obstacle) -> OpenReference<Store.File> {
+        let inode = try attempt { () throws(BtrfsError) in try store.inode(use.inode) }
+        guard let inode else { throw .leave(.changedMeanwhile) }
+        guard inode.isRegularFile else { throw .leave(.refused) }
+        if inode.hasNoChecksums { throw .leave(.noChecksums) }
+        if inode.isImmutable { throw .leave(.immutable) }
+        if roles.isLeftOut(use.inode) { throw .leave(.skipped) }
+        let (extent, reference) = try item(of: use, replacement)
+        guard extent.fileOffset.rawValue < inode.sizeBytes.rawValue else {
+            throw .leave(.unalignedEnd)  // preallocated behind the end: nothing can share it
+        }
+        let left = FileOffset(inode.sizeBytes.rawValue) - extent.fileOffset
+        let length = min(extent.lengthBytes, left)
+        let file = try attempt { () throws(BtrfsError) in
+            try files.open(use.inode, generation: inode.generation)
+        }
+        return OpenReference(
+            file: file, inode: use.inode, fileOffset: extent.fileOffset,
+            offsetInExtent: reference.offsetInExtent, lengthBytes: length,
+            isTail: !length.isMultiple(of: store.sectorBytes), isLive: roles.isLive(use.inode))
+    }
+
+    /// The file extent item behind a use, when it still refers to the extent.
+    private func item(
+        of use: ExtentUse, _ replacement: Replacement
+    ) throws(Obstacle) -> (FileExtent, FileExtent.Reference) {
+        var found: FileExtent?
+        try attempt { () throws(BtrfsError) in
+            try store.forEachFileExtent(
+                of: use.inode, from: use.fileOffset, through: use.fileOffset
+            ) { extent throws(BtrfsError) in found = extent }
+        }
+        guard let extent = found, case .regular(let reference) = extent.storage,
+            reference.address == replacement.address,
+            extent.generation == replacement.generation
+        else { throw .leave(.changedMeanwhile) }
+        return (extent, reference)
+    }
+
+    /// A file that ends within a sector can only follow to a source that ends at the same byte. One
+    /// such end is possible, if no other reference uses what lies behind it.
+    private func checkTails(_ references: [OpenReference<Store.File>]) throws(Obstacle) {
+        let tails = Set(references.filter(\.isTail).map(\.range.upperBound))
+        guard let end = tails.first else { return }
+        let furthest = references.map(\.range.upperBound).max()
+        guard tails.count == 1, furthest == end else { throw .leave(.unalignedEnd) }
+    }
+
+    @discardableResult
+    private func attempt<Result>(
+        _ body: () throws(BtrfsError) -> Result
+    ) throws(Obstacle) -> Result {
+        do throws(BtrfsError) {
+            return try body()
+        } catch {
+            switch error.reason {
+            case .staleNFSFileHandle, .noSuchFileOrDirectory: throw .leave(.changedMeanwhile)
+            case .ioError: throw .leave(.unreadable)
+            default: throw .failed(error)
+            }
+        }
+    }
+}
+
+/// What a file is to the qubes at this moment. Asked between batches, as roles change under us.
+public protocol LiveRoles: Sendable {
+    /// A qube may be writing to it.
+    func isLive(_ inode: InodeIdentifier) -> Bool
+    /// Its qube is to be left out.
+    func isLeftOut(_ inode: InodeIdentifier) -> Bool
+}

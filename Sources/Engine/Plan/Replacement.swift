@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+public import Btrfs
+
+/// How the content of one extent is to be found elsewhere, so that the extent is freed whole.
+public struct Replacement: Equatable, Sendable {
+    /// A part of the extent's content, and where it comes from.
+    public struct Piece: Equatable, Sendable {
+        /// The part, in the extent's unpacked content; whole sectors.
+        public let range: Range<ByteCount>
+        /// A place that holds the same bytes. The kernel compares them before it believes it.
+        public let keeper: Place
+
+        /// Makes a piece.
+        public init(range: Range<ByteCount>, keeper: Place) {
+            self.range = range
+            self.keeper = keeper
+        }
+    }
+
+    /// A position in a file.
+    public struct Place: Hashable, Sendable {
+        /// The file.
+        public let inode: InodeIdentifier
+        /// Where in it.
+        public let offset: FileOffset
+
+        /// Makes a place.
+        public init(inode: InodeIdentifier, offset: FileOffset) {
+            self.inode = inode
+            self.offset = offset
+        }
+    }
+
+    /// How what no piece covers is written anew.
+    public enum Rewriting: Hashable, Sendable {
+        /// As it is.
+        case plain
+        /// In zstd frames of this level, where they shrink.
+        case packed(level: Int)
+    }
+
+    /// Where the extent starts.
+    public let address: LogicalAddress
+    /// When it was written: another extent may have taken its place.
+    public let generation: Generation
+    /// What comes back when it is freed.
+    public let diskBytes: ByteCount
+    /// The length of its content, unpacked.
+    public let contentBytes: ByteCount
+    /// The parts that stand elsewhere already, in order; no two overlap.
+    public let pieces: [Piece]
+    /// How the rest is written.
+    public let rewriting: Rewriting
+    /// What the plan expects to come back on balance.
+    public let predictedSaving: ByteCount
+
+    /// Makes a replacement.
+    public init(
+        address: LogicalAddress, generation: Generation, diskBytes: ByteCount,
+        contentBytes: ByteCount, pieces: [Piece], rewriting: Rewriting, predictedSaving: ByteCount
+    ) {
+        self.address = address
+        self.generation = generation
+        self.diskBytes = diskBytes
+        self.contentBytes = contentBytes
+        self.pieces = pieces
+        self.rewriting = rewriting
+        self.predictedSaving = predictedSaving
+    }
+}
+
+/// Why an extent was left as it is.
+public enum LeftAloneReason: String, CaseIterable, Sendable {
+    case alreadyCompressed = "already compressed"
+    case doesNotShrink = "does not shrink"
+    case onlyLive = "only running qubes use it"
+    case skipped = "a qube that uses it is to be skipped (btrfs.skip)"
+    case switchedOff = "compression is off for its qubes (btrfs.compress)"
+    case beingMade = "its file is still being made"
+    case tooSmall = "too small to shrink"
+    case preallocated = "allocated but not yet written"
+    case noChecksums = "NOCOW: no checksums"
+    case immutable = "a file that uses it is immutable"
+    case tooManyReferences = "too many references"
+    case changedMeanwhile = "changed meanwhile"
+    case unalignedEnd = "the end of a file cuts it within a sector"
+    case stillUsed = "somebody came to use it meanwhile"
+    case unreadable = "cannot be read"
+    case refused = "the kernel refused to share it"
+    case outOfSpace = "no space for the scratch file"
+
+    /// Worth telling a person, and not only the normal course of things.
+    public var isTrouble: Bool {
+        switch self {
+        case .unreadable, .refused, .outOfSpace: true
+        default: false
+        }
+    }
+}
+
+/// Counts what was left alone, by reason.
+public struct LeftAlone: Equatable, Sendable {
+    /// How many extents, and what they take on the device.
+    public struct Tally: Equatable, Sendable {
+        /// Extents.
+        public var extents = 0
+        /// Their bytes on the device.
+        public var disk = ByteCount.zero
+    }
+
+    /// The tallies.
+    public private(set) var tallies: [LeftAloneReason: Tally] = [:]
+
+    /// Nothing yet.
+    public init() {}
+
+    /// One more.
+    public mutating func add(_ reason: LeftAloneReason, diskBytes: ByteCount) {
+        tallies[reason, default: Tally()].extents += 1
+        tallies[reason, default: Tally()].disk += diskBytes
+    }
+
+    /// All of another count.
+    public mutating func add(_ other: LeftAlone) {
+        for (reason, tally) in other.tallies {
+            tallies[reason, default: Tally()].extents += tally.extents
+            tallies[reason, default: Tally()].disk += tally.disk
+        }
+    }
+}

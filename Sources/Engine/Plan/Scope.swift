@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+internal import Btrfs
+
+/// What a job may work on: rules about volumes, applied to extents. Pure.
+public struct Scope: Sendable {
+    /// The rules for one volume.
+    public struct Volume: Equatable, Sendable {
+        /// The request is about it.
+        public let isSelected: Bool
+        /// It is to be left out, with every extent it uses.
+        public let isSkipped: Bool
+        /// Its own zstd level; 0 for off, nil where nothing is set.
+        public let compressionLevel: Int?
+        /// Volumes of one group may come to share data.
+        public let group: Int
+
+        /// Makes rules.
+        public init(isSelected: Bool, isSkipped: Bool, compressionLevel: Int?, group: Int) {
+            self.isSelected = isSelected
+            self.isSkipped = isSkipped
+            self.compressionLevel = compressionLevel
+            self.group = group
+        }
+    }
+
+    /// The volumes, in the order's order.
+    public let volumes: [Volume]
+    /// Extents that only images of running qubes use are in scope as well.
+    public let includesLiveOnly: Bool
+
+    /// Makes a scope.
+    public init(volumes: [Volume], includesLiveOnly: Bool) {
+        self.volumes = volumes
+        self.includesLiveOnly = includesLiveOnly
+    }
+
+    /// What to do with an extent.
+    public enum Judgement: Equatable, Sendable {
+        /// It may be worked on.
+        case candidate
+        /// It is none of the request's business.
+        case outside
+        /// It stays as it is.
+        case leave(LeftAloneReason)
+    }
+
+    /// Judges an extent by who uses it.
+    public func judge(_ extent: Survey.Extent, in survey: Survey) -> Judgement {
+        var isSelected = false
+        var isSkipped = false
+        var allLive = true
+        var allTransient = true
+        var isPreallocated = false
+        var hasNoChecksums = false
+        for reference in survey.references(to: extent) {
+            let file = survey.files[reference.file]
+            isSelected = isSelected || file.image.owners.contains { volumes[$0].isSelected }
+            isSkipped = isSkipped || file.image.owners.contains { volumes[$0].isSkipped }
+            allLive = allLive && file.image.isLive
+            allTransient = allTransient && file.image.isTransient
+            isPreallocated = isPreallocated || reference.isPreallocated
+            hasNoChecksums = hasNoChecksums || file.inode.hasNoChecksums
+        }
+        if !isSelected { return .outside }
+        if isSkipped { return .leave(.skipped) }
+        if isPreallocated { return .leave(.preallocated) }
+        if hasNoChecksums { return .leave(.noChecksums) }
+        if allTransient { return .leave(.beingMade) }
+        if allLive && !includesLiveOnly { return .leave(.onlyLive) }
+        return .candidate
+    }
+
+    /// The indices of the volumes that use an extent.
+    func owners(of extent: Survey.Extent, in survey: Survey) -> Set<Int> {
+        var owners: Set<Int> = []
+        for reference in survey.references(to: extent) {
+            owners.formUnion(survey.files[reference.file].image.owners)
+        }
+        return owners
+    }
+}
