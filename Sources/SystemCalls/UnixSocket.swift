@@ -12,12 +12,14 @@ public enum UnixSocket {
         return socket
     }
 
-    /// Sends one datagram to a socket, as the journal takes its records.
+    /// Sends one datagram to a socket, as the journal takes its records. A receiver that does not keep
+    /// up is EAGAIN: whoever sends a record must not come to wait for its reader.
     public static func sendDatagram(_ bytes: [UInt8], to path: FilePath) throws(Errno) {
         let socket = try make(SOCK_DGRAM)
         try connect(socket, path)
         let sent = unsafe bytes.withUnsafeBytes {
-            unsafe send(socket.rawValue, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+            unsafe Glibc.send(
+                socket.rawValue, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL | MSG_DONTWAIT))
         }
         _ = try checked(sent)
     }
