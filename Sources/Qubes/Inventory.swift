@@ -18,7 +18,7 @@ public struct Inventory: Equatable, Sendable {
 
     /// dom0's features: the defaults of ours for all qubes.
     public var adminFeatures: [String: String] {
-        qubes.first { $0.kind == "AdminVM" }?.features ?? [:]
+        qubes.first { $0.kind == Qube.adminKind }?.features ?? [:]
     }
 
     /// The pools that keep volumes as image files on a file system with reflinks.
@@ -47,6 +47,15 @@ public struct Pool: Equatable, Sendable {
 
 /// A qube.
 public struct Qube: Equatable, Sendable {
+    /// The class of dom0.
+    public static let adminKind = "AdminVM"
+    /// The class of templates.
+    public static let templateKind = "TemplateVM"
+    /// The name of dom0.
+    public static let adminName = "dom0"
+    /// The id of dom0 in qubes.xml.
+    static let adminIdentifier = "domain-0"
+
     /// Its name.
     public let name: String
     /// Its UUID, where qubes.xml has one (Qubes 4.3 and later always).
@@ -79,6 +88,9 @@ public struct Qube: Equatable, Sendable {
 
 /// A volume of a qube.
 public struct Volume: Equatable, Sendable {
+    /// The name of the volume with the system.
+    public static let rootName = "root"
+
     /// Its name: `root`, `private`, `volatile`, `kernel`.
     public let name: String
     /// The name of its pool.

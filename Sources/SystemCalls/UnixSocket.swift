@@ -5,19 +5,27 @@ public import SystemPackage
 
 /// Stream sockets with a path.
 public enum UnixSocket {
-    /// Connects to a listening socket.
-    public static func connect(_ path: FilePath) throws(Errno) -> Descriptor {
+    /// Connects to a listening socket. With a timeout, connecting (the other end's queue may be
+    /// full), each read and each write fail with EAGAIN once it has gone by.
+    public static func connect(
+        _ path: FilePath, timeoutSeconds: Int? = nil
+    ) throws(Errno) -> Descriptor {
         let socket = try make(SOCK_STREAM)
+        if let timeoutSeconds {
+            try socket.setTimeouts(readSeconds: timeoutSeconds, writeSeconds: timeoutSeconds)
+        }
         try connect(socket, path)
         return socket
     }
 
-    /// Sends one datagram to a socket, as the journal takes its records.
+    /// Sends one datagram to a socket, as the journal takes its records. A receiver that does not keep
+    /// up is EAGAIN: whoever sends a record must not come to wait for its reader.
     public static func sendDatagram(_ bytes: [UInt8], to path: FilePath) throws(Errno) {
         let socket = try make(SOCK_DGRAM)
         try connect(socket, path)
         let sent = unsafe bytes.withUnsafeBytes {
-            unsafe send(socket.rawValue, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+            unsafe Glibc.send(
+                socket.rawValue, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL | MSG_DONTWAIT))
         }
         _ = try checked(sent)
     }
@@ -95,6 +103,22 @@ extension Descriptor {
             Int(csystemcalls_accept(number))
         }
         return Descriptor(owning: Int32(connection))
+    }
+
+    /// Writes all of it to this socket (`send(2)`). An other end that is gone is EPIPE and never the
+    /// signal, whatever the process has set.
+    public borrowing func send(_ bytes: [UInt8]) throws(Errno) {
+        let number = rawValue
+        var done = 0
+        while done < bytes.count {
+            done += try retrying {
+                unsafe bytes.withUnsafeBytes {
+                    unsafe Glibc.send(
+                        number, $0.baseAddress.map { unsafe $0 + done }, $0.count - done,
+                        Int32(MSG_NOSIGNAL))
+                }
+            }
+        }
     }
 
     /// No more will be written to this socket (`shutdown(2)`, SHUT_WR); the other end reads EOF.

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+internal import Protocol
+
+/// What a worker says ends up in history and in lists of many jobs: no single result may be large.
+private let textCharacters = 500
+
+extension String {
+    /// Cut where it is too long for a record.
+    func bounded() -> String { count <= textCharacters ? self : prefix(textCharacters) + "..." }
+}
+
+extension JobResult {
+    /// With no more than `Limits.namedItems` of anything.
+    func bounded() -> JobResult {
+        var result = self
+        result.before = Array(before.prefix(Limits.namedItems)).map { $0.bounded() }
+        result.after = Array(after.prefix(Limits.namedItems)).map { $0.bounded() }
+        result.leftAlone = Array(leftAlone.prefix(Limits.namedItems)).map {
+            LeftAlone(reason: $0.reason.bounded(), count: $0.count, diskBytes: $0.diskBytes)
+        }
+        result.problems = Array(problems.prefix(Limits.namedItems)).map {
+            Report.Problem(subject: $0.subject.bounded(), message: $0.message.bounded())
+        }
+        return result
+    }
+}
+
+extension FileSystemUsage {
+    fileprivate func bounded() -> FileSystemUsage {
+        var usage = self
+        usage.pools = Array(pools.prefix(Limits.namedItems)).map { $0.bounded() }
+        return usage
+    }
+}

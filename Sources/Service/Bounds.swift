@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+internal import Protocol
+
+/// The daemon's own bounds, by name; those of the wire are `Limits`. Tests make them smaller.
+struct Bounds: Sendable {
+    /// The most connections at a time; one more is told to try again later.
+    var connections = 64
+    /// The most connections that one qube may hold, so that no qube can shut out the others. dom0
+    /// is bound by `connections` alone.
+    var connectionsPerCaller = 16
+    /// The longest time that a request may take to arrive, in seconds.
+    var requestSeconds = 30
+    /// The longest time that one piece of a reply may wait for its reader, in seconds.
+    var writeSeconds = 30
+    /// The most bytes of a reply that are written at once.
+    var pieceBytes = 64 * 1024
+    /// The most bytes that are read and dropped after a refusal, so that the client gets to read it.
+    var lingerBytes = 1024 * 1024
+    /// The most reports that are made at a time.
+    var reportWorkers = 2
+    /// The longest time that a report waits for its turn, in seconds.
+    var reportWaitSeconds = 60.0
+    /// The longest time that the worker of a report may take, in seconds.
+    var reportSeconds = 3600.0
+    /// The most jobs that wait for their turn.
+    var queuedJobs = Limits.queuedJobs
+    /// The most jobs that are over and kept.
+    var historyJobs = Limits.historyJobs
+    /// The longest time between two events of a watch, in seconds.
+    var heartbeatSeconds = Double(Limits.heartbeatSeconds)
+    /// The longest time that the daemon waits at its end for the running job to be noted down.
+    var stopSeconds = 10.0
+}

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+internal import FoundationEssentials
+internal import Protocol
+internal import Qubes
+
+/// What a call gets.
+enum Answer {
+    /// One envelope, and the end.
+    case whole(Envelope)
+    /// Events as they come, then the end.
+    case stream(JobWatch)
+}
+
+/// The service as a function: a header and a payload in, an answer out. Connections only move bytes.
+struct CallHandler: Sendable {
+    let machine: Machine
+    let reports: ReportMaker
+    let runner: JobRunner
+    let audit: AuditLog
+    let bounds: Bounds
+
+    /// Answers one call, and writes down what became of it.
+    func answer(_ untrustedHeader: CallHeader, untrustedPayload: [UInt8]) -> Answer {
+        do throws(Refusal) {
+            let call = try Judge.judge(untrustedHeader)
+            switch call.service {
+            case .report: return .whole(try report(call, untrustedHeader, untrustedPayload))
+            case .compress, .dedupe:
+                return .whole(try submit(call, untrustedHeader, untrustedPayload))
+            case .jobList: return .whole(try list(call, untrustedHeader, untrustedPayload))
+            case .jobWatch: return .stream(try watch(call, untrustedHeader, untrustedPayload))
+            }
+        } catch {
+            audit.request(untrustedHeader, error)
+            return .whole(.exception(error.exception))
+        }
+    }
+
+    private func report(
+        _ call: JudgedCall, _ header: CallHeader, _ untrustedPayload: [UInt8]
+    ) throws(Refusal) -> Envelope {
+        _ = try Payload.decode(PlainRequest.self, untrusted: untrustedPayload)
+        let scope = try machine.scope(of: call.target, for: call.caller)
+        let selection = try Selection(scope, call.argument)
+        audit.request(header, outcome: AuditLog.accepted)
+        do throws(Refusal) {
+            let envelope = try Self.reply(
+                try reports.report(selection, redaction: scope.redaction))
+            audit.request(header, .reportEnd, outcome: JobState.done.rawValue)
+            return envelope
+        } catch {
+            audit.request(
+                header, .reportEnd, outcome: error.exception.kind.rawValue,
+                detail: error.detail ?? "")
+            return .exception(error.exception)
+        }
+    }
+
+    private func submit(
+        _ call: JudgedCall, _ header: CallHeader, _ untrustedPayload: [UInt8]
+    ) throws(Refusal) -> Envelope {
+        let operation: Operation
+        let work: WorkerOrder.Work
+        if call.service == .compress {
+            let request = try Payload.decode(CompressRequest.self, untrusted: untrustedPayload)
+            operation = .compress
+            work = .compress(level: request.level, running: request.running)
+        } else {
+            let request = try Payload.decode(DedupeRequest.self, untrusted: untrustedPayload)
+            operation = .dedupe
+            work = .dedupe(running: request.running)
+        }
+        let scope = try machine.scope(of: call.target, for: call.caller)
+        _ = try Selection(scope, call.argument)
+        let request = JobRequest(
+            operation: operation, work: work, caller: call.caller,
+            target: scope.qube.map { .qube($0.name) } ?? .machine, uuid: scope.qube?.uuid,
+            argument: call.argument)
+        let job = try runner.submit(request, targetName: scope.targetName)
+        audit.request(header, outcome: AuditLog.accepted, job: job)
+        runner.jobs.enqueue(job)
+        return try Self.reply(JobAccepted(job: job))
+    }
+
+    private func list(
+        _ call: JudgedCall, _ header: CallHeader, _ untrustedPayload: [UInt8]
+    ) throws(Refusal) -> Envelope {
+        _ = try Payload.decode(PlainRequest.self, untrusted: untrustedPayload)
+        let scope = try machine.scope(of: call.target, for: call.caller)
+        let jobs = runner.jobs.records()
+            .filter { scope.mayShow($0, to: call.caller) }.map(scope.redaction.record)
+        let envelope = try Self.reply(JobList(jobs: jobs))
+        audit.request(header, outcome: AuditLog.accepted)
+        return envelope
+    }
+
+    private func watch(
+        _ call: JudgedCall, _ header: CallHeader, _ untrustedPayload: [UInt8]
+    ) throws(Refusal) -> JobWatch {
+        _ = try Payload.decode(PlainRequest.self, untrusted: untrustedPayload)
+        let scope = try machine.scope(of: call.target, for: call.caller)
+        guard case .job(let job) = call.argument, let record = runner.jobs.record(job),
+            scope.mayShow(record, to: call.caller)
+        else { throw .noSuchJob }
+        audit.request(header, outcome: AuditLog.accepted, job: job)
+        return JobWatch(
+            job: job, jobs: runner.jobs, redaction: scope.redaction,
+            heartbeatSeconds: bounds.heartbeatSeconds)
+    }
+
+    /// An object as the reply.
+    static func reply(_ object: some Encodable) throws(Refusal) -> Envelope {
+        do {
+            return .reply([UInt8](try encoder.encode(object)))
+        } catch {
+            throw .failed("The reply could not be written.", detail: "\(error)")
+        }
+    }
+
+    /// Keys in one order, so that equal replies are equal bytes.
+    static var encoder: JSONEncoder {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        return encoder
+    }
+}
+
+extension Scope {
+    /// A job of the target, or any job when the target is the machine, as far as the caller may know.
+    fileprivate func mayShow(_ job: JobRecord, to caller: String) -> Bool {
+        guard qube == nil || qube?.name == job.target else { return false }
+        return visibility.shows(job, to: caller)
+    }
+}
+
+extension AuditLog {
+    static let accepted = "accepted"
+
+    /// A call and what became of it.
+    func request(
+        _ untrustedHeader: CallHeader?, _ event: AuditRecord.Event = .request, outcome: String,
+        job: String = "", detail: String = ""
+    ) {
+        var record = AuditRecord(event)
+        if let untrustedHeader {
+            record.caller = untrustedHeader.source
+            record.service = untrustedHeader.service
+            record.argument = untrustedHeader.argument
+            record.target =
+                switch untrustedHeader.target {
+                case .name(let name): name
+                case .keyword(let keyword): "@" + keyword
+                }
+        }
+        record.outcome = outcome
+        record.job = job
+        record.detail = detail
+        write(record)
+    }
+
+    /// A call that was refused, and why.
+    func request(_ untrustedHeader: CallHeader?, _ refusal: Refusal) {
+        request(
+            untrustedHeader, outcome: refusal.exception.kind.rawValue,
+            detail: refusal.detail ?? refusal.exception.message)
+    }
+}

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+internal import Protocol
+internal import SystemCalls
+internal import SystemPackage
+
+/// The daemon: takes connections, each on a thread of its own.
+final class Daemon: Sendable {
+    private let listener: SharedDescriptor
+    private let bounds: Bounds
+    private let places: Places
+    private let handler: CallHandler
+    private let audit: AuditLog
+    private let isStopping = Monitor(false)
+
+    /// Reads history and starts. From here on calls are answered.
+    init(
+        _ settings: Settings, listener: consuming Descriptor, bounds: Bounds = Bounds()
+    ) throws(StartError) {
+        self.listener = SharedDescriptor(listener)
+        self.bounds = bounds
+        places = Places(bounds: bounds)
+        audit = AuditLog(file: settings.logFile, journalSocket: settings.journalSocket)
+        let workers = WorkerProgram(
+            executable: settings.worker, cacheDirectory: settings.cacheDirectory)
+        let machine = Machine(qubesXML: settings.qubesXML, qubesdSocket: settings.qubesdSocket)
+        do {
+            let store = try JobStore(stateDirectory: settings.stateDirectory)
+            let jobs = Jobs(history: try JobRunner.history(store, audit: audit), bounds: bounds)
+            let runner = JobRunner(
+                jobs: jobs, store: store, machine: machine, workers: workers, audit: audit)
+            handler = CallHandler(
+                machine: machine, reports: ReportMaker(workers: workers, bounds: bounds),
+                runner: runner, audit: audit, bounds: bounds)
+            try runner.start()
+            audit.write(AuditRecord(.start))
+            try WorkThread.start { [self] in acceptAll() }
+        } catch {
+            throw StartError(description: "\(error)")
+        }
+    }
+
+    /// Takes no more calls, ends reports, and kills the running job's worker, which is safe at any
+    /// moment; the job is noted down as interrupted.
+    func stop() {
+        isStopping.withLock { $0 = true }
+        listener.descriptor.shutdownBoth()
+        handler.reports.stop()
+        handler.runner.jobs.stop()
+        audit.write(AuditRecord(.stop))
+    }
+
+    private func acceptAll() {
+        /// How long a failure that may last is left to pass, in seconds.
+        let pauseSeconds = 1.0
+        while !isStopping.withLock({ $0 }) {
+            do throws(Errno) {
+                try admit(SharedDescriptor(try listener.descriptor.accept()))
+            } catch .connectionAbort {
+            } catch {
+                if isStopping.withLock({ $0 }) { return }
+                audit.trouble("a connection could not be taken: \(error)")
+                _ = isStopping.wait(timeoutSeconds: pauseSeconds) { $0 ? true : nil }
+            }
+        }
+    }
+
+    /// Gives a connection its thread, or tells it that there is no place.
+    private func admit(_ socket: SharedDescriptor) throws(Errno) {
+        let connection = try Connection(socket, bounds: bounds)
+        guard places.take() else {
+            // Small enough for the socket's buffer, so that it waits for nobody.
+            let busy = Self.busy("Too many calls are being answered")
+            audit.request(nil, busy)
+            try? connection.write(.exception(busy.exception))
+            return
+        }
+        do throws(Errno) {
+            try WorkThread.start { [self] in
+                serve(connection)
+                places.leave()
+            }
+        } catch {
+            places.leave()
+            throw error
+        }
+    }
+
+    private static func busy(_ what: String) -> Refusal {
+        Refusal(.busy, "\(what); try again in a minute.")
+    }
+
+    /// Reads one call, answers it, and is done. A client that goes away changes nothing: what was
+    /// asked for whole is done, and only the answer is lost.
+    private func serve(_ connection: Connection) {
+        var untrustedHeader: CallHeader?
+        do throws(Refusal) {
+            let (header, untrustedRest) = try connection.readHeader()
+            untrustedHeader = header
+            let caller = header.source
+            guard places.take(caller) else {
+                throw Self.busy("Too many calls of this qube are being answered")
+            }
+            defer { places.leave(caller) }
+            let untrustedPayload = try connection.readPayload(untrustedRest: untrustedRest)
+            send(handler.answer(header, untrustedPayload: untrustedPayload), connection)
+        } catch {
+            audit.request(untrustedHeader, error)
+            try? connection.write(.exception(error.exception))
+            connection.linger()
+        }
+    }
+
+    private func send(_ answer: Answer, _ connection: Connection) {
+        do throws(Errno) {
+            switch answer {
+            case .whole(let envelope): try connection.write(envelope)
+            case .stream(var watch):
+                while let envelope = watch.next() { try connection.write(envelope) }
+            }
+        } catch {
+            // Gone, or it does not read: the job goes on, and its record stays to be asked for.
+        }
+    }
+}
+
+/// Why the daemon did not start.
+struct StartError: Error, CustomStringConvertible {
+    let description: String
+}

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+internal import FoundationEssentials
+internal import Protocol
+internal import Qubes
+internal import SystemCalls
+internal import SystemPackage
+
+/// Runs one job after the other, and keeps history. One at a time in all, and so on every pool.
+struct JobRunner: Sendable {
+    let jobs: Jobs
+    let store: JobStore
+    let machine: Machine
+    let workers: WorkerProgram
+    let audit: AuditLog
+
+    /// Reads the history. Jobs that were waiting or running when the daemon ended are interrupted: to
+    /// start them again is for whoever asked, not for a daemon that may have died of them.
+    static func history(_ store: JobStore, audit: AuditLog) throws(JobStore.Failure) -> [JobRecord]
+    {
+        let (records, strays) = try store.load()
+        for stray in strays {
+            audit.trouble("a file in the jobs' directory is no job and is left alone: \(stray)")
+        }
+        return records.map { record in
+            guard !record.state.isOver else { return record }
+            var record = record
+            record.state = .interrupted
+            record.endedAt = Self.now
+            record.error = Self.daemonEnded
+            Self.keep(record, store, audit)
+            Self.writeEnd(record, detail: "", audit)
+            return record
+        }
+    }
+
+    /// Starts the thread that runs jobs.
+    func start() throws(Errno) {
+        drop(jobs.trim(roomFor: 0))
+        try WorkThread.start { [self] in
+            while let (record, request) = jobs.next() { run(record, request) }
+            jobs.runnerIsOver()
+        }
+    }
+
+    /// Takes a job in: it is on disk before it may run, so that no record overtakes its successor.
+    /// It runs once it is given to `jobs.enqueue`.
+    /// - Returns: its id.
+    func submit(_ request: JobRequest, targetName: String) throws(Refusal) -> String {
+        let record = JobRecord(
+            job: Names.newJob(), operation: request.operation, caller: request.caller,
+            target: targetName, argument: request.argument.text, submittedAt: Self.now)
+        try jobs.reserve(record, request)
+        Self.keep(record, store, audit)
+        return record.job
+    }
+
+    private func run(_ waiting: JobRecord, _ request: JobRequest) {
+        var record = waiting
+        record.state = .running
+        record.startedAt = Self.now
+        jobs.update(record)
+        Self.keep(record, store, audit)
+        Self.write(.jobStart, record, outcome: record.state.rawValue, detail: "", audit)
+        let ending = work(record.job, request)
+        record.progress = jobs.record(record.job)?.progress
+        let detail = Self.finish(&record, ending)
+        // Who is told that it is over finds it noted down.
+        drop(jobs.trim(roomFor: 1))
+        Self.keep(record, store, audit)
+        Self.writeEnd(record, detail: detail, audit)
+        jobs.update(record)
+    }
+
+    /// Looks everything up again, for the job may have waited for hours, and runs a worker.
+    private func work(_ job: String, _ request: JobRequest) -> Ending {
+        do throws(Refusal) {
+            let scope = try machine.scope(of: request.target, for: request.caller)
+            guard scope.qube?.uuid == request.uuid else { throw .noSuchQube }
+            let (order, problems) = try Selection(scope, request.argument).order(request.work)
+            let worker = try workers.start(order)
+            jobs.setWorker(worker)
+            defer { jobs.setWorker(nil) }
+            let ending = worker.finish(lineBytes: Limits.eventBytes) { jobs.update(job, $0) }
+            return Ending(ending, problems)
+        } catch {
+            return .failed(message: error.exception.message, detail: error.detail ?? "")
+        }
+    }
+
+    private enum Ending {
+        case done(JobResult)
+        case failed(message: String, detail: String)
+        case interrupted(detail: String)
+
+        init(_ ending: WorkerEnding, _ problems: [Report.Problem]) {
+            switch ending {
+            case .result(var result):
+                result.problems = problems + result.problems
+                self = .done(result.bounded())
+            case .failure(_, let message, let detail):
+                self = .failed(message: message.bounded(), detail: detail)
+            case .interrupted(let detail):
+                self = .interrupted(detail: detail)
+            case .malformed(let detail):
+                self = .failed(message: JobRunner.badWorker, detail: detail)
+            case .report:
+                self = .failed(message: JobRunner.badWorker, detail: "it gave a report")
+            }
+        }
+    }
+
+    /// Notes an ending down.
+    /// - Returns: what dom0's log says besides.
+    private static func finish(_ record: inout JobRecord, _ ending: Ending) -> String {
+        record.endedAt = now
+        switch ending {
+        case .done(let result):
+            record.state = .done
+            record.result = result
+            return ""
+        case .failed(let message, let detail):
+            record.state = .failed
+            record.error = message
+            return detail
+        case .interrupted(let detail):
+            record.state = .interrupted
+            record.error = workerEnded
+            return detail
+        }
+    }
+
+    private static let badWorker = "The job's worker failed. The log in dom0 says why."
+    private static let workerEnded =
+        "The job's worker ended before its work did. What was finished stays done; start the job"
+        + " again for the rest."
+    private static let daemonEnded =
+        "The service ended before the job did. What was finished stays done; start the job again for"
+        + " the rest."
+
+    private static var now: Int64 { Int64(Date().timeIntervalSince1970) }
+
+    // MARK: History and audit
+
+    /// Writes a record down. A full disk must not stop a job that may give space back.
+    private static func keep(_ record: JobRecord, _ store: JobStore, _ audit: AuditLog) {
+        do throws(JobStore.Failure) {
+            try store.write(record)
+        } catch {
+            audit.trouble("a job's record could not be written: \(error)")
+        }
+    }
+
+    private func drop(_ old: [String]) {
+        for job in old {
+            do throws(JobStore.Failure) {
+                try store.remove(job)
+            } catch {
+                audit.trouble("an old job's record could not be removed: \(error)")
+            }
+        }
+    }
+
+    private static func writeEnd(_ record: JobRecord, detail: String, _ audit: AuditLog) {
+        write(.jobEnd, record, outcome: record.state.rawValue, detail: detail, audit)
+    }
+
+    private static func write(
+        _ event: AuditRecord.Event, _ record: JobRecord, outcome: String, detail: String,
+        _ audit: AuditLog
+    ) {
+        var line = AuditRecord(event)
+        line.caller = record.caller
+        line.service = record.operation.service.rawValue
+        line.argument = record.argument
+        line.target = record.target
+        line.job = record.job
+        line.outcome = outcome
+        line.savedBytes = record.result?.savedBytes
+        line.detail = detail
+        audit.write(line)
+    }
+}
+
+extension AuditLog {
+    /// Something that no call waits for went wrong.
+    func trouble(_ detail: String) {
+        var record = AuditRecord(.trouble)
+        record.detail = detail
+        write(record)
+    }
+}

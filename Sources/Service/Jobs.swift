@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+internal import Protocol
+internal import SystemCalls
+
+/// What a job was asked to do: kept until it starts, when all of it is looked up again.
+struct JobRequest: Sendable {
+    let operation: Operation
+    let work: WorkerOrder.Work
+    let caller: String
+    /// By name: a UUID was resolved.
+    let target: CallTarget
+    /// The UUID of the qube that policy and the caller meant; another one of its name is not it.
+    let uuid: String?
+    let argument: CallArgument
+}
+
+/// A job as a watcher sees it.
+struct JobSnapshot: Sendable {
+    let record: JobRecord
+    /// Grows with each change of state.
+    let stateChange: Int
+    /// Grows with each progress.
+    let progressChange: Int
+}
+
+/// All jobs, in memory: those that wait, the one that runs, and history. Every access is one short
+/// turn under the lock; no file is touched and no process waited for within it.
+final class Jobs: Sendable {
+    private struct Entry {
+        var record: JobRecord
+        var request: JobRequest?
+        var stateChange = 0
+        var progressChange = 0
+    }
+
+    private struct State {
+        /// Oldest first.
+        var entries: [Entry] = []
+        /// Ids in the order in which they will run.
+        var waiting: [String] = []
+        var worker: WorkerProcess?
+        var isStopping = false
+        var isRunnerOver = false
+
+        mutating func change<Result>(_ job: String, _ body: (inout Entry) -> Result) -> Result? {
+            guard let index = entries.lastIndex(where: { $0.record.job == job }) else { return nil }
+            return body(&entries[index])
+        }
+    }
+
+    private let bounds: Bounds
+    private let state: Monitor<State>
+
+    /// With the history, oldest first.
+    init(history: [JobRecord], bounds: Bounds) {
+        self.bounds = bounds
+        state = Monitor(State(entries: history.map { Entry(record: $0, request: nil) }))
+    }
+
+    // MARK: The calls' side
+
+    /// Takes a job in, not yet to be run.
+    func reserve(_ record: JobRecord, _ request: JobRequest) throws(Refusal) {
+        let most = bounds.queuedJobs
+        try state.withLock { state throws(Refusal) in
+            guard !state.isStopping else {
+                throw Refusal(.busy, "The service is being stopped; try again in a minute.")
+            }
+            let queued = state.entries.count { $0.record.state == .queued }
+            guard queued < most else {
+                throw Refusal(
+                    .busy, "\(most) jobs are waiting already; try again when some are over.")
+            }
+            state.entries.append(Entry(record: record, request: request))
+        }
+    }
+
+    /// Lets a job that was taken in run when its turn comes.
+    func enqueue(_ job: String) { state.withLock { $0.waiting.append(job) } }
+
+    /// All jobs, newest first.
+    func records() -> [JobRecord] { state.withLock { $0.entries.reversed().map(\.record) } }
+
+    /// One job.
+    func record(_ job: String) -> JobRecord? {
+        state.withLock { state in state.entries.last { $0.record.job == job }?.record }
+    }
+
+    /// Waits for a job to be other than last seen.
+    /// - Returns: nil when the time went by without a change.
+    /// - Throws: when the job is not there any more.
+    func change(
+        of job: String, after seen: JobSnapshot?, timeoutSeconds: Double
+    ) throws(Refusal) -> JobSnapshot? {
+        let found: Result<JobSnapshot, Refusal>? = state.wait(timeoutSeconds: timeoutSeconds) {
+            guard let entry = $0.entries.last(where: { $0.record.job == job }) else {
+                return .failure(.noSuchJob)
+            }
+            if let seen, seen.stateChange == entry.stateChange,
+                seen.progressChange == entry.progressChange
+            {
+                return nil
+            }
+            return .success(
+                JobSnapshot(
+                    record: entry.record, stateChange: entry.stateChange,
+                    progressChange: entry.progressChange))
+        }
+        return try found?.get()
+    }
+
+    // MARK: The runner's side
+
+    /// Waits for the next job and takes it; nil when the daemon stops.
+    func next() -> (record: JobRecord, request: JobRequest)? {
+        state.wait { state -> (record: JobRecord, request: JobRequest)?? in
+            if state.isStopping { return .some(nil) }
+            guard !state.waiting.isEmpty else { return nil }
+            let job = state.waiting.removeFirst()
+            guard let entry = state.entries.last(where: { $0.record.job == job }),
+                let request = entry.request
+            else { return nil }
+            return (entry.record, request)
+        } ?? nil
+    }
+
+    /// A new state of a job, for whoever watches.
+    func update(_ record: JobRecord) {
+        state.withLock { state in
+            _ = state.change(record.job) { entry in
+                entry.record = record
+                entry.stateChange += 1
+            }
+        }
+    }
+
+    /// How far a job is.
+    func update(_ job: String, _ progress: JobProgress) {
+        state.withLock { state in
+            _ = state.change(job) { entry in
+                entry.record.progress = progress
+                entry.progressChange += 1
+            }
+        }
+    }
+
+    /// The worker of the running job; it is killed at once when the daemon is to stop.
+    func setWorker(_ worker: WorkerProcess?) {
+        let isStopping = state.withLock { state in
+            state.worker = worker
+            return state.isStopping
+        }
+        if isStopping { worker?.kill() }
+    }
+
+    /// Forgets the oldest jobs that are over, so many that there is room for `more`.
+    /// - Returns: their ids.
+    func trim(roomFor more: Int) -> [String] {
+        let most = max(0, bounds.historyJobs - more)
+        return state.withLock { state in
+            let over = state.entries.filter { $0.record.state.isOver }.map(\.record.job)
+            let old = Array(over.dropLast(most))
+            state.entries.removeAll { old.contains($0.record.job) }
+            return old
+        }
+    }
+
+    /// The runner will touch nothing any more.
+    func runnerIsOver() { state.withLock { $0.isRunnerOver = true } }
+
+    /// Kills the running job's worker, starts no other, and waits until the end is noted down.
+    func stop() {
+        let worker = state.withLock { state in
+            state.isStopping = true
+            return state.worker
+        }
+        worker?.kill()
+        _ = state.wait(timeoutSeconds: bounds.stopSeconds) { $0.isRunnerOver ? true : nil }
+    }
+}

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+internal import Protocol
+internal import Qubes
+
+extension Inventory {
+    /// The pools that a worker can be sent to.
+    var workablePools: [WorkerOrder.Pool] {
+        imagePools.compactMap { pool in
+            guard let directory = pool.directory, directory.hasPrefix("/") else { return nil }
+            return WorkerOrder.Pool(name: pool.name, directory: directory)
+        }
+    }
+}
+
+/// Makes a worker's order out of a scope: which volumes it is about, and all others that may share
+/// data with them.
+struct Selection {
+    private let scope: Scope
+    private let argument: CallArgument
+
+    /// Refuses an argument that names nothing that exists, or that no worker can look at.
+    init(_ scope: Scope, _ argument: CallArgument) throws(Refusal) {
+        self.scope = scope
+        self.argument = argument
+        guard !scope.inventory.workablePools.isEmpty else {
+            throw Refusal(
+                .unsuitablePool,
+                "This machine has no storage pool of the driver \(Pool.imageDriver).")
+        }
+        switch argument {
+        case .whole, .job: break
+        case .pool(let name): try Self.check(pool: name, in: scope.inventory)
+        case .volume(let name): try Self.check(volume: name, of: scope.qube, in: scope.inventory)
+        }
+        if let qube = scope.qube, !qube.volumes.contains(where: isSelected(of: qube)) {
+            throw Refusal(
+                .unsuitablePool,
+                "None of the qube's volumes lies on a storage pool of the driver"
+                    + " \(Pool.imageDriver).")
+        }
+    }
+
+    private static func check(pool name: String, in inventory: Inventory) throws(Refusal) {
+        guard !inventory.workablePools.contains(where: { $0.name == name }) else { return }
+        let known = inventory.workablePools.map(\.name).filter(Names.isPlain)
+        throw Refusal(
+            .unsuitablePool,
+            "There is no storage pool of that name and of the driver \(Pool.imageDriver);"
+                + " there are \(known.joined(separator: ", ")).")
+    }
+
+    private static func check(
+        volume name: String, of qube: Qube?, in inventory: Inventory
+    ) throws(Refusal) {
+        let volumes = qube?.volumes ?? []
+        guard let volume = volumes.first(where: { $0.name == name }) else {
+            let known = volumes.map(\.name).filter(Names.isPlain)
+            throw Refusal(
+                .noSuchVolume,
+                "The qube has no such volume; it has \(known.joined(separator: ", ")).")
+        }
+        guard inventory.workablePools.contains(where: { $0.name == volume.pool }) else {
+            throw Refusal(
+                .unsuitablePool,
+                "The volume does not lie on a storage pool of the driver \(Pool.imageDriver).")
+        }
+    }
+
+    private var poolNames: Set<String> { Set(scope.inventory.workablePools.map(\.name)) }
+
+    /// The request is about this volume.
+    private func isSelected(of qube: Qube) -> (Volume) -> Bool {
+        let pools = poolNames
+        return { volume in
+            guard scope.qube.map({ $0.name == qube.name }) ?? true,
+                scope.visibility.shows(qube.name), pools.contains(volume.pool)
+            else { return false }
+            return switch argument {
+            case .whole, .job: true
+            case .volume(let name): volume.name == name
+            case .pool(let name): volume.pool == name
+            }
+        }
+    }
+
+    /// The order, and what of it is left alone for a reason that no worker knows.
+    func order(_ work: WorkerOrder.Work) -> (order: WorkerOrder, problems: [Report.Problem]) {
+        let pools = scope.inventory.workablePools
+        let names = Set(pools.map(\.name))
+        var volumes: [WorkerOrder.Volume] = []
+        var problems: [Report.Problem] = []
+        for qube in scope.inventory.qubes {
+            let isSelected = isSelected(of: qube)
+            var isMalformed = false
+            for volume in qube.volumes where names.contains(volume.pool) {
+                let settings = settings(for: volume, of: qube)
+                isMalformed = isMalformed || (settings == nil && isSelected(volume))
+                volumes.append(
+                    Self.item(volume, of: qube, settings, selected: isSelected(volume)))
+            }
+            if isMalformed && problems.count < Limits.namedItems {
+                problems.append(Self.malformedFeatures(of: qube))
+            }
+        }
+        let order = WorkerOrder(
+            work: work, pools: pools, volumes: volumes, wholeMachine: scope.qube == nil)
+        return (order, problems)
+    }
+
+    private func settings(for volume: Volume, of qube: Qube) -> VolumeSettings? {
+        try? scope.inventory.settings(for: volume, of: qube)
+    }
+
+    /// A feature that cannot be read may have meant `btrfs.skip`, so that the qube is left alone.
+    private static func item(
+        _ volume: Volume, of qube: Qube, _ settings: VolumeSettings?, selected: Bool
+    ) -> WorkerOrder.Volume {
+        WorkerOrder.Volume(
+            qube: qube.name, qubeKind: qube.kind, name: volume.name, pool: volume.pool,
+            volumeIdentifier: volume.identifier, selected: selected,
+            skipped: settings?.skip ?? true, isVolatile: volume.isVolatile,
+            compressionLevel: settings?.compressionLevel,
+            dedupeGroup: settings?.dedupeGroup ?? "malformed:\(qube.name):\(volume.name)")
+    }
+
+    private static func malformedFeatures(of qube: Qube) -> Report.Problem {
+        Report.Problem(
+            subject: qube.name,
+            message:
+                "A btrfs feature of this qube, or of dom0 as the default, is malformed, so that"
+                + " jobs leave the qube alone: correct it with qvm-features.")
+    }
+}

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+internal import FoundationEssentials
+internal import Protocol
+internal import SystemCalls
+internal import SystemPackage
+
+/// How a worker's work ended.
+enum WorkerEnding: Equatable {
+    /// With a report.
+    case report(Report)
+    /// With a job's result.
+    case result(JobResult)
+    /// With an error of the worker's own.
+    case failure(ServiceException.Kind, message: String, detail: String)
+    /// Without a last line: it died, was killed or took too long.
+    case interrupted(detail: String)
+    /// It said something that it should not.
+    case malformed(detail: String)
+}
+
+/// How to start workers.
+struct WorkerProgram: Sendable {
+    /// The program.
+    let executable: FilePath
+    /// Where it keeps fingerprints.
+    let cacheDirectory: FilePath
+
+    /// Nothing of the daemon's environment reaches the worker.
+    private static let environment = ["PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"]
+
+    /// Starts one and hands it its order.
+    func start(_ order: WorkerOrder) throws(Refusal) -> WorkerProcess {
+        let bytes = try encode(order)
+        do throws(Errno) {
+            var standardInput: SharedDescriptor?
+            var process: WorkerProcess?
+            let orders = try Descriptor.pipe()
+            let messages = try Descriptor.pipe()
+            let child = try ChildProcess.spawn(
+                executable: executable.string,
+                arguments: ["--cache-directory", cacheDirectory.string],
+                environment: Self.environment, standardInput: orders.first,
+                standardOutput: messages.second)
+            orders.split { _, writing in standardInput = SharedDescriptor(writing) }
+            messages.split { reading, _ in
+                process = WorkerProcess(child, messages: SharedDescriptor(reading))
+            }
+            guard let standardInput, let process else { throw .badFileDescriptor }
+            try process.send(bytes, standardInput)
+            return process
+        } catch {
+            throw .failed("The worker could not be started.", detail: "\(executable): \(error)")
+        }
+    }
+
+    private func encode(_ order: WorkerOrder) throws(Refusal) -> [UInt8] {
+        let bytes: [UInt8]
+        do {
+            bytes = try [UInt8](JSONEncoder().encode(order))
+        } catch {
+            throw .failed("The order could not be written.", detail: "\(error)")
+        }
+        guard bytes.count <= Limits.orderBytes else {
+            throw .failed(
+                "This machine has too many volumes.",
+                detail: "the order takes \(bytes.count) bytes, allowed are \(Limits.orderBytes)")
+        }
+        return bytes
+    }
+}
+
+/// A worker that runs.
+final class WorkerProcess: Sendable {
+    private let child: ChildProcess
+    private let messages: SharedDescriptor
+    private let isRunning = Monitor(true)
+
+    fileprivate init(_ child: ChildProcess, messages: SharedDescriptor) {
+        self.child = child
+        self.messages = messages
+    }
+
+    /// A thread of its own writes the order: it may be longer than a pipe takes, and a worker that
+    /// does not read it must not hold the daemon. It ends when the worker does, with EPIPE.
+    fileprivate func send(_ order: [UInt8], _ standardInput: SharedDescriptor) throws(Errno) {
+        do throws(Errno) {
+            try WorkThread.start { try? standardInput.descriptor.write(order) }
+        } catch {
+            kill()
+            _ = try? child.wait()
+            throw error
+        }
+    }
+
+    /// Ends it at once. Its work is safe to be cut anywhere. Nothing happens once it is over.
+    func kill() { isRunning.withLock { if $0 { child.kill() } } }
+
+    /// Reads all it says and waits for its end. To be called once.
+    /// - Parameters:
+    ///   - lineBytes: the longest line.
+    ///   - limitSeconds: the longest time it may take, then it is killed.
+    ///   - progress: gets each progress as it comes.
+    func finish(
+        lineBytes: Int, limitSeconds: Double? = nil, progress: (JobProgress) -> Void
+    ) -> WorkerEnding {
+        if let limitSeconds { killAfter(limitSeconds) }
+        let said = listen(lineBytes: lineBytes, progress: progress)
+        // Whoever has said its last word, or nonsense, has nothing left to do.
+        if case .malformed = said { kill() }
+        let ending: String
+        do throws(Errno) {
+            switch try child.wait() {
+            case .exited(let status): ending = "the worker exited with \(status)"
+            case .killed(let signal): ending = "the worker was killed by signal \(signal)"
+            }
+        } catch {
+            ending = "the worker could not be waited for: \(error)"
+        }
+        isRunning.withLock { $0 = false }
+        return said ?? .interrupted(detail: ending)
+    }
+
+    private func killAfter(_ limitSeconds: Double) {
+        let isRunning = isRunning
+        // Without the thread there is no limit: a report that works is better than none.
+        try? WorkThread.start { [self] in
+            let isOver = isRunning.wait(timeoutSeconds: limitSeconds) { $0 ? nil : true }
+            if isOver == nil { kill() }
+        }
+    }
+
+    /// The last word, or nil when the worker ended without one.
+    private func listen(lineBytes: Int, progress: (JobProgress) -> Void) -> WorkerEnding? {
+        var lines = LineReader(messages, lineBytes: lineBytes)
+        var last: WorkerEnding?
+        do {
+            while let line = try lines.next() {
+                guard last == nil else {
+                    return .malformed(detail: "the worker went on after its last line")
+                }
+                switch try JSONDecoder().decode(WorkerMessage.self, from: Data(line)) {
+                case .progress(let news): progress(news)
+                case .report(let report): last = .report(report)
+                case .result(let result): last = .result(result)
+                case .failure(let kind, let message, let detail):
+                    let kind = ServiceException.Kind(rawValue: kind) ?? .failed
+                    last = .failure(kind, message: message, detail: detail)
+                }
+            }
+        } catch {
+            return .malformed(detail: "the worker's output could not be understood: \(error)")
+        }
+        return last
+    }
+}
