@@ -3,7 +3,7 @@ internal import CBtrfs
 internal import SystemPackage
 
 /// What an inode item says (`struct btrfs_inode_item`), as far as it matters here.
-public struct Inode: Equatable, Sendable {
+public struct InodeItem: Equatable, Sendable {
     /// The transaction that made it; with the number it names the file for good.
     public let generation: Generation
     /// The apparent size.
@@ -56,14 +56,14 @@ public struct Inode: Equatable, Sendable {
 extension FileSystem {
     /// An inode's item; nil when there is none (the file is gone, or so new that it is not yet in
     /// the tree).
-    public func inode(_ identifier: InodeIdentifier) throws(BtrfsError) -> Inode? {
+    public func inode(_ identifier: InodeIdentifier) throws(BtrfsError) -> InodeItem? {
         let key = ItemKey(
             objectIdentifier: identifier.number, type: UInt8(BTRFS_INODE_ITEM_KEY), offset: 0)
-        var found: Inode?
+        var found: InodeItem?
         try forEachItem(
             in: identifier.subvolume, from: key, through: key, bufferBytes: 64 * 1024
         ) { (_, _, item) throws(BtrfsError) in
-            found = Inode(item: item)
+            found = InodeItem(item: item)
             if found == nil {
                 throw BtrfsError("TREE_SEARCH_V2", "\(identifier)", .ioError)
             }

@@ -21,9 +21,11 @@ public struct ByteCount: Hashable, Comparable, Sendable {
         ByteCount(count << 20)
     }
 
+    /// Which is the smaller.
     @inlinable public static func < (left: ByteCount, right: ByteCount) -> Bool {
         left.rawValue < right.rawValue
     }
+    /// The sum.
     @inlinable public static func + (left: ByteCount, right: ByteCount) -> ByteCount {
         ByteCount(left.rawValue + right.rawValue)
     }
@@ -31,6 +33,7 @@ public struct ByteCount: Hashable, Comparable, Sendable {
     @inlinable public static func - (left: ByteCount, right: ByteCount) -> ByteCount {
         ByteCount(left.rawValue - right.rawValue)
     }
+    /// Adds to it.
     @inlinable public static func += (left: inout ByteCount, right: ByteCount) {
         left.rawValue += right.rawValue
     }
@@ -62,9 +65,11 @@ public struct FileOffset: Hashable, Comparable, Sendable {
     /// The start of a file.
     public static let start = FileOffset(0)
 
+    /// Which is the smaller.
     @inlinable public static func < (left: FileOffset, right: FileOffset) -> Bool {
         left.rawValue < right.rawValue
     }
+    /// The sum.
     @inlinable public static func + (offset: FileOffset, length: ByteCount) -> FileOffset {
         FileOffset(offset.rawValue + length.rawValue)
     }
@@ -82,9 +87,11 @@ public struct LogicalAddress: Hashable, Comparable, Sendable {
     /// From bytes.
     @inlinable public init(_ rawValue: UInt64) { self.rawValue = rawValue }
 
+    /// Which is the smaller.
     @inlinable public static func < (left: LogicalAddress, right: LogicalAddress) -> Bool {
         left.rawValue < right.rawValue
     }
+    /// The sum.
     @inlinable public static func + (address: LogicalAddress, length: ByteCount) -> LogicalAddress {
         LogicalAddress(address.rawValue + length.rawValue)
     }
@@ -102,6 +109,7 @@ public struct Generation: Hashable, Comparable, Sendable {
     /// From the number.
     @inlinable public init(_ rawValue: UInt64) { self.rawValue = rawValue }
 
+    /// Which is the smaller.
     @inlinable public static func < (left: Generation, right: Generation) -> Bool {
         left.rawValue < right.rawValue
     }
@@ -124,6 +132,7 @@ public struct TreeIdentifier: Hashable, Comparable, Sendable {
     /// The tree of checksums (BTRFS_CSUM_TREE_OBJECTID).
     public static let checksums = TreeIdentifier(7)
 
+    /// Which is the smaller.
     @inlinable public static func < (left: TreeIdentifier, right: TreeIdentifier) -> Bool {
         left.rawValue < right.rawValue
     }
@@ -142,6 +151,7 @@ public struct InodeIdentifier: Hashable, Comparable, Sendable {
         self.number = number
     }
 
+    /// Which is the smaller.
     @inlinable public static func < (left: InodeIdentifier, right: InodeIdentifier) -> Bool {
         (left.subvolume.rawValue, left.number) < (right.subvolume.rawValue, right.number)
     }

@@ -13,7 +13,7 @@ public protocol ExtentCatalog: Sendable {
     /// Every reference to the extent that starts at an address, from anywhere.
     func uses(ofExtentAt address: LogicalAddress) throws(BtrfsError) -> ExtentUses
     /// An inode's item; nil when it is gone.
-    func inode(_ identifier: InodeIdentifier) throws(BtrfsError) -> Inode?
+    func inode(_ identifier: InodeIdentifier) throws(BtrfsError) -> InodeItem?
 }
 
 /// What the engine does with a file system: it reads files, shares ranges between them, and writes to

@@ -13,6 +13,11 @@ public struct Descriptor: ~Copyable, Sendable {
 
     deinit { _ = Glibc.close(rawValue) }
 
+    /// A descriptor of our own for an open file that somebody else holds, as a standard stream.
+    public static func duplicate(of other: FileDescriptor) throws(Errno) -> Descriptor {
+        Descriptor(owning: try checked(fcntl(other.rawValue, F_DUPFD_CLOEXEC, 3)))
+    }
+
     /// Another descriptor of the same open file (`fcntl(2)`, F_DUPFD_CLOEXEC).
     public borrowing func duplicate() throws(Errno) -> Descriptor {
         Descriptor(owning: try checked(fcntl(rawValue, F_DUPFD_CLOEXEC, 3)))

@@ -1,1 +1,5 @@
-print("not yet")
+// SPDX-License-Identifier: GPL-2.0-or-later
+internal import Glibc
+internal import Worker
+
+exit(WorkerProgram.run())

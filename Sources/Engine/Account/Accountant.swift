@@ -19,6 +19,9 @@ public struct SpaceFigures: Equatable, Sendable {
     public var compressedContent = ByteCount.zero
     /// Extents, each once, inline ones among them.
     public var extents = 0
+
+    /// All zero.
+    public init() {}
 }
 
 /// Computes figures from a survey. Pure.

@@ -6,14 +6,6 @@ public enum CompressionPlanner {
     /// The level where neither the request nor a qube's feature gives one.
     public static let defaultLevel = 3
 
-    /// A plan, and what it leaves alone.
-    public struct Plan: Sendable {
-        /// One for each extent to compress, by address.
-        public var replacements: [Replacement] = []
-        /// Extents in scope that stay as they are.
-        public var leftAlone = LeftAlone()
-    }
-
     /// Plans every plain extent that is in scope. Whether it shrinks is found out by doing it; the
     /// prediction is made then.
     /// - Parameter requestedLevel: the request's zstd level, which goes before the qubes' own.

@@ -8,7 +8,7 @@ public struct Survey: Sendable {
         /// The file.
         public let image: ImageFile
         /// Its inode.
-        public let inode: Inode
+        public let inode: InodeItem
         /// What is stored in inline extents, as content and as stored bytes.
         public var inlineContentBytes = ByteCount.zero
         /// What the inline extents take in the tree.

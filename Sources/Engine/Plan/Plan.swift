@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+public import Btrfs
+
+/// What to replace, in the order to do it, and what stays.
+public struct Plan: Equatable, Sendable {
+    /// One for each extent to replace.
+    public var replacements: [Replacement] = []
+    /// Extents in scope that stay as they are.
+    public var leftAlone = LeftAlone()
+
+    /// Nothing yet.
+    public init() {}
+
+    /// What the plan expects to come back on balance.
+    public var predictedSaving: ByteCount {
+        replacements.reduce(ByteCount.zero) { $0 + $1.predictedSaving }
+    }
+}

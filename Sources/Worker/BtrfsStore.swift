@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+internal import Btrfs
+internal import Engine
+internal import SystemCalls
+internal import SystemPackage
+
+/// The engine's verbs on a real Btrfs.
+struct BtrfsStore: ExtentStore {
+    let fileSystem: FileSystem
+
+    var sectorBytes: ByteCount { fileSystem.sectorBytes }
+
+    func forEachFileExtent(
+        of inode: InodeIdentifier, from start: FileOffset, through end: FileOffset,
+        _ body: (FileExtent) throws(BtrfsError) -> Void
+    ) throws(BtrfsError) {
+        try fileSystem.forEachFileExtent(of: inode, from: start, through: end, body)
+    }
+
+    func uses(ofExtentAt address: LogicalAddress) throws(BtrfsError) -> ExtentUses {
+        try fileSystem.uses(ofExtentAt: address)
+    }
+
+    func inode(_ identifier: InodeIdentifier) throws(BtrfsError) -> InodeItem? {
+        try fileSystem.inode(identifier)
+    }
+
+    func open(
+        _ inode: InodeIdentifier, generation: Generation
+    ) throws(BtrfsError) -> SharedDescriptor {
+        SharedDescriptor(try fileSystem.openInode(inode, generation: generation))
+    }
+
+    func read(
+        _ file: SharedDescriptor, at offset: FileOffset, into buffer: UnsafeMutableRawBufferPointer
+    ) throws(BtrfsError) -> Int {
+        try named("read", "an image") { () throws(Errno) in
+            unsafe try file.descriptor.read(into: buffer, atOffset: offset.rawValue)
+        }
+    }
+
+    func readEncoded(
+        _ file: SharedDescriptor, at offset: FileOffset, lengthBytes: ByteCount
+    ) throws(BtrfsError) -> EncodedExtent? {
+        try EncodedIO.read(from: file.descriptor, at: offset, lengthBytes: lengthBytes)
+    }
+
+    func prefetch(_ file: SharedDescriptor, at offset: FileOffset, lengthBytes: ByteCount) {
+        file.descriptor.advise(
+            .willNeed, offset: offset.rawValue, lengthBytes: lengthBytes.rawValue)
+    }
+
+    func forget(_ file: SharedDescriptor, at offset: FileOffset, lengthBytes: ByteCount) {
+        file.descriptor.advise(
+            .doNotNeed, offset: offset.rawValue, lengthBytes: lengthBytes.rawValue)
+    }
+
+    func share(
+        _ source: SharedDescriptor, at sourceOffset: FileOffset, lengthBytes: ByteCount,
+        with destination: SharedDescriptor, at destinationOffset: FileOffset
+    ) throws(BtrfsError) -> DedupeOutcome {
+        try DedupeRange.share(
+            source.descriptor, at: sourceOffset, lengthBytes: lengthBytes,
+            with: destination.descriptor, at: destinationOffset)
+    }
+
+    func writePlain(
+        _ bytes: UnsafeRawBufferPointer, to scratch: SharedDescriptor, at offset: FileOffset
+    ) throws(BtrfsError) {
+        try named("write", "the scratch file") { () throws(Errno) in
+            unsafe try scratch.descriptor.write(bytes, atOffset: offset.rawValue)
+        }
+    }
+
+    func writePacked(
+        _ packed: UnsafeRawBufferPointer, contentBytes: ByteCount, lengthBytes: ByteCount,
+        to scratch: SharedDescriptor, at offset: FileOffset
+    ) throws(BtrfsError) {
+        unsafe try EncodedIO.write(
+            packed, contentBytes: contentBytes, lengthBytes: lengthBytes, compression: .zstd,
+            to: scratch.descriptor, at: offset)
+    }
+
+    func clear(_ scratch: SharedDescriptor) throws(BtrfsError) {
+        try named("ftruncate", "the scratch file") { () throws(Errno) in
+            try scratch.descriptor.truncate(toBytes: 0)
+        }
+    }
+
+    func synchronize() throws(BtrfsError) { try fileSystem.synchronize() }
+
+    private func named<Result>(
+        _ call: String, _ subject: String, _ body: () throws(Errno) -> Result
+    ) throws(BtrfsError) -> Result {
+        do throws(Errno) {
+            return try body()
+        } catch {
+            throw BtrfsError(call, subject, error)
+        }
+    }
+}

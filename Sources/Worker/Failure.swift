@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+internal import Btrfs
+internal import Protocol
+internal import SystemPackage
+
+/// Why a worker could not do its order: for the caller, and for dom0's log.
+struct Failure: Error {
+    let kind: ServiceException.Kind
+    let message: String
+    let detail: String
+
+    init(_ kind: ServiceException.Kind, _ message: String, detail: String = "") {
+        self.kind = kind
+        self.message = message
+        self.detail = detail
+    }
+
+    init(_ error: BtrfsError) {
+        switch error.reason {
+        case .noSpace:
+            self.init(
+                .unsuitablePool,
+                "the file system has no space left for the scratch file; what was finished stays"
+                    + " done. Free some space, then start the job again.",
+                detail: "\(error)")
+        case .notPermitted, .permissionDenied:
+            self.init(
+                .failed, "the worker is not root; it must be started by qubes-btrfsd",
+                detail: "\(error)")
+        default:
+            self.init(
+                .failed, "the file system refused a call; dom0's journal has the detail",
+                detail: "\(error)")
+        }
+    }
+}

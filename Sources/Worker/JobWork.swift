@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+internal import Btrfs
+internal import Engine
+internal import Protocol
+internal import SystemCalls
+
+/// Compresses or de-duplicates: survey, plan, execute and account, file system by file system.
+struct JobWork {
+    /// How many batches are worked on at a time; each holds a scratch file and a few buffers.
+    static let lanes = 3
+
+    let order: WorkerOrder
+    let sites: Sites
+    let output: Output
+
+    func run() throws(Failure) -> JobResult {
+        do throws(BtrfsError) {
+            return try runSites()
+        } catch {
+            throw Failure(error)
+        }
+    }
+
+    private func runSites() throws(BtrfsError) -> JobResult {
+        var result = JobResult(
+            before: [], after: [], extentsSeen: 0, extentsReplaced: 0, referencesMoved: 0,
+            predictedBytes: 0, leftAlone: [], problems: sites.problems, elapsedSeconds: 0)
+        var leftAlone = LeftAlone()
+        for site in sites.sites {
+            output.progress(.survey)
+            try site.fileSystem.synchronize()
+            result.before.append(try FileSystemUsage(site))
+            let work = SiteWork(site: site, order: order, output: output)
+            let outcome = try work.run(&result)
+            leftAlone.add(outcome.leftAlone)
+            result.extentsReplaced += UInt64(outcome.extentsReplaced)
+            result.referencesMoved += UInt64(outcome.referencesMoved)
+            output.progress(.account)
+            // Freed extents come back with the commit that follows the one that dropped them.
+            try site.fileSystem.synchronize()
+            try site.fileSystem.synchronize()
+            result.after.append(try FileSystemUsage(site))
+            Log.note(outcome.failures)
+        }
+        result.leftAlone = leftAlone.tallies.sorted { $0.value.disk > $1.value.disk }.map {
+            JobResult.LeftAlone(
+                reason: $0.key.rawValue, count: UInt64($0.value.extents),
+                diskBytes: $0.value.disk.rawValue)
+        }
+        result.problems = Array(result.problems.prefix(Limits.namedItems))
+        result.elapsedSeconds = output.elapsedSeconds
+        return result
+    }
+}
+
+/// One file system's part of a job.
+private struct SiteWork {
+    let site: Site
+    let order: WorkerOrder
+    let output: Output
+
+    func run(_ result: inout JobResult) throws(BtrfsError) -> ExecutionOutcome {
+        let store = BtrfsStore(fileSystem: site.fileSystem)
+        let list = ImageList(site: site, order: order)
+        let images = list.imageFiles()
+        let survey = Surveyor.survey(images, in: store) { count in
+            output.progress(
+                .survey, doneBytes: UInt64(count), totalBytes: UInt64(images.count))
+        }
+        result.problems += list.problems + SurveyProblems.unreadable(survey, list, order)
+        result.problems += SurveyProblems.nocow(list, order)
+        result.extentsSeen += UInt64(survey.extents.count)
+        let plan = try plan(survey, store)
+        result.predictedBytes += plan.predictedSaving.rawValue
+        let total = plan.replacements.reduce(ByteCount.zero) { $0 + $1.diskBytes }
+        let executor = Executor(
+            store: store, roles: RoleBook(site: site, order: order, list: list),
+            lanes: site.scratches.map {
+                .init(scratch: $0, encoder: ZstdEncoder())
+            })
+        output.progress(.execute, totalBytes: total.rawValue)
+        var outcome = try executor.run(plan.replacements) { [output] done, saved in
+            output.progress(
+                .execute, doneBytes: done.rawValue, totalBytes: total.rawValue,
+                savedBytes: saved.rawValue)
+        }
+        outcome.leftAlone.add(plan.leftAlone)
+        return outcome
+    }
+
+    private func plan(_ survey: Survey, _ store: BtrfsStore) throws(BtrfsError) -> Plan {
+        switch order.work {
+        case .report:
+            return Plan()
+        case .compress(let level, let running):
+            return CompressionPlanner.plan(
+                survey, scope: scope(running: running), requestedLevel: level,
+                sectorBytes: store.sectorBytes)
+        case .dedupe(let running):
+            return try DedupePlanning(site: site, store: store, output: output)
+                .plan(survey, scope: scope(running: running))
+        }
+    }
+
+    private func scope(running: Bool) -> Scope {
+        var groups: [String: Int] = [:]
+        let volumes = order.volumes.map { volume in
+            let group = groups[volume.dedupeGroup] ?? groups.count
+            groups[volume.dedupeGroup] = group
+            return Scope.Volume(
+                isSelected: volume.selected, isSkipped: volume.skipped,
+                compressionLevel: volume.compressionLevel, group: group)
+        }
+        return Scope(volumes: volumes, includesLiveOnly: running)
+    }
+}

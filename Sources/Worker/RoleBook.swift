@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+internal import Btrfs
+internal import Engine
+internal import Protocol
+internal import Qubes
+internal import SystemCalls
+
+/// What each image is to its qube now: read again whenever a directory has changed, as a start
+/// renames the precache under us.
+final class RoleBook: LiveRoles {
+    private let site: Site
+    private let order: WorkerOrder
+    private let state: Monitor<State>
+
+    private struct State {
+        var list: ImageList
+        var live: Set<InodeIdentifier>
+        var leftOut: Set<InodeIdentifier>
+        var nextCheck: ContinuousClock.Instant
+    }
+
+    /// How long a look at the directories is good for.
+    private static let trust = Duration.milliseconds(200)
+
+    init(site: Site, order: WorkerOrder, list: ImageList) {
+        self.site = site
+        self.order = order
+        state = Monitor(
+            State(
+                list: list, live: Self.live(list), leftOut: Self.leftOut(list, order),
+                nextCheck: ContinuousClock.now + Self.trust))
+    }
+
+    func isLive(_ inode: InodeIdentifier) -> Bool {
+        state.withLock { state in
+            refresh(&state)
+            return state.live.contains(inode)
+        }
+    }
+
+    func isLeftOut(_ inode: InodeIdentifier) -> Bool {
+        state.withLock { state in
+            refresh(&state)
+            return state.leftOut.contains(inode)
+        }
+    }
+
+    private func refresh(_ state: inout State) {
+        guard ContinuousClock.now >= state.nextCheck else { return }
+        if state.list.isOutdated(site: site) {
+            state.list = ImageList(site: site, order: order)
+            state.live = Self.live(state.list)
+            state.leftOut = Self.leftOut(state.list, order)
+        }
+        state.nextCheck = ContinuousClock.now + Self.trust
+    }
+
+    private static func live(_ list: ImageList) -> Set<InodeIdentifier> {
+        Set(list.images.filter(\.role.isLive).map(\.inode))
+    }
+
+    private static func leftOut(_ list: ImageList, _ order: WorkerOrder) -> Set<InodeIdentifier> {
+        Set(list.images.filter { order.volumes[$0.volume].skipped }.map(\.inode))
+    }
+}

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+internal import Btrfs
+internal import Protocol
+internal import SystemCalls
+internal import SystemPackage
+
+/// A pool's directory, open, and the file system it is on.
+final class PoolSite: Sendable {
+    let pool: WorkerOrder.Pool
+    let directory: SharedDescriptor
+
+    init(pool: WorkerOrder.Pool, directory: SharedDescriptor) {
+        self.pool = pool
+        self.directory = directory
+    }
+}
+
+/// A Btrfs with the pools that lie on it. Pools on one file system are worked on together: they can
+/// share.
+struct Site: Sendable {
+    let fileSystem: FileSystem
+    var pools: [PoolSite]
+    /// Nameless files, one for each lane, opened before the worker has forbidden itself to write.
+    var scratches: [SharedDescriptor] = []
+}
+
+/// Opens pools. What cannot be worked on is named, and the others go on.
+struct Sites: Sendable {
+    private(set) var sites: [Site] = []
+    private(set) var problems: [Report.Problem] = []
+
+    init(pools: [WorkerOrder.Pool]) {
+        for pool in pools { add(pool) }
+    }
+
+    private mutating func add(_ pool: WorkerOrder.Pool) {
+        let subject = "pool \(pool.name)"
+        do throws(Errno) {
+            let path = FilePath(pool.directory)
+            let directory = try Descriptor.open(path, [.readOnly, .directory])
+            let own = SharedDescriptor(try directory.duplicate())
+            try add(PoolSite(pool: pool, directory: own), directory)
+        } catch {
+            let message = "its directory \(pool.directory) cannot be opened: \(error)"
+            problems.append(Report.Problem(subject: subject, message: message))
+        }
+    }
+
+    private mutating func add(
+        _ pool: PoolSite, _ directory: consuming Descriptor
+    ) throws(Errno) {
+        do throws(BtrfsError) {
+            let fileSystem = try FileSystem(directory: directory, path: pool.pool.directory)
+            if let index = sites.firstIndex(where: {
+                $0.fileSystem.identity == fileSystem.identity
+            }) {
+                sites[index].pools.append(pool)
+            } else {
+                sites.append(Site(fileSystem: fileSystem, pools: [pool]))
+            }
+        } catch {
+            guard error.reason == .inappropriateIOCTLForDevice else { throw error.reason }
+            problems.append(
+                Report.Problem(
+                    subject: "pool \(pool.pool.name)",
+                    message: "\(pool.pool.directory) is not on Btrfs; only pools on Btrfs can be"
+                        + " reported on or worked on"))
+        }
+    }
+
+    /// Opens the scratch files of every site: O_TMPFILE in the pool's own directory, never in a
+    /// qube's. They have no name, so that nothing of them is left whatever ends the worker.
+    mutating func openScratches(lanes: Int) throws(BtrfsError) {
+        for index in sites.indices {
+            guard let pool = sites[index].pools.first else { continue }
+            for _ in 0..<lanes {
+                sites[index].scratches.append(try Self.openScratch(in: pool))
+            }
+        }
+    }
+
+    private static func openScratch(in pool: PoolSite) throws(BtrfsError) -> SharedDescriptor {
+        let scratch: Descriptor
+        do throws(Errno) {
+            scratch = try pool.directory.descriptor.open(
+                beneath: ".", [.readWrite, .temporary, .exclusive])
+        } catch {
+            throw BtrfsError("open(O_TMPFILE)", pool.pool.directory, error)
+        }
+        // A directory may hand down NOCOW, and what has no checksums shares with nothing that has;
+        // or a compression that would repack what is written plain for good reason.
+        let flags = try FileFlags.of(scratch)
+        let wanted = flags.subtracting([.noCopyOnWrite, .compress]).union(.noCompress)
+        if flags != wanted { try wanted.set(on: scratch) }
+        return SharedDescriptor(scratch)
+    }
+}

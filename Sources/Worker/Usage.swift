@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+internal import Btrfs
+internal import Protocol
+
+extension FileSystemUsage {
+    /// The account of a site, as of now.
+    init(_ site: Site) throws(BtrfsError) {
+        let info = try site.fileSystem.spaceInfo()
+        self.init(
+            pools: site.pools.map(\.pool.name), deviceBytes: info.deviceBytes.rawValue,
+            unallocatedBytes: info.unallocatedBytes.rawValue,
+            dataTotalBytes: info.data.totalBytes.rawValue,
+            dataUsedBytes: info.data.usedBytes.rawValue,
+            metadataTotalBytes: info.metadata.totalBytes.rawValue,
+            metadataUsedBytes: info.metadata.usedBytes.rawValue)
+    }
+}

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+internal import Btrfs
+internal import FoundationEssentials
+internal import Protocol
+internal import SystemCalls
+internal import SystemPackage
+
+/// The worker: reads one order from standard input, does it, and says on standard output what it
+/// does. It can be killed at any moment.
+public enum WorkerProgram {
+    /// Runs to the end.
+    /// - Returns: the exit status: 0 when a report or result was written, 1 otherwise.
+    public static func run() -> Int32 {
+        Signals.ignoreBrokenPipes()
+        Priority.becomeIdle()
+        let output = Output(.standardOutput)
+        do throws(Failure) {
+            output.send(try perform(output))
+            return 0
+        } catch {
+            if !error.detail.isEmpty { Log.note(error.detail) }
+            output.send(
+                .failure(
+                    kind: error.kind.rawValue, message: error.message, detail: error.detail))
+            return 1
+        }
+    }
+
+    private static func perform(_ output: Output) throws(Failure) -> WorkerMessage {
+        let order = try readOrder()
+        var sites = Sites(pools: order.pools)
+        guard let problem = sites.problems.first, sites.sites.isEmpty else {
+            return try perform(order, &sites, output)
+        }
+        throw Failure(.unsuitablePool, "\(problem.subject): \(problem.message)")
+    }
+
+    private static func perform(
+        _ order: WorkerOrder, _ sites: inout Sites, _ output: Output
+    ) throws(Failure) -> WorkerMessage {
+        do throws(BtrfsError) {
+            if order.work != .report { try sites.openScratches(lanes: JobWork.lanes) }
+        } catch {
+            throw Failure(error)
+        }
+        try forbidWriting()
+        switch order.work {
+        case .report:
+            do throws(BtrfsError) {
+                return .report(try ReportWork(order: order, sites: sites, output: output).run())
+            } catch {
+                throw Failure(error)
+            }
+        case .compress, .dedupe:
+            return .result(try JobWork(order: order, sites: sites, output: output).run())
+        }
+    }
+
+    /// From here on nothing can be opened for writing: a bug could not write to an image. Before any
+    /// thread is started, as Landlock binds the calling thread and its children.
+    private static func forbidWriting() throws(Failure) {
+        do throws(Errno) {
+            if try Sandbox.forbidWriting(exceptBeneath: []) == .unavailable {
+                Log.note("this kernel has no Landlock: images are protected by open flags alone")
+            }
+        } catch {
+            throw Failure(
+                .failed, "the worker could not forbid itself to write; nothing was done",
+                detail: "landlock: \(error)")
+        }
+    }
+
+    private static func readOrder() throws(Failure) -> WorkerOrder {
+        let bytes: [UInt8]?
+        do throws(Errno) {
+            bytes = try Descriptor.duplicate(of: .standardInput).readToEnd(
+                limitBytes: Limits.orderBytes)
+        } catch {
+            throw Failure(.failed, "the worker could not read its order", detail: "\(error)")
+        }
+        guard let bytes, let order = try? JSONDecoder().decode(WorkerOrder.self, from: Data(bytes))
+        else {
+            throw Failure(
+                .failed, "the worker got no order; qubes-btrfsd starts it", detail: "bad order")
+        }
+        return order
+    }
+}
