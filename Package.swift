@@ -43,6 +43,7 @@ let package = Package(
         // C: constants the importer drops, and system libraries. Nothing else.
         .target(name: "CSystemCalls"),
         .target(name: "CBtrfs"),
+        .target(name: "CChecksum"),
         .systemLibrary(
             name: "CBtrfsUtil", pkgConfig: "libbtrfsutil", providers: [.apt(["libbtrfsutil-dev"])]),
         .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
@@ -57,7 +58,7 @@ let package = Package(
         library("Qubes", ["CLibXML2", "SystemCalls", system]),
 
         // The floors above, each importing only downwards (Tests/HouseTests says so).
-        library("Engine", ["Btrfs", "SystemCalls", system]),
+        library("Engine", ["CChecksum", "Btrfs", "SystemCalls", system]),
         library("Worker", ["Engine", "Btrfs", "Zstd", "Qubes", "Protocol", "SystemCalls", system]),
         library("Service", ["Protocol", "Qubes", "SystemCalls", system]),
         library("Client", ["Protocol", "SystemCalls", system, argumentParser]),

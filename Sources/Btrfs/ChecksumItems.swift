@@ -20,7 +20,7 @@ extension FileSystem {
         let first = start.rawValue > reach ? start.rawValue - reach : 0
         func key(_ address: UInt64) -> ItemKey {
             ItemKey(
-                objectIdentifier: UInt64(bitPattern: Int64(BTRFS_EXTENT_CSUM_OBJECTID)),
+                objectIdentifier: BTRFS_EXTENT_CSUM_OBJECTID,
                 type: UInt8(BTRFS_EXTENT_CSUM_KEY), offset: address)
         }
         try forEachItem(

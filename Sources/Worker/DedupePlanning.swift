@@ -2,14 +2,73 @@
 internal import Btrfs
 internal import Engine
 internal import Protocol
+internal import Zstd
 
 /// Fingerprints, matches and plans one file system's part of a dedupe job.
 struct DedupePlanning {
+    /// How many threads read fingerprints: most of their time is spent waiting for the disk.
+    static let threads = 4
+
     let site: Site
     let store: BtrfsStore
     let output: Output
 
     func plan(_ survey: Survey, scope: Scope) throws(BtrfsError) -> Plan {
-        Plan()
+        let eligible = DedupePlanner.eligible(survey, scope: scope)
+        output.progress(.fingerprint, totalBytes: UInt64(eligible.count))
+        let fingerprinter = Fingerprinter(
+            store: store, checksums: ChecksumTree(fileSystem: site.fileSystem),
+            decoder: ZstdDecoder(), threads: Self.threads)
+        let fingerprints = try fingerprinter.fingerprint(eligible, of: survey) { [output] done in
+            output.progress(
+                .fingerprint, doneBytes: UInt64(done), totalBytes: UInt64(eligible.count))
+        }
+        output.progress(.plan)
+        return DedupePlanner.plan(
+            survey, fingerprints, scope: scope, sectorBytes: store.sectorBytes)
+    }
+}
+
+/// Checksums of plain content, straight from the file system's tree.
+private struct ChecksumTree: ChecksumSource {
+    let fileSystem: FileSystem
+
+    var isCRC32C: Bool { fileSystem.checksumKind == .crc32c }
+
+    func checksums(
+        from start: LogicalAddress, sectors: Int
+    ) throws(BtrfsError) -> [UInt32?] {
+        var result = [UInt32?](repeating: nil, count: sectors)
+        let sector = fileSystem.sectorBytes
+        let end = start + ByteCount(UInt64(sectors) * sector.rawValue)
+        let step = fileSystem.checksumKind.lengthBytes
+        try fileSystem.forEachChecksumRun(from: start, to: end, bufferBytes: 256 * 1024) {
+            (address, run) throws(BtrfsError) in
+            let first = Int((address - start).rawValue / sector.rawValue)
+            for index in 0..<min(run.byteCount / step, sectors - first) {
+                result[first + index] = run.littleEndian32(at: index * step)
+            }
+        }
+        return result
+    }
+}
+
+extension RawSpan {
+    fileprivate func littleEndian32(at offset: Int) -> UInt32 {
+        // Safe: every pattern of bits is an integer; the span traps outside of its bounds.
+        UInt32(littleEndian: unsafe unsafeLoadUnaligned(fromByteOffset: offset, as: UInt32.self))
+    }
+}
+
+/// Unpacks zstd extents; others have no fingerprint.
+private struct ZstdDecoder: FrameDecoder {
+    func decode(_ extent: EncodedExtent) -> [UInt8]? {
+        guard extent.compression == .zstd, let decompressor = try? FrameDecompressor(),
+            var content = try? decompressor.decompress(
+                extent.bytes, limitBytes: extent.contentBytes.count)
+        else { return nil }
+        // What a frame lacks to the extent's content reads as zeroes.
+        content += [UInt8](repeating: 0, count: extent.contentBytes.count - content.count)
+        return content
     }
 }

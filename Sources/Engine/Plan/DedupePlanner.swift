@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+public import Btrfs
+
+/// Plans which extents can go because what they hold stands elsewhere. Pure.
+///
+/// An extent's space comes back only when its last reference goes: so an extent is either replaced
+/// whole, what is unique in it being written anew, or not touched. Extents are gone through once, those
+/// that must stay first, then the largest: each is matched with what is kept so far, and then either
+/// replaced or kept itself.
+public struct DedupePlanner {
+    /// What a reference more may cost: its items in two trees, kept twice, rounded up.
+    static let metadataBytesPerReference: UInt64 = 1024
+
+    private let survey: Survey
+    private let fingerprints: Fingerprints
+    private let scope: Scope
+    private let sectorBytes: ByteCount
+    private var matcher: Matcher
+    private var groups = GroupSets()
+    /// By position in the fingerprints.
+    private var groupNumbers: [Int] = []
+    private var plan = Plan()
+
+    /// The extents that may be matched: all but those that are to be left out altogether. Others can
+    /// keep what one in scope gives up, though they are not in scope themselves.
+    public static func eligible(_ survey: Survey, scope: Scope) -> [Int] {
+        survey.extents.indices.filter { index in
+            let references = survey.references(to: survey.extents[index])
+            return references.allSatisfy { reference in
+                let file = survey.files[reference.file]
+                return !reference.isPreallocated && !file.inode.hasNoChecksums
+                    && !file.image.owners.contains { scope.volumes[$0].isSkipped }
+            }
+        }
+    }
+
+    /// Plans.
+    public static func plan(
+        _ survey: Survey, _ fingerprints: Fingerprints, scope: Scope, sectorBytes: ByteCount
+    ) -> Plan {
+        var planner = DedupePlanner(survey, fingerprints, scope, sectorBytes)
+        planner.run()
+        return planner.plan
+    }
+
+    private init(
+        _ survey: Survey, _ fingerprints: Fingerprints, _ scope: Scope, _ sectorBytes: ByteCount
+    ) {
+        self.survey = survey
+        self.fingerprints = fingerprints
+        self.scope = scope
+        self.sectorBytes = sectorBytes
+        matcher = Matcher(fingerprints)
+        groupNumbers = fingerprints.extents.map { index in
+            let owners = scope.owners(of: survey.extents[index], in: survey)
+            return groups.number(of: Set(owners.map { scope.volumes[$0].group }))
+        }
+    }
+
+    private mutating func run() {
+        let salts = Set(groupNumbers).reduce(into: [Int: [UInt64]]()) { salts, number in
+            salts[number] = groups.supersets(of: number).map(GroupSets.salt)
+        }
+        for position in order() { visit(position, salts[groupNumbers[position]] ?? []) }
+        plan.replacements.sort(by: Self.isBefore)
+        countLeftAlone()
+    }
+
+    /// What must stay first, then the largest, then what most refer to, then by address.
+    private func order() -> [Int] {
+        let keys = fingerprints.extents.map { index in
+            let extent = survey.extents[index]
+            let stays = scope.judge(extent, in: survey) != .candidate
+            return (
+                stays ? 0 : 1, UInt64.max - extent.contentBytes.rawValue,
+                Int.max - extent.references.count, extent.address.rawValue
+            )
+        }
+        return keys.indices.sorted { keys[$0] < keys[$1] }
+    }
+
+    private mutating func visit(_ position: Int, _ salts: [UInt64]) {
+        let extent = survey.extents[fingerprints.extents[position]]
+        let anchors = matcher.anchors(of: position)
+        let salt = GroupSets.salt(groupNumbers[position])
+        guard scope.judge(extent, in: survey) == .candidate else {
+            matcher.enter(anchors, of: position, salt: salt) { _ in true }
+            return
+        }
+        let runs = matcher.runs(anchors, of: position, salts: salts)
+        if let replacement = replacement(of: extent, at: position, runs) {
+            plan.replacements.append(replacement)
+            // What is unique in it lives on, at the same places of the same files.
+            matcher.enter(anchors, of: position, salt: salt) { place in
+                !runs.contains { $0.sectors.contains(place) }
+            }
+        } else {
+            matcher.enter(anchors, of: position, salt: salt) { _ in true }
+        }
+    }
+
+    /// The replacement, when it brings more than it costs.
+    private func replacement(
+        of extent: Survey.Extent, at position: Int, _ runs: [Run]
+    ) -> Replacement? {
+        guard !runs.isEmpty else { return nil }
+        let start = fingerprints.range(position).lowerBound
+        let pieces = runs.flatMap { self.pieces(of: $0, from: start) }
+        let references = survey.references(to: extent)
+        let used = Ranges.union(references.map(\.rangeInExtent))
+        let left = Ranges.subtract(pieces.map(\.range), from: used)
+        let leftDisk = rewrittenBytes(left, of: extent)
+        let items = UInt64((pieces.count + left.count) * references.count)
+        let cost = leftDisk.rawValue + items * Self.metadataBytesPerReference
+        guard extent.diskBytes.rawValue > cost else { return nil }
+        return Replacement(
+            address: extent.address, generation: extent.generation, diskBytes: extent.diskBytes,
+            contentBytes: extent.contentBytes, pieces: pieces,
+            rewriting: extent.compression == .none
+                ? .plain : .packed(level: CompressionPlanner.defaultLevel),
+            predictedSaving: extent.diskBytes - leftDisk)
+    }
+
+    /// What parts of an extent will take when they are written anew: of a compressed one their share
+    /// of what it takes, and a sector more for each.
+    private func rewrittenBytes(
+        _ ranges: [Range<ByteCount>], of extent: Survey.Extent
+    ) -> ByteCount {
+        let length = Ranges.totalBytes(ranges)
+        guard extent.compression != .none else { return length }
+        let share =
+            Double(length.rawValue) / Double(extent.contentBytes.rawValue)
+            * Double(extent.diskBytes.rawValue)
+        return ByteCount(UInt64(share)).roundedUp(to: sectorBytes)
+            + ByteCount(UInt64(ranges.count) * sectorBytes.rawValue)
+    }
+
+    /// A run as pieces that each lie within one reference of the keeper.
+    private func pieces(of run: Run, from start: Int) -> [Replacement.Piece] {
+        let keeperPosition = matcher.extentPosition(at: run.keeper)
+        let keeperStart = fingerprints.range(keeperPosition).lowerBound
+        let keeper = survey.extents[fingerprints.extents[keeperPosition]]
+        let references = survey.references(to: keeper)
+        var pieces: [Replacement.Piece] = []
+        var done = 0
+        while done < run.sectors.count {
+            let position = bytes(run.keeper + done - keeperStart)
+            guard
+                let reference = references.filter({ $0.rangeInExtent.contains(position) })
+                    .max(by: { $0.rangeInExtent.upperBound < $1.rangeInExtent.upperBound })
+            else { break }
+            let here = bytes(run.sectors.lowerBound + done - start)
+            let length = min(
+                bytes(run.sectors.count - done), reference.rangeInExtent.upperBound - position)
+            let place = Replacement.Place(
+                inode: survey.files[reference.file].image.inode,
+                offset: reference.fileOffset + (position - reference.offsetInExtent))
+            pieces.append(Replacement.Piece(range: here..<(here + length), keeper: place))
+            done += Int(length.rawValue / sectorBytes.rawValue)
+        }
+        return pieces
+    }
+
+    private func bytes(_ sectors: Int) -> ByteCount {
+        ByteCount(UInt64(sectors) * sectorBytes.rawValue)
+    }
+
+    /// Largest saving first, in steps of two, so that within a step the disk is read forward.
+    private static func isBefore(_ left: Replacement, _ right: Replacement) -> Bool {
+        let leftStep = left.predictedSaving.rawValue.leadingZeroBitCount
+        let rightStep = right.predictedSaving.rawValue.leadingZeroBitCount
+        return (leftStep, left.address) < (rightStep, right.address)
+    }
+
+    private mutating func countLeftAlone() {
+        for extent in survey.extents {
+            if case .leave(let reason) = scope.judge(extent, in: survey) {
+                plan.leftAlone.add(reason, diskBytes: extent.diskBytes)
+            }
+        }
+    }
+}
