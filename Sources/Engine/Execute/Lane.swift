@@ -24,10 +24,24 @@ struct Lane<Store: ExtentStore>: Sendable {
         rewriter = Rewriter(store: store, scratch: scratch, encoder: encoder, limits: limits)
     }
 
-    /// A replacement, and the parts of it that turned out not to equal their keeper.
+    /// A replacement, and what earlier rounds have found out.
     private struct Pending {
         let replacement: Replacement
+        /// Parts that turned out not to equal their keeper.
         var distrusted: [Range<ByteCount>] = []
+        /// Where parts of the content stand since a reference was moved.
+        var moved: [Source<Store.File>] = []
+
+        /// The same with what a round has moved.
+        func afterRound(moved requests: [ShareRequest<Store.File>]) -> Pending {
+            var next = self
+            next.moved += requests.map {
+                Source(
+                    range: $0.range, file: $0.destination, offset: $0.destinationOffset,
+                    isKeeper: true)
+            }
+            return next
+        }
     }
 
     /// A target in work.
@@ -96,24 +110,23 @@ struct Lane<Store: ExtentStore>: Sendable {
         return Work(pending: pending, target: target, sources: sources, rewritten: disk)
     }
 
-    /// The pieces whose keeper can be opened. What ends within a sector is always written anew: it
-    /// needs a source that ends just there.
+    /// Where the content stands already: where an earlier round has moved it, and the pieces whose
+    /// keeper can be opened. What ends within a sector is always written anew: it needs a source that
+    /// ends just there.
     private func keepers(
         of pending: Pending, _ target: ReplacementTarget<Store.File>
     ) -> [Source<Store.File>] {
         let tailSectors = target.references.filter(\.isTail).map {
             $0.range.upperBound.roundedDown(to: store.sectorBytes)..<$0.range.upperBound
         }
-        let excluded = Ranges.union(pending.distrusted + tailSectors)
-        return pending.replacement.pieces.flatMap { piece -> [Source<Store.File>] in
-            guard let file = open(piece.keeper.inode) else { return [] }
-            return Ranges.subtract(excluded, from: [piece.range]).map {
-                Source(
-                    range: $0, file: file,
-                    offset: piece.keeper.offset + ($0.lowerBound - piece.range.lowerBound),
-                    isKeeper: true)
-            }
+        let pieces = pending.replacement.pieces.compactMap { piece -> Source<Store.File>? in
+            guard let file = open(piece.keeper.inode) else { return nil }
+            return Source(
+                range: piece.range, file: file, offset: piece.keeper.offset, isKeeper: true)
         }
+        let moved = Source.disjoint(pending.moved, excluding: tailSectors)
+        let excluded = pending.distrusted + tailSectors + moved.map(\.range)
+        return moved + Source.disjoint(pieces, excluding: excluded)
     }
 
     private func open(_ inode: InodeIdentifier) -> Store.File? {
@@ -197,8 +210,10 @@ struct Lane<Store: ExtentStore>: Sendable {
                 outcome.referencesMoved += Set(work.moved.map(\.reference)).count
                 forget(work)
             } else if work.failure == nil && !isLastRound {
+                // Another extent's replacement has come to refer to this one on its way: those
+                // references follow to where the others went, and nothing is written twice.
                 outcome.rewritten += work.rewritten
-                again.append(work.pending)
+                again.append(work.pending.afterRound(moved: work.moved))
             } else {
                 outcome.referencesMovedBack += retreat(work)
                 outcome.leftAlone.add(

@@ -26,6 +26,23 @@ struct Source<File: Sendable>: Sendable {
     /// Where in the file the part starts.
     let offset: FileOffset
     let isKeeper: Bool
+
+    /// The sources without what is excluded and without what an earlier one has: no two overlap.
+    static func disjoint(_ sources: [Source], excluding excluded: [Range<ByteCount>]) -> [Source] {
+        var taken = Ranges.union(excluded)
+        var result: [Source] = []
+        for source in sources {
+            for range in Ranges.subtract(taken, from: [source.range]) {
+                result.append(
+                    Source(
+                        range: range, file: source.file,
+                        offset: source.offset + (range.lowerBound - source.range.lowerBound),
+                        isKeeper: source.isKeeper))
+            }
+            taken = Ranges.union(taken + [source.range])
+        }
+        return result
+    }
 }
 
 /// Cuts what is to be shared into requests. Pure.
