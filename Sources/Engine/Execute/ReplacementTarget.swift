@@ -51,14 +51,15 @@ enum Ranges {
         return result
     }
 
-    /// What of `ranges` none of `others` covers. Both in order.
+    /// What of `ranges` none of `others` covers; both in any order.
     static func subtract(
         _ others: [Range<ByteCount>], from ranges: [Range<ByteCount>]
     ) -> [Range<ByteCount>] {
+        let sorted = union(others)
         var result: [Range<ByteCount>] = []
         for range in ranges {
             var start = range.lowerBound
-            for other in others where other.overlaps(range) {
+            for other in sorted where other.overlaps(range) {
                 if start < other.lowerBound { result.append(start..<other.lowerBound) }
                 start = max(start, min(other.upperBound, range.upperBound))
             }

@@ -35,8 +35,9 @@ struct Matcher {
     }
 
     /// Enters an extent's anchors for others to be matched with. `salt` keeps groups apart.
-    mutating func enter(_ anchors: Anchors, of position: Int, salt: UInt64, where isWanted: (Int) -> Bool)
-    {
+    mutating func enter(
+        _ anchors: Anchors, of position: Int, salt: UInt64, where isWanted: (Int) -> Bool
+    ) {
         let start = fingerprints.range(position).lowerBound
         for place in anchors.places {
             if let hash = anchors.hashes[place], isWanted(start + place) {
