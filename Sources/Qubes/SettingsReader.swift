@@ -66,7 +66,7 @@ extension Inventory {
         for volume: Volume, of qube: Qube
     ) throws(SettingsError) -> VolumeSettings {
         VolumeSettings(
-            compressionLevel: try feature(.compress, of: qube, compressionLevel) ?? nil,
+            compressionLevel: try feature(.compress, of: qube, compressionLevel),
             skip: try feature(.skip, of: qube, skips) ?? false,
             dedupeGroup: try dedupeGroup(of: volume, of: qube))
     }
@@ -80,7 +80,7 @@ extension Inventory {
         if own == nil, let (root, template) = templateRoot(startedBy: volume) {
             return try dedupeGroup(of: root, of: template)
         }
-        if let name = try feature(.dedupeGroup, of: qube, groupName) ?? nil {
+        if let name = try feature(.dedupeGroup, of: qube, groupName) {
             return DedupeGroup.named(name)
         }
         if isTemplateRoot(volume, of: qube) || templateRoot(startedBy: volume) != nil {
@@ -111,12 +111,12 @@ extension Inventory {
     }
 
     /// What a feature says: of the qube, or of dom0 where the qube has none.
-    /// - Returns: nil where neither has it.
+    /// - Returns: nil where neither has it, or the one that counts is empty.
     private func feature<Value>(
         _ feature: SettingsFeature, of qube: Qube, _ meaning: (String) -> Value?
     ) throws(SettingsError) -> Value? {
         let own = qube.features[feature.rawValue]
-        guard let value = own ?? adminFeatures[feature.rawValue] else { return nil }
+        guard let value = own ?? adminFeatures[feature.rawValue], !value.isEmpty else { return nil }
         guard let meaning = meaning(value) else {
             let name = own == nil ? Qube.adminName : qube.name
             throw SettingsError(qube: name, feature: feature, value: quoted(value))
@@ -124,19 +124,17 @@ extension Inventory {
         return meaning
     }
 
-    /// 0 for off, a nil inside for empty, nil for nonsense.
-    private func compressionLevel(_ value: String) -> Int?? {
+    /// 0 for off.
+    private func compressionLevel(_ value: String) -> Int? {
         switch value {
-        case "": return .some(nil)
         case "off": return 0
         case "zstd": return SettingsFeature.defaultCompressionLevel
         default: break
         }
         let prefix = "zstd:"
         guard value.utf8.starts(with: prefix.utf8),
-            let level = decimal(value.utf8.dropFirst(prefix.utf8.count)).flatMap({
-                Int(exactly: $0)
-            }), SettingsFeature.compressionLevels.contains(level)
+            let number = decimal(value.utf8.dropFirst(prefix.utf8.count)),
+            let level = Int(exactly: number), SettingsFeature.compressionLevels.contains(level)
         else { return nil }
         return level
     }
@@ -144,13 +142,12 @@ extension Inventory {
     private func skips(_ value: String) -> Bool? {
         switch value {
         case "1": true
-        case "0", "": false
+        case "0": false
         default: nil
         }
     }
 
-    private func groupName(_ value: String) -> String?? {
-        if value.isEmpty { return .some(nil) }
-        return Names.isPlain(value, limitBytes: SettingsFeature.groupBytes) ? value : nil
+    private func groupName(_ value: String) -> String? {
+        Names.isPlain(value, limitBytes: SettingsFeature.groupBytes) ? value : nil
     }
 }

@@ -57,7 +57,7 @@ extension XMLElement {
     /// XML_PARSE_NOENT, DTDLOAD, DTDATTR, XINCLUDE, RECOVER and HUGE stay off.
     private static let parserOptions = Int32(
         XML_PARSE_NONET.rawValue | XML_PARSE_NOERROR.rawValue | XML_PARSE_NOWARNING.rawValue
-            | XML_PARSE_NOCDATA.rawValue)
+            | XML_PARSE_NOCDATA.rawValue | XML_PARSE_BIG_LINES.rawValue)
 
     /// Called at `<!DOCTYPE`, before anything in it is read.
     private static let refuseDocumentType: internalSubsetSAXFunc = { context, _, _, _ in
