@@ -94,17 +94,30 @@ extension Inventory {
     }
 
     /// The root of a template, when this root is a snapshot of it that lives from start to stop: its
-    /// clean image is then a second name of the template's.
+    /// clean image is then a second name of the template's. A snapshot of such a snapshot, as a
+    /// disposable may have, is followed to its end.
     private func templateRoot(startedBy volume: Volume) -> (root: Volume, template: Qube)? {
-        guard volume.name == Volume.rootName, volume.snapshotOnStart, !volume.saveOnStop,
-            let source = volume.source
-        else { return nil }
-        for template in qubes where template.kind == Qube.templateKind {
-            for root in template.volumes
-            where root.name == Volume.rootName && root.pool == volume.pool
-                && root.identifier.utf8.elementsEqual(source.utf8)
+        var volume = volume
+        for _ in 0..<Self.snapshotDepth {
+            guard volume.name == Volume.rootName, volume.snapshotOnStart, !volume.saveOnStop,
+                let source = volume.source, let (root, owner) = root(source, pool: volume.pool)
+            else { return nil }
+            if owner.kind == Qube.templateKind { return (root, owner) }
+            volume = root
+        }
+        return nil
+    }
+
+    /// The most snapshots one of another; it ends a circle, too.
+    private static let snapshotDepth = 4
+
+    private func root(_ identifier: String, pool: String) -> (root: Volume, owner: Qube)? {
+        for owner in qubes {
+            for root in owner.volumes
+            where root.name == Volume.rootName && root.pool == pool
+                && root.identifier.utf8.elementsEqual(identifier.utf8)
             {
-                return (root, template)
+                return (root, owner)
             }
         }
         return nil

@@ -47,6 +47,8 @@ import Testing
                     "alone", "StandaloneVM",
                     [kept("root", "appvms/alone"), kept("private", "appvms/alone")]),
                 qube("other", "AppVM", [started("root", "appvms/other", from: "appvms/alone")]),
+                qube("disp2", "DispVM", [started("root", "appvms/disp2", from: "appvms/work")]),
+                qube("circle", "AppVM", [started("root", "appvms/circle", from: "appvms/circle")]),
             ])
     }
 
@@ -145,7 +147,7 @@ import Testing
     }
 
     @Test func `The roots of templates, and what starts from them, are one group`() throws {
-        for qube in ["deb", "fed", "work", "disp1"] {
+        for qube in ["deb", "fed", "work", "disp1", "disp2"] {
             #expect(try group(qube) == "templates")
         }
     }
@@ -153,6 +155,7 @@ import Testing
     @Test func `Every other volume is a group of its own`() throws {
         #expect(try group("alone") == "volume:main:appvms/alone/root")
         #expect(try group("other") == "volume:main:appvms/other/root")
+        #expect(try group("circle") == "volume:main:appvms/circle/root")
         for (qube, directory) in [
             ("deb", "vm-templates/deb"), ("work", "appvms/work"), ("disp1", "appvms/disp1"),
             ("alone", "appvms/alone"),
@@ -187,7 +190,7 @@ import Testing
         throws
     {
         let features = ["deb": ["btrfs.dedupe-group": "x"]]
-        for qube in ["deb", "work", "disp1"] {
+        for qube in ["deb", "work", "disp1", "disp2"] {
             #expect(try group(qube, "root", features) == "named:x")
         }
         #expect(try group("fed", "root", features) == "templates")
