@@ -22,6 +22,18 @@ import Testing
         #expect(error?.reason == .tooLong)
     }
 
+    @Test func `As much markup as the limit is read, one element more is not`() throws {
+        let whole = "<qubes><pools/><domains/></qubes>"
+        let count = InventoryLimits.markupCharacters - whole.count { $0 == "<" }
+        func document(_ count: Int) -> String {
+            whole.replacing("</qubes>", with: repeated(count) { _ in "<a/>" } + "</qubes>")
+        }
+        #expect(try SampleInventory.parse(document(count)).qubes.isEmpty)
+        #expect(
+            reason(document(count + 1))
+                == .tooMany("'<'", limit: InventoryLimits.markupCharacters))
+    }
+
     @Test func `Elements as deep as the limit are read, one deeper is not`() throws {
         func nested(_ depth: Int) -> String {
             let inner = depth - 1

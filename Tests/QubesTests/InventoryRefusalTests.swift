@@ -30,6 +30,18 @@ import Testing
         }
     }
 
+    @Test func `Another encoding than UTF-8 is refused: no bound would hold in it`() {
+        let sixteen = SampleInventory.xml.replacing("utf-8", with: "utf-16").utf16
+        let error = #expect(throws: InventoryError.self) {
+            try Inventory.parse(
+                [0xff, 0xfe] + sixteen.flatMap { [UInt8($0 & 0xff), UInt8($0 >> 8)] })
+        }
+        guard case .notWellFormed = error?.reason else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+    }
+
     @Test func `The line and the printable reason are told`() {
         let error = #expect(throws: InventoryError.self) {
             try SampleInventory.parse("<qubes>\n\n<\u{e4}\u{202e}/>\n</qubes>")
