@@ -3,8 +3,8 @@ public import SystemPackage
 internal import SystemCalls
 
 extension Inventory {
-    /// Reads a qubes.xml, `/var/lib/qubes/qubes.xml` as a rule. qubesd replaces the file as a whole,
-    /// so that one open descriptor always gives one state of it.
+    /// Reads a qubes.xml, `/var/lib/qubes/qubes.xml` as a rule. qubesd replaces the file as a
+    /// whole, so that one open descriptor always gives one state of it.
     public static func read(path: FilePath) throws(InventoryError) -> Inventory {
         let subject = quoted(path.string, limitBytes: Names.nameBytes)
         let content: [UInt8]?

@@ -9,8 +9,8 @@ struct Call {
     /// The qube that the call is about.
     var destination = Qube.adminName
 
-    /// `METHOD+ARGUMENT SOURCE name DESTINATION`, ended by a NUL. A name with a space or a NUL would
-    /// make another call of it, so that all are held to their character set.
+    /// `METHOD+ARGUMENT SOURCE name DESTINATION`, ended by a NUL. A name with a space or a NUL
+    /// would make another call of it, so that all are held to their character set.
     func encoded() throws(QubesdError) -> [UInt8] {
         for qube in [source, destination] where !Names.isQubeName(qube) {
             throw error(.invalidName(quoted(qube)))

@@ -93,8 +93,8 @@ extension Inventory {
         qube.kind == Qube.templateKind && volume.name == Volume.rootName
     }
 
-    /// The root of a template, when this root is a snapshot of it that lives from start to stop: its
-    /// clean image is then a second name of the template's. A snapshot of such a snapshot, as a
+    /// The root of a template, when this root is a snapshot of it that lives from start to stop:
+    /// its clean image is then a second name of the template's. A snapshot of such a snapshot, as a
     /// disposable may have, is followed to its end.
     private func templateRoot(startedBy volume: Volume) -> (root: Volume, template: Qube)? {
         var volume = volume

@@ -2,8 +2,8 @@
 import SystemCalls
 import SystemPackage
 
-/// Stands in for qubesd at a real socket: the calls that are asked of it, answered from a world that
-/// the test sets, or badly on demand. Self-contained, for any test target.
+/// Stands in for qubesd at a real socket: the calls that are asked of it, answered from a world
+/// that the test sets, or badly on demand. Self-contained, for any test target.
 final class QubesdStandIn: Sendable {
     /// What it knows, and how it behaves.
     struct World: Sendable {
