@@ -3,9 +3,12 @@ public import SystemPackage
 
 /// The bounds of a qubes.xml that is read. Each has a test at the limit.
 public enum InventoryLimits {
-    /// The longest file, in bytes. It is below the 10,000,000 at which libxml2 has bounds of its own,
-    /// and more than a thousand qubes with all their features take.
+    /// The longest file, in bytes. It is below the 10,000,000 at which libxml2 has bounds of its
+    /// own, and leaves a thousand qubes 8 KiB each.
     public static let fileBytes = 8 * 1024 * 1024
+    /// The most `<` in the file, which bounds the elements and with them the memory: some hundred
+    /// bytes each. A thousand qubes may have 500 each.
+    public static let markupCharacters = 500_000
     /// The most elements one in another, the root among them.
     public static let depth = 32
     /// The most pools.

@@ -3,8 +3,8 @@ public import SystemPackage
 internal import SystemCalls
 
 extension Inventory {
-    /// Reads a qubes.xml, `/var/lib/qubes/qubes.xml` as a rule. qubesd replaces the file as a whole,
-    /// so that one open descriptor always gives one state of it.
+    /// Reads a qubes.xml, `/var/lib/qubes/qubes.xml` as a rule. qubesd replaces the file as a
+    /// whole, so that one open descriptor always gives one state of it.
     public static func read(path: FilePath) throws(InventoryError) -> Inventory {
         let subject = quoted(path.string, limitBytes: Names.nameBytes)
         let content: [UInt8]?
@@ -43,22 +43,18 @@ struct InventoryReader {
     init(driverOfPool: [String: String]) { self.driverOfPool = driverOfPool }
 
     static func pools(_ root: XMLElement) throws(InventoryError) -> [Pool] {
-        let elements =
-            try section("pools", of: Subject(root, "element 'qubes'"))?
-            .children(named: "pool") ?? []
+        let document = Subject(root, "element 'qubes'")
+        let elements = try items(
+            "pool", in: "pools", of: document, limit: InventoryLimits.pools, isRequired: true)
         var pools: [Pool] = []
         var known: Set<String> = []
         for element in elements {
-            let pool = try pool(Subject(element, labelled: "pool", by: "name"))
+            let subject = Subject(element, labelled: "pool", by: "name")
+            let pool = try pool(subject)
             guard known.insert(pool.name).inserted else {
-                throw InventoryError(
-                    .duplicate("pool \(quoted(pool.name))"), "element 'pools'", line: element.line)
+                throw document.error(.duplicate(subject.label))
             }
             pools.append(pool)
-        }
-        guard pools.count <= InventoryLimits.pools else {
-            throw InventoryError(
-                .tooMany("pools", limit: InventoryLimits.pools), "element 'pools'")
         }
         return pools
     }
@@ -76,21 +72,16 @@ struct InventoryReader {
     }
 
     func qubes(_ root: XMLElement) throws(InventoryError) -> [Qube] {
-        let elements =
-            try Self.section("domains", of: Subject(root, "element 'qubes'"))?
-            .children(named: "domain") ?? []
-        guard elements.count <= InventoryLimits.qubes else {
-            throw InventoryError(
-                .tooMany("qubes", limit: InventoryLimits.qubes), "element 'domains'")
-        }
+        let document = Subject(root, "element 'qubes'")
+        let elements = try Self.items(
+            "domain", in: "domains", of: document, limit: InventoryLimits.qubes, isRequired: true)
         var qubes: [Qube] = []
         var known: Set<String> = []
         for element in elements {
-            let qube = try qube(Subject(element, labelled: "domain", by: "id"))
+            let subject = Subject(element, labelled: "domain", by: "id")
+            let qube = try qube(subject)
             guard known.insert(qube.name).inserted else {
-                throw InventoryError(
-                    .duplicate("qube \(quoted(qube.name))"), "element 'domains'",
-                    line: element.line)
+                throw subject.error(.invalid(what: "another's name", value: quoted(qube.name)))
             }
             qubes.append(qube)
         }
@@ -106,7 +97,8 @@ struct InventoryReader {
         if let uuid, !Names.isUUID(uuid) {
             throw subject.error(.invalid(what: "uuid", value: quoted(uuid)))
         }
-        let template = properties["template"]
+        // An empty reference is qubesd's way to write none.
+        let template = properties["template"].flatMap { $0.isEmpty ? nil : $0 }
         if let template, !Names.isQubeName(template) {
             throw subject.error(.invalid(what: "template", value: quoted(template)))
         }
@@ -141,11 +133,8 @@ struct InventoryReader {
     }
 
     private func volumes(_ domain: Subject) throws(InventoryError) -> [Volume] {
-        let elements =
-            try Self.section("volume-config", of: domain)?.children(named: "volume") ?? []
-        guard elements.count <= InventoryLimits.volumesPerQube else {
-            throw domain.error(.tooMany("volumes", limit: InventoryLimits.volumesPerQube))
-        }
+        let elements = try Self.items(
+            "volume", in: "volume-config", of: domain, limit: InventoryLimits.volumesPerQube)
         var volumes: [Volume] = []
         for element in elements {
             let subject = Subject(element, labelled: "volume", by: "name", of: domain.label)
@@ -186,10 +175,7 @@ struct InventoryReader {
     private func named(
         _ element: String, in section: String, of domain: Subject, limit: Int
     ) throws(InventoryError) -> [String: String] {
-        let elements = try Self.section(section, of: domain)?.children(named: element) ?? []
-        guard elements.count <= limit else {
-            throw domain.error(.tooMany(section, limit: limit))
-        }
+        let elements = try Self.items(element, in: section, of: domain, limit: limit)
         var values: [String: String] = [:]
         for item in elements {
             let subject = Subject(item, labelled: element, by: "name", of: domain.label)
@@ -201,12 +187,26 @@ struct InventoryReader {
         return values
     }
 
-    /// The one child of this name: a second would hide what is in it.
-    private static func section(
-        _ name: String, of subject: Subject
-    ) throws(InventoryError) -> XMLElement? {
-        let sections = subject.element.children(named: name)
-        guard sections.count <= 1 else { throw subject.error(.duplicate(name)) }
-        return sections.first
+    /// The elements of a section. Neither a second section nor an element of another name is passed
+    /// over: what is in it would be lost without a word.
+    private static func items(
+        _ name: String, in section: String, of parent: Subject, limit: Int,
+        isRequired: Bool = false
+    ) throws(InventoryError) -> [XMLElement] {
+        let sections = parent.element.children(named: section)
+        guard sections.count <= 1 else { throw parent.error(.duplicate(section)) }
+        guard let only = sections.first else {
+            if isRequired { throw parent.error(.missing(section)) }
+            return []
+        }
+        for child in only.children where child.name != name {
+            throw InventoryError(
+                .invalid(what: "an element", value: quoted(child.name)),
+                "\(section) of \(parent.label)", line: child.line)
+        }
+        guard only.children.count <= limit else {
+            throw parent.error(.tooMany("elements in \(section)", limit: limit))
+        }
+        return only.children
     }
 }

@@ -104,8 +104,8 @@ func decimal(_ untrusted: some Collection<UInt8>) -> UInt64? {
     return UInt64(String(decoding: untrusted, as: UTF8.self))
 }
 
-/// A string as it may stand in a log or on a terminal: in quotes, printable ASCII as it is, all else
-/// escaped, cut after `limitBytes` bytes.
+/// A string as it may stand in a log or on a terminal: in quotes, printable ASCII as it is, all
+/// else escaped, cut after `limitBytes` bytes.
 func quoted(_ untrusted: String, limitBytes: Int = 64) -> String {
     let bytes = untrusted.utf8
     let shown = bytes.prefix(limitBytes).map { byte -> String in

@@ -35,6 +35,7 @@ public struct Qubesd: Sendable {
             return []
         }
         var qubes: [VisibleQube] = []
+        var known: Set<String> = []
         for line in try Reply(content, call).lines() {
             guard qubes.count < InventoryLimits.qubes else {
                 throw call.error(.malformed("more than \(InventoryLimits.qubes) qubes"))
@@ -42,7 +43,7 @@ public struct Qubesd: Sendable {
             guard let qube = VisibleQube(untrusted: line) else {
                 throw call.error(.malformed("line \(quoted(line))"))
             }
-            guard !qubes.contains(where: { $0.name == qube.name }) else {
+            guard known.insert(qube.name).inserted else {
                 throw call.error(.malformed("qube \(quoted(qube.name)) twice"))
             }
             qubes.append(qube)
@@ -88,15 +89,19 @@ public struct Qubesd: Sendable {
         } catch {
             throw call.error(.unavailable(error))
         }
+        var isCut = false
         do throws(Errno) {
             try socket.send(header)
             try socket.shutdownWriting()
         } catch .brokenPipe {
-            // It may have answered before it had read all.
+            // It may have answered all the same.
+            isCut = true
         } catch {
             throw call.error(error == .resourceTemporarilyUnavailable ? .timedOut : .failed(error))
         }
-        return try Reply(try read(socket, call, deadline), call).content()
+        let reply = try read(socket, call, deadline)
+        if reply.isEmpty && isCut { throw call.error(.hungUp) }
+        return try Reply(reply, call).content()
     }
 
     /// Reads to the end. The timeout of the socket is one for each read; the deadline ends a reply
@@ -112,6 +117,8 @@ public struct Qubesd: Sendable {
                 piece = try socket.read(maximumBytes: pieceBytes)
             } catch .resourceTemporarilyUnavailable {
                 throw call.error(.timedOut)
+            } catch .connectionReset {
+                throw call.error(.hungUp)
             } catch {
                 throw call.error(.failed(error))
             }

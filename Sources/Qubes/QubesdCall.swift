@@ -9,8 +9,8 @@ struct Call {
     /// The qube that the call is about.
     var destination = Qube.adminName
 
-    /// `METHOD+ARGUMENT SOURCE name DESTINATION`, ended by a NUL. A name with a space or a NUL would
-    /// make another call of it, so that all are held to their character set.
+    /// `METHOD+ARGUMENT SOURCE name DESTINATION`, ended by a NUL. A name with a space or a NUL
+    /// would make another call of it, so that all are held to their character set.
     func encoded() throws(QubesdError) -> [UInt8] {
         for qube in [source, destination] where !Names.isQubeName(qube) {
             throw error(.invalidName(quoted(qube)))
@@ -57,14 +57,13 @@ struct Reply {
     private func exception(_ bytes: ArraySlice<UInt8>) -> QubesdError.Reason {
         let limitBytes = 200
         let strings = bytes.split(separator: 0, maxSplits: 3, omittingEmptySubsequences: false)
-            .map { quoted(String(decoding: $0, as: UTF8.self), limitBytes: limitBytes) }
-        guard strings.count == 4, let kind = bytes.split(separator: 0).first else {
-            return .malformed("an exception that is cut short")
+            .map { String(decoding: $0, as: UTF8.self) }
+        guard strings.count == 4 else { return .malformed("an exception that is cut short") }
+        guard Names.isPlain(strings[0]) else {
+            return .malformed("an exception of type \(quoted(strings[0]))")
         }
-        let name = String(decoding: kind, as: UTF8.self)
-        return Names.isPlain(name)
-            ? .exception(kind: name, message: strings[2])
-            : .malformed("an exception of type \(strings[0])")
+        return .exception(
+            kind: strings[0], message: quoted(strings[2], limitBytes: limitBytes))
     }
 
     /// The content as text: no control character but the end of a line.

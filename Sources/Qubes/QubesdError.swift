@@ -11,6 +11,8 @@ public struct QubesdError: Error, Equatable, Sendable, CustomStringConvertible {
         case unavailable(Errno)
         /// Nothing came, or not all of it, within `Qubesd.timeoutSeconds`.
         case timedOut
+        /// The other end went away before it had taken the call.
+        case hungUp
         /// The socket failed.
         case failed(Errno)
         /// The reply is longer than `Qubesd.replyBytes`.
@@ -48,6 +50,7 @@ public struct QubesdError: Error, Equatable, Sendable, CustomStringConvertible {
         case .unavailable(let errno):
             "no answer at its socket (\(errno)); is the service running? systemctl status qubesd"
         case .timedOut: "no answer in time; is the service stuck? systemctl status qubesd"
+        case .hungUp: "it hung up; is the service starting again? systemctl status qubesd"
         case .failed(let errno): "the socket failed: \(errno)"
         case .tooLong: "the reply is longer than \(Qubesd.replyBytes) bytes"
         case .refused: "refused without a word; journalctl -u qubesd may say why"

@@ -34,8 +34,8 @@ private func daysInMonth(_ month: Int64, year: Int64) -> Int64 {
     }
 }
 
-/// Counts days by the Gregorian calendar, from year 0 on. A year is taken to begin in March, so that
-/// the leap day is its last.
+/// Counts days by the Gregorian calendar, from year 0 on. A year is taken to begin in March, so
+/// that the leap day is its last.
 private func daysSince1970(year: Int64, month: Int64, day: Int64) -> Int64 {
     // Shifted by one cycle of 400 years, so that January of year 0 divides like all others.
     let cycleYears: Int64 = 400

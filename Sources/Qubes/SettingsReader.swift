@@ -66,7 +66,7 @@ extension Inventory {
         for volume: Volume, of qube: Qube
     ) throws(SettingsError) -> VolumeSettings {
         VolumeSettings(
-            compressionLevel: try feature(.compress, of: qube, compressionLevel) ?? nil,
+            compressionLevel: try feature(.compress, of: qube, compressionLevel),
             skip: try feature(.skip, of: qube, skips) ?? false,
             dedupeGroup: try dedupeGroup(of: volume, of: qube))
     }
@@ -80,7 +80,7 @@ extension Inventory {
         if own == nil, let (root, template) = templateRoot(startedBy: volume) {
             return try dedupeGroup(of: root, of: template)
         }
-        if let name = try feature(.dedupeGroup, of: qube, groupName) ?? nil {
+        if let name = try feature(.dedupeGroup, of: qube, groupName) {
             return DedupeGroup.named(name)
         }
         if isTemplateRoot(volume, of: qube) || templateRoot(startedBy: volume) != nil {
@@ -93,30 +93,43 @@ extension Inventory {
         qube.kind == Qube.templateKind && volume.name == Volume.rootName
     }
 
-    /// The root of a template, when this root is a snapshot of it that lives from start to stop: its
-    /// clean image is then a second name of the template's.
+    /// The root of a template, when this root is a snapshot of it that lives from start to stop:
+    /// its clean image is then a second name of the template's. A snapshot of such a snapshot, as a
+    /// disposable may have, is followed to its end.
     private func templateRoot(startedBy volume: Volume) -> (root: Volume, template: Qube)? {
-        guard volume.name == Volume.rootName, volume.snapshotOnStart, !volume.saveOnStop,
-            let source = volume.source
-        else { return nil }
-        for template in qubes where template.kind == Qube.templateKind {
-            for root in template.volumes
-            where root.name == Volume.rootName && root.pool == volume.pool
-                && root.identifier.utf8.elementsEqual(source.utf8)
+        var volume = volume
+        for _ in 0..<Self.snapshotDepth {
+            guard volume.name == Volume.rootName, volume.snapshotOnStart, !volume.saveOnStop,
+                let source = volume.source, let (root, owner) = root(source, pool: volume.pool)
+            else { return nil }
+            if owner.kind == Qube.templateKind { return (root, owner) }
+            volume = root
+        }
+        return nil
+    }
+
+    /// The most snapshots one of another; it ends a circle, too.
+    private static let snapshotDepth = 4
+
+    private func root(_ identifier: String, pool: String) -> (root: Volume, owner: Qube)? {
+        for owner in qubes {
+            for root in owner.volumes
+            where root.name == Volume.rootName && root.pool == pool
+                && root.identifier.utf8.elementsEqual(identifier.utf8)
             {
-                return (root, template)
+                return (root, owner)
             }
         }
         return nil
     }
 
     /// What a feature says: of the qube, or of dom0 where the qube has none.
-    /// - Returns: nil where neither has it.
+    /// - Returns: nil where neither has it, or the one that counts is empty.
     private func feature<Value>(
         _ feature: SettingsFeature, of qube: Qube, _ meaning: (String) -> Value?
     ) throws(SettingsError) -> Value? {
         let own = qube.features[feature.rawValue]
-        guard let value = own ?? adminFeatures[feature.rawValue] else { return nil }
+        guard let value = own ?? adminFeatures[feature.rawValue], !value.isEmpty else { return nil }
         guard let meaning = meaning(value) else {
             let name = own == nil ? Qube.adminName : qube.name
             throw SettingsError(qube: name, feature: feature, value: quoted(value))
@@ -124,19 +137,17 @@ extension Inventory {
         return meaning
     }
 
-    /// 0 for off, a nil inside for empty, nil for nonsense.
-    private func compressionLevel(_ value: String) -> Int?? {
+    /// 0 for off.
+    private func compressionLevel(_ value: String) -> Int? {
         switch value {
-        case "": return .some(nil)
         case "off": return 0
         case "zstd": return SettingsFeature.defaultCompressionLevel
         default: break
         }
         let prefix = "zstd:"
         guard value.utf8.starts(with: prefix.utf8),
-            let level = decimal(value.utf8.dropFirst(prefix.utf8.count)).flatMap({
-                Int(exactly: $0)
-            }), SettingsFeature.compressionLevels.contains(level)
+            let number = decimal(value.utf8.dropFirst(prefix.utf8.count)),
+            let level = Int(exactly: number), SettingsFeature.compressionLevels.contains(level)
         else { return nil }
         return level
     }
@@ -144,13 +155,12 @@ extension Inventory {
     private func skips(_ value: String) -> Bool? {
         switch value {
         case "1": true
-        case "0", "": false
+        case "0": false
         default: nil
         }
     }
 
-    private func groupName(_ value: String) -> String?? {
-        if value.isEmpty { return .some(nil) }
-        return Names.isPlain(value, limitBytes: SettingsFeature.groupBytes) ? value : nil
+    private func groupName(_ value: String) -> String? {
+        Names.isPlain(value, limitBytes: SettingsFeature.groupBytes) ? value : nil
     }
 }

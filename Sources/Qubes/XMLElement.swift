@@ -23,6 +23,12 @@ extension XMLElement {
         guard untrusted.count <= InventoryLimits.fileBytes else {
             throw InventoryError(.tooLong, documentSubject)
         }
+        guard
+            untrusted.count(where: { $0 == UInt8(ascii: "<") }) <= InventoryLimits.markupCharacters
+        else {
+            let limit = InventoryLimits.markupCharacters
+            throw InventoryError(.tooMany("'<'", limit: limit), documentSubject)
+        }
         _ = libraryIsReady
         guard let context = unsafe xmlNewParserCtxt() else { throw outOfMemory }
         defer { unsafe xmlFreeParserCtxt(context) }
@@ -34,7 +40,7 @@ extension XMLElement {
             return unsafe untrusted.withUnsafeBytes { bytes in
                 unsafe xmlCtxtReadMemory(
                     context, bytes.baseAddress?.assumingMemoryBound(to: CChar.self),
-                    Int32(bytes.count), nil, nil, parserOptions)
+                    Int32(bytes.count), nil, encoding, parserOptions)
             }
         }
         defer { unsafe xmlFreeDoc(document) }
@@ -57,7 +63,10 @@ extension XMLElement {
     /// XML_PARSE_NOENT, DTDLOAD, DTDATTR, XINCLUDE, RECOVER and HUGE stay off.
     private static let parserOptions = Int32(
         XML_PARSE_NONET.rawValue | XML_PARSE_NOERROR.rawValue | XML_PARSE_NOWARNING.rawValue
-            | XML_PARSE_NOCDATA.rawValue)
+            | XML_PARSE_NOCDATA.rawValue | XML_PARSE_BIG_LINES.rawValue)
+
+    /// What qubesd writes; whatever else the document says of itself is not followed.
+    private static let encoding = "UTF-8"
 
     /// Called at `<!DOCTYPE`, before anything in it is read.
     private static let refuseDocumentType: internalSubsetSAXFunc = { context, _, _, _ in

@@ -105,8 +105,8 @@ extension Descriptor {
         return Descriptor(owning: Int32(connection))
     }
 
-    /// Writes all of it to this socket (`send(2)`). An other end that is gone is EPIPE and never the
-    /// signal, whatever the process has set.
+    /// Writes all of it to this socket (`send(2)`). An other end that is gone is EPIPE and never
+    /// the signal, whatever the process has set.
     public borrowing func send(_ bytes: [UInt8]) throws(Errno) {
         let number = rawValue
         var done = 0

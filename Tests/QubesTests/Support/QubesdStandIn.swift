@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+import SystemCalls
+import SystemPackage
+
+/// Stands in for qubesd at a real socket: the calls that are asked of it, answered from a world
+/// that the test sets, or badly on demand. Self-contained, for any test target.
+final class QubesdStandIn: Sendable {
+    /// What it knows, and how it behaves.
+    struct World: Sendable {
+        /// The qubes by name: class, state and UUID, as `class=AppVM state=Halted uuid=...`.
+        var qubes: [String: String] = [:]
+        /// The names that a caller may see. A caller that is not in here gets an empty reply; dom0
+        /// sees all.
+        var visible: [String: Set<String>] = [:]
+        /// Volumes by `QUBE:VOLUME`, and pools by name: lines of `key=value`.
+        var volumes: [String: String] = [:]
+        var pools: [String: String] = [:]
+        var behaviour = Behaviour.answers
+
+        /// The state of a qube by its line.
+        func state(of qube: String) -> Substring? {
+            qubes[qube]?.split(separator: " ").first { $0.hasPrefix("state=") }?.dropFirst(6)
+        }
+    }
+
+    enum Behaviour: Sendable {
+        /// As qubesd does.
+        case answers
+        /// These bytes, whatever is asked.
+        case sends([UInt8])
+        /// Closes without reading.
+        case hangsUp
+        /// Reads, and never answers.
+        case isSilent
+        /// Sends a byte now and then and never ends.
+        case trickles
+    }
+
+    private struct State: Sendable {
+        var world: World
+        var calls: [String] = []
+        var isStopped = false
+    }
+
+    /// The socket's path.
+    let path: FilePath
+    private let listener: SharedDescriptor
+    private let state: Monitor<State>
+
+    init(_ world: World) throws(Errno) {
+        let number = UInt64.random(in: 0...UInt64.max)
+        path = FilePath("/tmp/qubesd-stand-in-\(number).sock")
+        let listener = SharedDescriptor(try UnixSocket.listen(path, mode: 0o600))
+        let state = Monitor(State(world: world))
+        self.listener = listener
+        self.state = state
+        try WorkThread.start {
+            while let connection = try? listener.descriptor.accept() {
+                let shared = SharedDescriptor(connection)
+                try? WorkThread.start { try? Self.serve(shared.descriptor, state) }
+            }
+        }
+    }
+
+    deinit {
+        state.withLock { $0.isStopped = true }
+        listener.descriptor.shutdownBoth()
+        if let directory = try? Descriptor.open("/tmp", .directory),
+            let name = path.lastComponent?.string
+        {
+            try? directory.remove(entry: name)
+        }
+    }
+
+    /// Changes the world while it runs.
+    func change(_ body: (inout World) -> Void) { state.withLock { body(&$0.world) } }
+
+    /// The headers of all calls so far, in order, without their NUL.
+    var calls: [String] { state.withLock { $0.calls } }
+
+    private static func serve(
+        _ connection: borrowing Descriptor, _ state: Monitor<State>
+    ) throws(Errno) {
+        let behaviour = state.withLock { $0.world.behaviour }
+        if case .hangsUp = behaviour { return }
+        let request = try connection.readToEnd(limitBytes: 64 * 1024) ?? []
+        let header = String(decoding: request.prefix { $0 != 0 }, as: UTF8.self)
+        let world = state.withLock {
+            $0.calls.append(header)
+            return $0.world
+        }
+        switch behaviour {
+        case .answers: try connection.send(answer(header, world))
+        case .sends(let bytes): try connection.send(bytes)
+        case .hangsUp: break
+        case .isSilent: _ = state.wait { $0.isStopped ? true : nil }
+        case .trickles:
+            try connection.send(Array("0\0".utf8))
+            while state.wait(timeoutSeconds: 0.05, until: { $0.isStopped ? true : nil }) == nil {
+                try connection.send(Array("a".utf8))
+            }
+        }
+    }
+
+    /// `METHOD+ARGUMENT SOURCE name DESTINATION`.
+    private static func answer(_ header: String, _ world: World) -> [UInt8] {
+        let words = header.split(separator: " ").map(String.init)
+        guard words.count == 4, words[2] == "name",
+            let plus = words[0].firstIndex(of: "+")
+        else { return [] }
+        let argument = String(words[0][words[0].index(after: plus)...])
+        let (source, destination) = (words[1], words[3])
+        switch words[0][..<plus] {
+        case "admin.vm.List": return list(source, world)
+        case "admin.vm.CurrentState":
+            guard let state = world.state(of: destination) else { return noSuchQube(destination) }
+            return ok("mem=400000 mem_static_max=4096000 cputime=7 power_state=\(state)")
+        case "admin.vm.volume.Info":
+            return world.volumes["\(destination):\(argument)"].map(ok) ?? noSuchQube(destination)
+        case "admin.pool.Info": return world.pools[argument].map(ok) ?? []
+        default: return []
+        }
+    }
+
+    private static func list(_ caller: String, _ world: World) -> [UInt8] {
+        let names = caller == "dom0" ? Set(world.qubes.keys) : world.visible[caller]
+        guard let names else { return [] }
+        return ok(
+            world.qubes.filter { names.contains($0.key) }.sorted { $0.key < $1.key }
+                .map { "\($0.key) \($0.value)\n" }.joined())
+    }
+
+    private static func ok(_ content: String) -> [UInt8] { Array("0\0\(content)".utf8) }
+
+    private static func noSuchQube(_ name: String) -> [UInt8] {
+        Array("2\0QubesVMNotFoundError\0\0No such domain: %r\0\(name)\0".utf8)
+    }
+}
