@@ -28,7 +28,7 @@ enum JobLines {
     /// What became of a job.
     static func result(_ record: JobRecord) -> [Line] {
         var lines = Line.wrapped(
-            headline(record), columns: TextTable.columns, indent: 2, style: style(record.state))
+            headline(record), indent: 2, style: style(record.state))
         if let result = record.result {
             for (before, after) in zip(result.before, result.after) {
                 lines += change(from: before, to: after)
@@ -138,7 +138,7 @@ enum JobLines {
             "Extents: \(ByteText.count(result.extentsSeen)) seen, "
                 + "\(ByteText.count(result.extentsReplaced)) replaced; "
                 + "\(ByteText.count(result.referencesMoved)) references moved",
-            columns: TextTable.columns, indent: 2)
+            indent: 2)
     }
 
     private static func leftAlone(_ items: [JobResult.LeftAlone]) -> [Line] {
@@ -146,9 +146,9 @@ enum JobLines {
         return ["", Line("Left alone:", .heading)]
             + items.flatMap {
                 Line.wrapped(
-                    "  \(ByteText.size($0.diskBytes).trailing(ByteText.width))  \($0.reason) "
-                        + "(\(ByteText.count($0.count)))",
-                    columns: TextTable.columns, indent: 12)
+                    "\($0.reason) (\(ByteText.count($0.count)))",
+                    after: "  \(ByteText.size($0.diskBytes).trailing(ByteText.width))  ",
+                    indent: 12)
             }
     }
 }

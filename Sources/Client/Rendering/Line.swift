@@ -24,12 +24,15 @@ struct Line: Equatable, Sendable, ExpressibleByStringInterpolation {
 extension Line {
     /// Text in lines of at most `columns` characters, broken at spaces. A longer word is broken where
     /// the line ends.
-    /// - Parameter indent: the spaces before every line but the first, which has what `text` has.
+    /// - Parameters:
+    ///   - prefix: what the first line begins with, as it is.
+    ///   - indent: the spaces before every other line.
     static func wrapped(
-        _ text: String, columns: Int, indent: Int, style: Style = .plain
+        _ text: String, after prefix: String = "", indent: Int,
+        columns: Int = TextTable.columns, style: Style = .plain
     ) -> [Line] {
         var lines: [Line] = []
-        var line = String(text.prefix { $0 == " " })
+        var line = prefix
         let margin = String(repeating: " ", count: indent)
         var isEmpty = true
         for word in text.sanitised.split(separator: " ") {

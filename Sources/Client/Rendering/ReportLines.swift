@@ -50,8 +50,7 @@ enum ReportLines {
         return ["", Line("Problems:", .warning)]
             + problems.flatMap {
                 Line.wrapped(
-                    "  \($0.subject): \($0.message)", columns: TextTable.columns, indent: 4,
-                    style: .warning)
+                    "\($0.subject): \($0.message)", after: "  ", indent: 4, style: .warning)
             }
     }
 
@@ -83,7 +82,7 @@ enum ReportLines {
             + Line.wrapped(
                 "\(images) NOCOW: not to be compressed or shared. "
                     + "'qvm-btrfs report QUBE' names them.",
-                columns: TextTable.columns, indent: 0, style: .warning)
+                indent: 0, style: .warning)
     }
 
     private static func nocowImages(_ qube: Report.Qube) -> [Line] {
@@ -92,8 +91,8 @@ enum ReportLines {
         return ["", Line("NOCOW, not to be compressed or shared:", .warning)]
             + images.flatMap {
                 Line.wrapped(
-                    "  \($0.path) (\($0.role), \(ByteText.size($0.sizeBytes)))",
-                    columns: TextTable.columns, indent: 4)
+                    "\($0.path) (\($0.role), \(ByteText.size($0.sizeBytes)))", after: "  ",
+                    indent: 4)
             }
     }
 
