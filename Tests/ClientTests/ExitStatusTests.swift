@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+import FoundationEssentials
 import Protocol
 import Testing
 
@@ -15,6 +16,20 @@ import Testing
         #expect(ExitStatus.busy.rawValue == 5)
         #expect(ExitStatus.jobInterrupted.rawValue == 6)
         #expect(ExitStatus.interrupted.rawValue == 130)
+    }
+
+    @Test(arguments: ExitStatus.allCases)
+    func everyStatusIsDocumented(status: ExitStatus) throws {
+        let root = URL(filePath: #filePath).appending(path: "../../../docs/client.md")
+        let text = try String(contentsOf: root.standardized, encoding: .utf8)
+        #expect(text.contains("\n| \(status.rawValue) | "))
+    }
+
+    @Test(arguments: JSONText.Kind.allCases)
+    func everyKindOfMessageIsDocumented(kind: JSONText.Kind) throws {
+        let root = URL(filePath: #filePath).appending(path: "../../../docs/client.md")
+        let text = try String(contentsOf: root.standardized, encoding: .utf8)
+        #expect(text.contains("\n| `\(kind.rawValue)` | "))
     }
 
     @Test(

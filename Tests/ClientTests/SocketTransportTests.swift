@@ -50,6 +50,23 @@ import Testing
         #expect(run.error.contains("longer than the client takes"))
     }
 
+    @Test(arguments: [false, true])
+    func aReplyIsTakenUpToTheLimitAndNotBeyond(isTooLong: Bool) throws {
+        let reply = Envelope.reply(Array(repeating: 0x61, count: 200_000)).encoded()
+        let service = try ScriptedService([.answer(reply)])
+        let interruption = Interruption()
+        let connection = try SocketTransport(path: service.path).open(
+            ServiceCall(service: .report, target: "dom0", payload: []))
+        var stream = AnswerStream(
+            connection, interruption: interruption,
+            limitBytes: isTooLong ? reply.count - 1 : reply.count)
+        if isTooLong {
+            #expect(throws: ClientError.tooLong) { try stream.reply { _, _ in } }
+        } else {
+            #expect(try stream.reply { _, _ in }.count == 200_000)
+        }
+    }
+
     @Test func eventsBeforeAReportsReplyArePassedOver() throws {
         let bytes =
             Envelope.heartbeat.encoded() + (try Envelope.answer(Sample.report([])).encoded())

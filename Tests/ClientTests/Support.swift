@@ -33,7 +33,7 @@ final class Capture: Sendable {
 }
 
 /// A folder for one test.
-final class TemporaryFolder {
+final class TemporaryFolder: Sendable {
     let path: String
 
     init() throws {
@@ -45,16 +45,27 @@ final class TemporaryFolder {
 
     deinit { try? FileManager.default.removeItem(atPath: path) }
 
-    /// Writes an executable script.
+    /// Writes an executable script. Another process does it: a file that this one has open for
+    /// writing might be inherited by a child of another test, and could not be started meanwhile.
     func script(_ name: String, _ lines: String) throws {
-        let file = try Descriptor.open(
-            FilePath("\(path)/\(name)"), [.writeOnly, .create, .truncate], mode: 0o755)
-        try file.write(Array("#!/bin/sh\n\(lines)\n".utf8))
+        var child: ChildProcess?
+        try Descriptor.pipe().split { (reading, writing) throws(Errno) in
+            child = try ChildProcess.spawn(
+                executable: "/bin/sh",
+                arguments: ["-c", "cat >\"$0\"; chmod +x \"$0\"", path(name)],
+                environment: ["PATH": "/usr/bin:/bin"], standardInput: reading,
+                standardOutput: try Descriptor.open("/dev/null", .writeOnly))
+            try writing.write(Array("#!/bin/sh\n\(lines)\n".utf8))
+        }
+        try #require(try child?.wait() == .exited(0))
     }
+
+    /// Where a file of this folder is.
+    func path(_ name: String) -> String { "\(path)/\(name)" }
 
     /// The content of a file, or nil.
     func content(_ name: String) throws -> String? {
-        let file = try Descriptor.open(FilePath("\(path)/\(name)"), .readOnly)
+        let file = try Descriptor.open(FilePath(path(name)), .readOnly)
         return try file.readToEnd(limitBytes: 1 << 20).map { String(decoding: $0, as: UTF8.self) }
     }
 }
@@ -79,6 +90,7 @@ final class ScriptedService: Sendable {
 
     let path: FilePath
     private let folder: TemporaryFolder
+    private let socket: SharedDescriptor
     private let state = Monitor(State())
 
     init(_ steps: [Step]) throws {
@@ -86,6 +98,7 @@ final class ScriptedService: Sendable {
         self.folder = folder
         path = FilePath("\(folder.path)/socket")
         let socket = SharedDescriptor(try UnixSocket.listen(path, mode: 0o600))
+        self.socket = socket
         let state = state
         try WorkThread.start {
             for step in steps {
@@ -99,8 +112,10 @@ final class ScriptedService: Sendable {
         }
     }
 
-    /// The calls that came, each with header and payload, once all steps are done.
+    /// The calls that came, each with header and payload, once the client has made its last: a step
+    /// that is left then is an error.
     func calls() throws -> [String] {
+        socket.descriptor.shutdownBoth()
         let calls = state.wait { $0.isOver ? $0.calls : nil } ?? []
         try #require(state.withLock { $0.failure } == nil)
         return calls.map { String(decoding: $0, as: UTF8.self) }
@@ -136,8 +151,6 @@ final class ScriptedService: Sendable {
         state.withLock { $0.calls.append(call) }
     }
 }
-
-extension TemporaryFolder: @unchecked Sendable {}
 
 extension Envelope {
     static let heartbeat = event(

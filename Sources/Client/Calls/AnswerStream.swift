@@ -8,12 +8,18 @@ struct AnswerStream {
 
     private let connection: any Connection
     private let interruption: Interruption
+    private let limitBytes: Int
     private var reader = EnvelopeReader()
     private var receivedBytes = 0
     private var firstBytes: [UInt8] = []
 
-    init(_ connection: any Connection, interruption: Interruption) {
+    /// - Parameter limitBytes: the longest reply that is taken, with its envelope.
+    init(
+        _ connection: any Connection, interruption: Interruption,
+        limitBytes: Int = Limits.replyBytes
+    ) {
         self.connection = connection
+        self.limitBytes = limitBytes
         self.interruption = interruption
     }
 
@@ -45,7 +51,7 @@ struct AnswerStream {
             while case .event(_, let name, let fields)? = try nextEvent() {
                 try event(name, fields)
             }
-            guard reader.pendingBytes <= Limits.replyBytes else { throw .tooLong }
+            guard reader.pendingBytes <= limitBytes else { throw .tooLong }
         }
         try connection.finish(receivedBytes: receivedBytes)
         return try last()

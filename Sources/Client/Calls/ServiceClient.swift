@@ -118,8 +118,10 @@ struct ServiceClient {
     }
 
     private static func encode(_ request: some Encodable) throws(ClientError) -> [UInt8] {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = .sortedKeys
         do {
-            return Array(try JSONEncoder().encode(request))
+            return Array(try encoder.encode(request))
         } catch {
             throw .unreadable("request")
         }
