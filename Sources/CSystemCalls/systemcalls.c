@@ -83,6 +83,11 @@ int csystemcalls_unix_address(const char *path, struct sockaddr_un *address) {
     return 0;
 }
 
+int csystemcalls_is_ignored(int signal) {
+    struct sigaction action;
+    return sigaction(signal, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
 int csystemcalls_open_btrfs_inode(int mount, uint64_t subvolume, uint64_t inode,
                                   uint32_t generation) {
     /* struct btrfs_fid without a parent: fs/btrfs/export.h, FILEID_BTRFS_WITHOUT_PARENT = 0x4d. */

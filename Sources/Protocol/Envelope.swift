@@ -38,11 +38,11 @@ public enum Envelope: Equatable, Sendable {
                 + fields.flatMap { text($0.key) + text($0.value) } + [0]
         case .exception(let exception):
             // Clients format the message with its fields, so that a per cent sign stands for itself
-            // only when it is doubled.
-            let message = exception.message.split(
-                separator: "%", omittingEmptySubsequences: false
-            ).joined(separator: "%%")
-            return text("2") + text(exception.kind.rawValue) + [0] + text(message)
+            // only when it is doubled: each byte of it, whatever combines with it in the text.
+            let message = text(exception.message).flatMap {
+                $0 == UInt8(ascii: "%") ? [$0, $0] : [$0]
+            }
+            return text("2") + text(exception.kind.rawValue) + [0] + message
         }
     }
 }

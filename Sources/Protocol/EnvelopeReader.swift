@@ -26,6 +26,7 @@ public struct EnvelopeReader: Sendable {
             // Past subject and name, an empty key ends the event.
             let isKey = strings.count >= 2 && strings.count % 2 == 0
             if isKey && end == start {
+                guard end < Limits.eventBytes else { throw .tooLong }
                 buffer.removeFirst(end + 1)
                 return Self.event(strings)
             }
@@ -48,14 +49,23 @@ public struct EnvelopeReader: Sendable {
     }
 
     private func exception() throws(EnvelopeError) -> Envelope {
-        let strings = buffer[2...].split(separator: 0, omittingEmptySubsequences: false).map {
-            String(decoding: $0, as: UTF8.self)
-        }
+        let strings = buffer[2...].split(separator: 0, omittingEmptySubsequences: false)
         guard strings.count >= 3 else { throw .malformed }
-        let kind = ServiceException.Kind(rawValue: strings[0]) ?? .failed
-        let message = strings[2].split(separator: "%%", omittingEmptySubsequences: false)
-            .joined(separator: "%")
-        return .exception(ServiceException(kind, message))
+        let name = String(decoding: strings[0], as: UTF8.self)
+        let kind = ServiceException.Kind(rawValue: name) ?? .failed
+        return .exception(ServiceException(kind, Self.message(strings[2])))
+    }
+
+    /// A message as it was before its per cent signs were doubled.
+    private static func message(_ doubled: some Sequence<UInt8>) -> String {
+        var bytes: [UInt8] = []
+        var followsSign = false
+        for byte in doubled {
+            // The second of a pair goes; a sign that stands alone stays.
+            followsSign = byte == UInt8(ascii: "%") && !followsSign
+            if byte != UInt8(ascii: "%") || followsSign { bytes.append(byte) }
+        }
+        return String(decoding: bytes, as: UTF8.self)
     }
 
     private static func event(_ strings: [String]) -> Envelope {

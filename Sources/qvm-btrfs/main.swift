@@ -1,1 +1,4 @@
-print("not yet")
+// SPDX-License-Identifier: GPL-2.0-or-later
+import Client
+
+ClientProgram.main()

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+import FoundationEssentials
+import Protocol
+
+/// What a followed job tells, in the order in which it comes.
+enum JobEvent: Equatable {
+    /// The job changed its state, or following has just begun.
+    case state(JobRecord)
+    /// It got further.
+    case progress(JobProgress)
+    /// Nothing new, but the service is alive.
+    case heartbeat
+}
+
+/// The service's calls, typed.
+struct ServiceClient {
+    /// The target that stands for the machine, and for calls that are about no single qube.
+    static let machine = "dom0"
+
+    let transport: any Transport
+    let interruption: Interruption
+
+    /// What a qube, or the machine, takes on disk.
+    func report(target: String, volume: String) throws(ClientError) -> Report {
+        let payload = try Self.encode(PlainRequest())
+        return try call(
+            ServiceCall(service: .report, argument: volume, target: target, payload: payload),
+            as: Report.self, named: "report")
+    }
+
+    /// Queue and history, newest first.
+    func jobs() throws(ClientError) -> JobList {
+        let payload = try Self.encode(PlainRequest())
+        return try call(
+            ServiceCall(service: .jobList, target: Self.machine, payload: payload),
+            as: JobList.self, named: "job list")
+    }
+
+    /// Starts a job.
+    func start(
+        _ operation: Operation, target: String, volume: String, request: some StrictRequest
+    ) throws(ClientError) -> JobAccepted {
+        let payload = try Self.encode(request)
+        return try call(
+            ServiceCall(
+                service: operation.service, argument: volume, target: target, payload: payload),
+            as: JobAccepted.self, named: "job's acceptance")
+    }
+
+    /// Follows a job to its end.
+    /// - Returns: what became of it.
+    func watch(
+        _ job: String, event: (JobEvent) throws(ClientError) -> Void
+    ) throws(ClientError) -> JobRecord {
+        let payload = try Self.encode(PlainRequest())
+        let record = try call(
+            ServiceCall(
+                service: .jobWatch, argument: job, target: Self.machine, payload: payload),
+            as: JobRecord.self, named: "job record"
+        ) { (name, fields) throws(ClientError) in
+            if let known = try Self.jobEvent(name, fields) { try event(known) }
+        }
+        guard record.state.isOver else { throw .endedEarly }
+        return record
+    }
+
+    /// The whole id of the job that starts with these digits.
+    func resolve(_ prefix: JobPrefix) throws(ClientError) -> String {
+        if prefix.isWhole { return prefix.digits }
+        let matches = try jobs().jobs.map(\.job).filter { $0.hasPrefix(prefix.digits) }
+        guard let job = matches.first else { throw .noSuchJob(prefix: prefix.digits) }
+        guard matches.count == 1 else {
+            throw .ambiguousJob(prefix: prefix.digits, matches: matches.count)
+        }
+        // It goes back as an argument, and qrexec would take other bytes in its own way.
+        guard JobPrefix(job)?.isWhole == true else { throw .unreadable("job list") }
+        return job
+    }
+
+    private func call<Answer: Decodable>(
+        _ call: ServiceCall, as type: Answer.Type, named name: String,
+        event: (String, [Envelope.Field]) throws(ClientError) -> Void = { _, _ in }
+    ) throws(ClientError) -> Answer {
+        if interruption.isInterrupted { throw .interrupted }
+        let connection = try transport.open(call)
+        return try interruption.cancelling({ connection.cancel() }) { () throws(ClientError) in
+            var stream = AnswerStream(connection, interruption: interruption)
+            let content = try stream.reply(event: event)
+            return try Self.decode(type, content, named: name)
+        }
+    }
+
+    /// Events of a name that this release does not know are passed over.
+    private static func jobEvent(
+        _ name: String, _ fields: [Envelope.Field]
+    ) throws(ClientError) -> JobEvent? {
+        guard let known = JobEventName(rawValue: name) else { return nil }
+        if known == .heartbeat { return .heartbeat }
+        guard let json = fields.first(where: { $0.key == "json" })?.value else {
+            throw .unreadable("job event")
+        }
+        let content = Array(json.utf8)
+        switch known {
+        case .state: return .state(try decode(JobRecord.self, content, named: "job event"))
+        case .progress: return .progress(try decode(JobProgress.self, content, named: "job event"))
+        case .heartbeat: return .heartbeat
+        }
+    }
+
+    private static func decode<Answer: Decodable>(
+        _ type: Answer.Type, _ content: [UInt8], named name: String
+    ) throws(ClientError) -> Answer {
+        do {
+            return try JSONDecoder().decode(type, from: Data(content))
+        } catch {
+            throw .unreadable(name)
+        }
+    }
+
+    private static func encode(_ request: some Encodable) throws(ClientError) -> [UInt8] {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = .sortedKeys
+        do {
+            return Array(try encoder.encode(request))
+        } catch {
+            throw .unreadable("request")
+        }
+    }
+}

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+import Protocol
+import SystemPackage
+
+/// Why a command did not come to its end.
+enum ClientError: Error, Equatable {
+    /// The service answered with an exception.
+    case service(ServiceException)
+    /// The socket of the service in dom0 does not answer.
+    case unreachable(socket: String, reason: Errno)
+    /// qrexec refused the call, or the service gave no answer at all.
+    case refused(service: ServiceName, target: String, exitStatus: Int32?)
+    /// There is no `qrexec-client-vm`, or it did not start.
+    case noQrexec(reason: Errno)
+    /// The other side ended before its answer was whole.
+    case endedEarly
+    /// What came is not this protocol; the text names the message that was awaited.
+    case unreadable(String)
+    /// More came than `Limits` allows.
+    case tooLong
+    /// The connection broke.
+    case connection(Errno)
+    /// No job's id starts with this.
+    case noSuchJob(prefix: String)
+    /// Several jobs' ids start with this.
+    case ambiguousJob(prefix: String, matches: Int)
+    /// A signal asked us to end.
+    case interrupted
+    /// Nobody reads our output any more, or it cannot be written.
+    case output(Errno)
+}
+
+extension ClientError {
+    /// How the program ends for this reason.
+    var exitStatus: ExitStatus {
+        switch self {
+        case .service(let exception): exception.kind.exitStatus
+        case .unreachable, .refused, .noQrexec, .endedEarly, .connection: .refused
+        case .unreadable, .tooLong, .output: .failed
+        case .noSuchJob: .notFound
+        case .ambiguousJob: .usage
+        case .interrupted: .interrupted
+        }
+    }
+
+    /// One sentence or two: what was wrong, with which thing, and what to do. nil where nobody is
+    /// left to read it.
+    var message: String? {
+        switch self {
+        case .service(let exception): exception.message
+        case .unreachable(let socket, let reason):
+            "cannot reach the service at \(socket): \(reason). Is qubes-btrfsd.socket running, and "
+                + "are you in the group 'qubes'?"
+        case .refused(let service, let target, let exitStatus):
+            Self.refusal(service: service, target: target, exitStatus: exitStatus)
+        case .noQrexec(let reason):
+            "cannot start qrexec-client-vm: \(reason). It comes with the package "
+                + "qubes-core-qrexec of the qube."
+        case .endedEarly:
+            "the service ended before its answer was whole. A job that was started may go on: "
+                + "'qvm-btrfs jobs' tells."
+        case .unreadable(let what):
+            "the service's answer is not a \(what) of protocol version "
+                + "\(ProtocolVersion.current.rawValue). Are client and service of the same release?"
+        case .tooLong: "the service's answer is longer than the client takes."
+        case .connection(let reason): "the connection to the service broke: \(reason)."
+        case .noSuchJob(let prefix):
+            "no job that you may see starts with '\(prefix)'. 'qvm-btrfs jobs' lists them."
+        case .ambiguousJob(let prefix, let matches):
+            "'\(prefix)' is the start of \(matches) jobs. Give more of its digits."
+        case .interrupted: nil
+        case .output(.brokenPipe): nil
+        case .output(let reason): "cannot write the output: \(reason)."
+        }
+    }
+
+    private static func refusal(
+        service: ServiceName, target: String, exitStatus: Int32?
+    ) -> String {
+        let call = "the call of \(service.rawValue) to '\(target)'"
+        let policy = "/etc/qubes/policy.d/80-btrfs.policy"
+        return switch exitStatus {
+        case 125, 127:
+            "\(call) found no service in dom0 (qrexec status \(exitStatus ?? 0)). Is "
+                + "qubes-btrfs-dom0 installed there, and qubes-btrfsd.socket running?"
+        case .some(let status) where status != 126 && status != 0:
+            "\(call) failed: qrexec-client-vm ended with status \(status)."
+        default:
+            "\(call) was refused by policy, or the service is missing in dom0. Look at "
+                + "\(policy) there, and put a line that allows the call into "
+                + "/etc/qubes/policy.d/30-user.policy."
+        }
+    }
+}
+
+extension ServiceException.Kind {
+    /// How the program ends when the service answers with this.
+    var exitStatus: ExitStatus {
+        switch self {
+        case .badRequest: .usage
+        case .noSuchQube, .noSuchVolume, .noSuchJob: .notFound
+        case .busy: .busy
+        case .unsuitablePool, .failed: .failed
+        }
+    }
+}
+
+extension JobState {
+    /// How the program ends when a job that it followed ended like this.
+    var exitStatus: ExitStatus {
+        switch self {
+        case .done: .done
+        case .interrupted: .jobInterrupted
+        case .failed, .queued, .running: .failed
+        }
+    }
+}

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+import ArgumentParser
+import FoundationEssentials
+import Protocol
+import SystemCalls
+import SystemPackage
+
+/// The program `qvm-btrfs`.
+public enum ClientProgram {
+    /// Runs it with this process's arguments and ends the process.
+    public static func main() -> Never {
+        let environment = ProcessInfo.processInfo.environment
+        let console = Console(.standard(environment: environment))
+        let interruption = Interruption()
+        Signals.ignoreBrokenPipes()
+        do throws(Errno) {
+            try Signals.take(Signals.Ending.allCases) { _ in
+                // The first one ends the call, and the main thread says goodbye. Who asks twice
+                // does not want to wait for that.
+                if !interruption.interrupt() { end(.interrupted) }
+            }
+        } catch {
+            console.note("qvm-btrfs: cannot watch for Ctrl-C: \(error).")
+        }
+        let program = Program(
+            console: console, interruption: interruption, environment: environment,
+            isDom0: FileManager.default.fileExists(atPath: "/etc/qubes-release"))
+        end(program.run(Array(CommandLine.arguments.dropFirst())))
+    }
+
+    private static func end(_ status: ExitStatus) -> Never {
+        QvmBtrfs.exit(withError: ExitCode(status.rawValue))
+    }
+}
+
+/// `qvm-btrfs` with all that it takes from its process.
+struct Program {
+    let console: Console
+    let interruption: Interruption
+    let environment: [String: String]
+    /// There is a socket to go to; in every other qube there is qrexec.
+    let isDom0: Bool
+
+    /// Does what the arguments say.
+    func run(_ arguments: [String]) -> ExitStatus {
+        do {
+            var parsed = try QvmBtrfs.parseAsRoot(arguments)
+            guard let command = parsed as? any ClientCommand else {
+                // The parser's own: help.
+                try parsed.run()
+                return .done
+            }
+            let client = ServiceClient(
+                transport: transport(socket: command.shared.socket), interruption: interruption)
+            return try command.execute(CommandContext(client: client, console: console))
+        } catch let error as ClientError {
+            return report(error)
+        } catch {
+            return answer(parser: error)
+        }
+    }
+
+    private func report(_ error: ClientError) -> ExitStatus {
+        if let message = error.message { console.note(Line("qvm-btrfs: \(message)", .warning)) }
+        return error.exitStatus
+    }
+
+    /// The way to the service: its socket when one is named or this is dom0, else qrexec.
+    func transport(socket: FilePath?) -> any Transport {
+        if let socket { return SocketTransport(path: socket) }
+        return isDom0 ? SocketTransport() : QrexecTransport(environment: environment)
+    }
+
+    /// Help was asked for, or the arguments are wrong.
+    private func answer(parser error: any Error) -> ExitStatus {
+        let message = QvmBtrfs.fullMessage(for: error)
+        if QvmBtrfs.exitCode(for: error).isSuccess {
+            do throws(ClientError) {
+                try console.raw(message)
+                return .done
+            } catch {
+                return report(error)
+            }
+        }
+        for line in message.split(separator: "\n", omittingEmptySubsequences: false) {
+            console.note(Line(String(line)))
+        }
+        return .usage
+    }
+}

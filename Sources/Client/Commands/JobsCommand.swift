@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+import ArgumentParser
+import FoundationEssentials
+import Protocol
+
+struct JobsCommand: ClientCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "jobs",
+        abstract: "List the jobs that wait, run and ran, newest first.",
+        discussion: """
+            SAVED is what the file system counted, or with a '~' what a running job reckons.
+
+            Example: qvm-btrfs jobs --json
+            """)
+
+    @OptionGroup var shared: SharedOptions
+
+    func execute(_ context: CommandContext) throws(ClientError) -> ExitStatus {
+        let list = try context.client.jobs()
+        if shared.json {
+            try context.console.raw(JSONText.plain(list))
+        } else {
+            let now = Int64(Date().timeIntervalSince1970)
+            try context.console.data(JobLines.table(list, now: now))
+        }
+        return .done
+    }
+}

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+public import ArgumentParser
+
+/// `qvm-btrfs`: the command that has all others.
+public struct QvmBtrfs: ParsableCommand {
+    /// Its name, its words and its subcommands.
+    public static let configuration = CommandConfiguration(
+        commandName: "qvm-btrfs",
+        abstract: "Account for, compress and de-duplicate the qubes' disks on Btrfs.",
+        discussion: """
+            In dom0 it calls the service at its socket; in another qube through qrexec, as far as \
+            dom0's policy allows.
+
+            Exit status: 0 done, 1 failed, 2 wrong usage, 3 refused or not reachable, 4 no such \
+            qube, volume or job, 5 busy, 6 the job was interrupted, 130 Ctrl-C.
+
+            Example: qvm-btrfs report
+            """,
+        subcommands: [
+            ReportCommand.self, CompressCommand.self, DedupeCommand.self, JobsCommand.self,
+            WatchCommand.self,
+        ])
+
+    /// Makes one, for the parser.
+    public init() {}
+}

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+import ArgumentParser
+import Protocol
+
+struct WatchCommand: ClientCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "watch",
+        abstract: "Follow a job to its end and show what it brought.",
+        discussion: """
+            For a job that is over the result comes at once. Ctrl-C stops to follow; the job goes on.
+
+            Example: qvm-btrfs watch 3fa9
+            """)
+
+    @Argument(help: "The job's id, or its first digits.", transform: Arguments.job)
+    var job: JobPrefix
+
+    @OptionGroup var shared: SharedOptions
+
+    func execute(_ context: CommandContext) throws(ClientError) -> ExitStatus {
+        try context.follower(json: shared.json).follow(context.client.resolve(job))
+    }
+}

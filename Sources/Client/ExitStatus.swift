@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+/// How `qvm-btrfs` ends. The numbers are a promise: scripts rely on them, `docs/client.md` lists them.
+public enum ExitStatus: Int32, Sendable, CaseIterable {
+    /// Done.
+    case done = 0
+    /// The job or the call failed.
+    case failed = 1
+    /// The command line, or the request, is wrong.
+    case usage = 2
+    /// Policy refused the call, or the service could not be reached.
+    case refused = 3
+    /// No such qube, volume or job; a forbidden one gets the same answer.
+    case notFound = 4
+    /// Too many jobs or calls wait already.
+    case busy = 5
+    /// The job was interrupted: what it had finished stays done, and it can be started again.
+    case jobInterrupted = 6
+    /// Ctrl-C, or another signal that asked the client to end.
+    case interrupted = 130
+}

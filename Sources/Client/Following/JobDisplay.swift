@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+import Protocol
+
+/// How a followed job is shown: as text for people, or as JSON for programs.
+protocol JobDisplay: AnyObject {
+    /// The service has taken the job.
+    func accepted(_ accepted: JobAccepted) throws(ClientError)
+    /// It is not followed: the last that is shown.
+    func leave(_ accepted: JobAccepted) throws(ClientError)
+    /// Something has come.
+    func event(_ event: JobEvent) throws(ClientError)
+    /// It is over.
+    func end(_ record: JobRecord) throws(ClientError)
+}
+
+/// Progress on standard error, the result on standard output.
+final class TextJobDisplay: JobDisplay {
+    /// The least time between two lines of one stage where lines cannot be redrawn, in seconds.
+    static let plainIntervalSeconds = 5.0
+    /// The least time between two pictures of a redrawn line, in seconds.
+    static let redrawIntervalSeconds = 0.1
+
+    private let console: Console
+    private var meter = ProgressMeter()
+    private var pacer: ProgressPacer
+    private var shownState: JobState?
+
+    init(_ console: Console) {
+        self.console = console
+        pacer = ProgressPacer(
+            intervalSeconds: console.redrawColumns == nil
+                ? Self.plainIntervalSeconds : Self.redrawIntervalSeconds)
+    }
+
+    func accepted(_ accepted: JobAccepted) {
+        console.note("Job \(accepted.job) was taken.")
+    }
+
+    func leave(_ accepted: JobAccepted) throws(ClientError) {
+        console.note("'qvm-btrfs watch \(accepted.job)' follows it.")
+        try console.data([Line(accepted.job)])
+    }
+
+    func event(_ event: JobEvent) {
+        switch event {
+        case .state(let record): state(record)
+        case .progress(let progress): show(progress)
+        case .heartbeat: break
+        }
+    }
+
+    func end(_ record: JobRecord) throws(ClientError) {
+        try console.data(JobLines.result(record))
+    }
+
+    private func state(_ record: JobRecord) {
+        defer { shownState = record.state }
+        guard record.state != shownState, !record.state.isOver else { return }
+        let waits = record.state == .queued ? "waits for the job before it" : "is running"
+        console.note(Line("\(JobLines.title(record)) \(waits)."))
+    }
+
+    private func show(_ progress: JobProgress) {
+        let reading = meter.read(progress)
+        guard pacer.shows(progress) else { return }
+        let columns = console.redrawColumns ?? TextTable.columns
+        console.progress(ProgressLine.text(reading, columns: columns))
+    }
+}
+
+/// One JSON object a line on standard output.
+final class JSONJobDisplay: JobDisplay {
+    private let console: Console
+
+    init(_ console: Console) { self.console = console }
+
+    func accepted(_ accepted: JobAccepted) throws(ClientError) {
+        try console.raw(JSONText.tagged(.accepted, accepted))
+    }
+
+    func leave(_ accepted: JobAccepted) {}
+
+    func event(_ event: JobEvent) throws(ClientError) {
+        switch event {
+        case .state(let record): try console.raw(JSONText.tagged(.state, record))
+        case .progress(let progress): try console.raw(JSONText.tagged(.progress, progress))
+        case .heartbeat: try console.raw(JSONText.tagged(.heartbeat, JSONText.Nothing()))
+        }
+    }
+
+    func end(_ record: JobRecord) throws(ClientError) {
+        try console.raw(JSONText.tagged(.job, record))
+    }
+}

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+import SystemCalls
+
+/// What Ctrl-C reaches: it ends the call that waits, so that whoever waits for it can say goodbye.
+final class Interruption: Sendable {
+    private struct State {
+        var isInterrupted = false
+        var cancel: (@Sendable () -> Void)?
+    }
+
+    private let state = Monitor(State())
+
+    /// A signal has come.
+    var isInterrupted: Bool { state.withLock { $0.isInterrupted } }
+
+    /// Takes a signal, on any thread.
+    /// - Returns: whether it was the first one.
+    func interrupt() -> Bool {
+        let (isFirst, cancel) = state.withLock { state in
+            defer { state.isInterrupted = true }
+            return (!state.isInterrupted, state.cancel)
+        }
+        cancel?()
+        return isFirst
+    }
+
+    /// Runs `body`; a signal calls `cancel`, once, from another thread or at once when it has come
+    /// already.
+    func cancelling<Result>(
+        _ cancel: @escaping @Sendable () -> Void, while body: () throws(ClientError) -> Result
+    ) throws(ClientError) -> Result {
+        let isLate = state.withLock { state in
+            state.cancel = cancel
+            return state.isInterrupted
+        }
+        if isLate { cancel() }
+        defer { state.withLock { $0.cancel = nil } }
+        return try body()
+    }
+}

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+import Protocol
+
+/// Jobs and what they brought, as text of 80 columns.
+enum JobLines {
+    /// The most columns that a target with its volume takes before it is shortened.
+    static let targetWidth = 24
+
+    /// Queue and history, as they come: newest first.
+    /// - Parameter now: seconds since 1970.
+    static func table(_ list: JobList, now: Int64) -> [Line] {
+        if list.jobs.isEmpty { return ["No jobs that you may see."] }
+        let table = TextTable(
+            first: "JOB",
+            others: [
+                ("DOES", 8), ("TARGET", targetWidth), ("STATE", 11), ("SAVED", 9),
+            ])
+        return [table.heading]
+            + list.jobs.map { record in
+                table.row([
+                    record.job, record.operation.rawValue, subject(record), stateText(record),
+                    savedText(record),
+                ])
+            }
+            + running(list, now: now)
+    }
+
+    /// What became of a job.
+    static func result(_ record: JobRecord) -> [Line] {
+        var lines = Line.wrapped(
+            headline(record), indent: 2, style: style(record.state))
+        if let result = record.result {
+            for (before, after) in zip(result.before, result.after) {
+                lines += change(from: before, to: after)
+            }
+            lines += ["", savedLine(result)] + counts(result) + leftAlone(result.leftAlone)
+            lines += ReportLines.problems(result.problems)
+        }
+        return lines
+    }
+
+    /// `compress work:private`, `dedupe dom0`.
+    static func title(_ record: JobRecord) -> String {
+        "\(record.operation.rawValue) \(subject(record))"
+    }
+
+    /// The job's target with its volume, where one was named.
+    private static func subject(_ record: JobRecord) -> String {
+        let target = record.target.sanitised
+        return record.argument.isEmpty ? target : "\(target):\(record.argument.sanitised)"
+    }
+
+    private static func stateText(_ record: JobRecord) -> String {
+        guard record.state == .running, let progress = record.progress else {
+            return record.state.rawValue
+        }
+        return ByteText.percent(progress.doneBytes, of: progress.totalBytes).isEmpty
+            ? progress.stage.rawValue
+            : "run \(ByteText.percent(progress.doneBytes, of: progress.totalBytes))"
+    }
+
+    private static func savedText(_ record: JobRecord) -> String {
+        if let result = record.result {
+            return (result.savedBytes < 0 ? "-" : "") + ByteText.size(result.savedBytes.magnitude)
+        }
+        return record.progress.map { "~" + ByteText.size($0.savedBytes) } ?? "-"
+    }
+
+    private static func running(_ list: JobList, now: Int64) -> [Line] {
+        guard let record = list.jobs.first(where: { $0.state == .running }),
+            let startedAt = record.startedAt
+        else { return [] }
+        let seconds = Double(now) - Double(startedAt)
+        return [
+            "",
+            Line(
+                "Running for \(ByteText.duration(seconds: seconds)): "
+                    + "'qvm-btrfs watch \(record.job.sanitised)' follows it."),
+        ]
+    }
+
+    private static func headline(_ record: JobRecord) -> String {
+        let ending =
+            switch record.state {
+            case .queued: "waits for its turn"
+            case .running: "is running"
+            case .done: "is done"
+            case .failed: "failed"
+            case .interrupted:
+                "was interrupted; what it had finished stays done, and it can be started again"
+            }
+        let time = record.result.map { " in \(ByteText.duration(seconds: $0.elapsedSeconds))" }
+        let reason = record.error.map { ": \($0)" }
+        return "Job \(record.job): \(title(record)) \(ending)\(time ?? "")\(reason ?? "")"
+    }
+
+    private static func style(_ state: JobState) -> Line.Style {
+        switch state {
+        case .done: .good
+        case .failed, .interrupted: .warning
+        case .queued, .running: .plain
+        }
+    }
+
+    private static func change(
+        from before: FileSystemUsage, to after: FileSystemUsage
+    ) -> [Line] {
+        let table = TextTable(
+            first: "  MEASURED BY THE FILE SYSTEM",
+            others: [("BEFORE", 10), ("AFTER", 10), ("CHANGE", 10)])
+        func row(_ name: String, _ part: (FileSystemUsage) -> UInt64) -> Line {
+            let (old, new) = (part(before), part(after))
+            return table.row([
+                "  \(name)", ByteText.size(old), ByteText.size(new),
+                ByteText.change(from: old, to: new),
+            ])
+        }
+        return [
+            "", ReportLines.fileSystemHeading(before), table.heading,
+            row("data used") { $0.dataUsedBytes }, row("metadata used") { $0.metadataUsedBytes },
+            row("unallocated") { $0.unallocatedBytes },
+        ]
+    }
+
+    private static func savedLine(_ result: JobResult) -> Line {
+        let predicted = "(predicted: \(ByteText.size(result.predictedBytes)))"
+        let saved = result.savedBytes
+        if saved < 0 {
+            return Line(
+                "Saved: nothing to be seen, \(ByteText.size(saved.magnitude)) more were written "
+                    + "meanwhile \(predicted)", .warning)
+        }
+        return Line("Saved: \(ByteText.size(saved.magnitude)) \(predicted)", .good)
+    }
+
+    private static func counts(_ result: JobResult) -> [Line] {
+        Line.wrapped(
+            "Extents: \(ByteText.count(result.extentsSeen)) seen, "
+                + "\(ByteText.count(result.extentsReplaced)) replaced; "
+                + "\(ByteText.count(result.referencesMoved)) references moved",
+            indent: 2)
+    }
+
+    private static func leftAlone(_ items: [JobResult.LeftAlone]) -> [Line] {
+        if items.isEmpty { return [] }
+        return ["", Line("Left alone:", .heading)]
+            + items.flatMap {
+                Line.wrapped(
+                    "\($0.reason) (\(ByteText.count($0.count)))",
+                    after: "  \(ByteText.size($0.diskBytes).trailing(ByteText.width))  ",
+                    indent: 12)
+            }
+    }
+}

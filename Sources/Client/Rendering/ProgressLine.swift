@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+import Protocol
+
+/// How fast a job goes, from what it has told so far. Each stage counts on its own.
+struct ProgressMeter {
+    /// What one line shows.
+    struct Reading: Equatable {
+        /// What the job told last.
+        var progress: JobProgress
+        /// Bytes a second in this stage; nil while it is too early to say.
+        var bytesPerSecond: Double?
+        /// Seconds to this stage's end; nil when nobody knows.
+        var secondsLeft: Double?
+    }
+
+    /// A stage shorter than this says nothing about its speed, in seconds.
+    static let minimumSeconds = 1.0
+
+    private var first: JobProgress?
+
+    /// Takes what the job tells.
+    mutating func read(_ progress: JobProgress) -> Reading {
+        guard let start = first, start.stage == progress.stage else {
+            first = progress
+            return Reading(progress: progress)
+        }
+        let seconds = progress.elapsedSeconds - start.elapsedSeconds
+        guard seconds >= Self.minimumSeconds, progress.doneBytes > start.doneBytes else {
+            return Reading(progress: progress)
+        }
+        let rate = Double(progress.doneBytes - start.doneBytes) / seconds
+        let isKnown = progress.totalBytes >= progress.doneBytes && progress.totalBytes > 0
+        let left = isKnown ? Double(progress.totalBytes - progress.doneBytes) / rate : nil
+        return Reading(progress: progress, bytesPerSecond: rate, secondsLeft: left)
+    }
+}
+
+/// Which of a job's messages become lines where lines cannot be redrawn.
+struct ProgressPacer {
+    /// The least time between two lines of one stage, in seconds of the job's own clock.
+    let intervalSeconds: Double
+    private var last: JobProgress?
+
+    init(intervalSeconds: Double) { self.intervalSeconds = intervalSeconds }
+
+    /// Whether this one is shown.
+    mutating func shows(_ progress: JobProgress) -> Bool {
+        if let last, last.stage == progress.stage {
+            let seconds = progress.elapsedSeconds - last.elapsedSeconds
+            // A clock that went back is a job that was started anew.
+            guard seconds >= intervalSeconds || seconds < 0 else { return false }
+        }
+        last = progress
+        return true
+    }
+}
+
+/// A job's progress in one line.
+enum ProgressLine {
+    /// The bar's widest and narrowest form, in characters with its brackets.
+    static let barWidths = 10...32
+
+    /// Stage, bar, per cent, rate, time left and bytes saved; what has no room is left out, the bar
+    /// first gets narrower.
+    static func text(_ reading: ProgressMeter.Reading, columns: Int) -> String {
+        let progress = reading.progress
+        let stage = progress.stage.rawValue.leading(Self.stageWidth)
+        let percent = ByteText.percent(progress.doneBytes, of: progress.totalBytes)
+        let saved = "saved \(ByteText.size(progress.savedBytes))"
+        var details = [
+            percent.isEmpty ? ByteText.size(progress.doneBytes) : percent.trailing(5)
+        ]
+        if let rate = reading.bytesPerSecond {
+            details.append("\(ByteText.size(UInt64(min(rate, 1e18))))/s")
+        }
+        if let left = reading.secondsLeft {
+            details.append("\(ByteText.duration(seconds: left)) left")
+        }
+        if progress.savedBytes > 0 { details.append(saved) }
+        while details.count > 1 && width(stage, details) > columns { details.removeLast() }
+        let room = columns - width(stage, details) - 2
+        var parts = [stage]
+        if !percent.isEmpty && room >= barWidths.lowerBound {
+            parts.append(bar(progress, width: min(room, barWidths.upperBound)))
+        }
+        return (parts + details).joined(separator: "  ").shortened(to: max(columns, 0))
+    }
+
+    private static let stageWidth = JobProgress.Stage.allCases.map(\.rawValue.count).max() ?? 0
+
+    private static func width(_ stage: String, _ details: [String]) -> Int {
+        stage.count + details.reduce(0) { $0 + 2 + $1.count }
+    }
+
+    private static func bar(_ progress: JobProgress, width: Int) -> String {
+        let inner = width - 2
+        let share = min(Double(progress.doneBytes) / Double(max(progress.totalBytes, 1)), 1)
+        let full = Int(share * Double(inner))
+        return "[" + String(repeating: "#", count: full)
+            + String(repeating: ".", count: inner - full) + "]"
+    }
+}

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+import FoundationEssentials
+import Protocol
+import Testing
+
+@testable import Client
+
+@Suite struct ExitStatusTests {
+    @Test func theNumbersAreThePromisedOnes() {
+        #expect(ExitStatus.allCases.map(\.rawValue) == [0, 1, 2, 3, 4, 5, 6, 130])
+        #expect(ExitStatus.done.rawValue == 0)
+        #expect(ExitStatus.failed.rawValue == 1)
+        #expect(ExitStatus.usage.rawValue == 2)
+        #expect(ExitStatus.refused.rawValue == 3)
+        #expect(ExitStatus.notFound.rawValue == 4)
+        #expect(ExitStatus.busy.rawValue == 5)
+        #expect(ExitStatus.jobInterrupted.rawValue == 6)
+        #expect(ExitStatus.interrupted.rawValue == 130)
+    }
+
+    @Test(arguments: ExitStatus.allCases)
+    func everyStatusIsDocumented(status: ExitStatus) throws {
+        let root = URL(filePath: #filePath).appending(path: "../../../docs/client.md")
+        let text = try String(contentsOf: root.standardized, encoding: .utf8)
+        #expect(text.contains("\n| \(status.rawValue) | "))
+    }
+
+    @Test(arguments: JSONText.Kind.allCases)
+    func everyKindOfMessageIsDocumented(kind: JSONText.Kind) throws {
+        let root = URL(filePath: #filePath).appending(path: "../../../docs/client.md")
+        let text = try String(contentsOf: root.standardized, encoding: .utf8)
+        #expect(text.contains("\n| `\(kind.rawValue)` | "))
+    }
+
+    @Test(
+        arguments: zip(
+            ServiceException.Kind.allCases,
+            [ExitStatus.usage, .notFound, .notFound, .notFound, .failed, .busy, .failed]))
+    func everyExceptionHasItsStatusAndSaysItsMessage(
+        kind: ServiceException.Kind, status: ExitStatus
+    ) throws {
+        let run = try Run(
+            ["report"], [.answer(Envelope.exception(.init(kind, "because\u{1b}[2J")).encoded())])
+        #expect(run.status == status)
+        #expect(run.error == "qvm-btrfs: because\\u{1b}[2J\n")
+        #expect(run.output == "")
+    }
+
+    @Test(
+        arguments: zip(
+            [JobState.done, .failed, .interrupted], [ExitStatus.done, .failed, .jobInterrupted]))
+    func everyEndOfAJobHasItsStatus(state: JobState, status: ExitStatus) throws {
+        let run = try Run(
+            ["watch", Sample.job], [.answer(Envelope.answer(Sample.record(state)).encoded())])
+        #expect(run.status == status)
+        #expect(run.output.hasPrefix("Job \(Sample.job): compress work:private "))
+    }
+
+    @Test(arguments: [
+        ["frob"], ["report", "9x"], ["report", ""], ["report", "work", "Root"],
+        ["report", "work", "9"], ["report", Sample.longName + "x"], ["report", "w", "r", "x"],
+        ["compress"], ["compress", "@default"], ["compress", "work", "--level", "0"],
+        ["compress", "work", "--level", "20"], ["compress", "work", "--level", "x"],
+        ["dedupe", "work", "--level", "3"], ["dedupe", "a b"], ["watch"], ["watch", "xyz"],
+        ["watch", Sample.job + "0"], ["watch", "ABC"], ["jobs", "work"], ["report", "a/b"],
+    ])
+    func wrongUsageIs2AndCallsNobody(arguments: [String]) throws {
+        let run = try Run(arguments)
+        #expect(run.status == .usage)
+        #expect(run.error.hasPrefix("Error: "))
+        #expect(run.output == "")
+    }
+
+    @Test(arguments: [["--help"], ["help"], ["report", "--help"], ["help", "compress"], []])
+    func helpIsDataAndNoError(arguments: [String]) throws {
+        let capture = Capture()
+        let program = Program(
+            console: capture.console(), interruption: Interruption(), environment: [:],
+            isDom0: true)
+        #expect(program.run(arguments) == .done)
+        #expect(capture.output.contains("Example: qvm-btrfs"))
+        #expect(capture.error == "")
+    }
+
+    @Test(arguments: ["report", "compress", "dedupe", "jobs", "watch"])
+    func everyCommandsHelpHasAnExampleOfItself(command: String) throws {
+        let capture = Capture()
+        let program = Program(
+            console: capture.console(), interruption: Interruption(), environment: [:],
+            isDom0: true)
+        #expect(program.run(["help", command]) == .done)
+        #expect(capture.output.contains("Example: qvm-btrfs \(command)"))
+    }
+
+    @Test func aSocketThatIsNotThereIs3() {
+        let capture = Capture()
+        let program = Program(
+            console: capture.console(), interruption: Interruption(), environment: [:],
+            isDom0: true)
+        #expect(program.run(["jobs", "--socket", "/nonexistent/socket"]) == .refused)
+        #expect(capture.error.contains("cannot reach the service at /nonexistent/socket"))
+    }
+}

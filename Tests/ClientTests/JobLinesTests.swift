@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+import Protocol
+import Testing
+
+@testable import Client
+
+@Suite struct JobLinesTests {
+    @Test func theTableShowsEachJobWithWhatItSaved() {
+        var running = Sample.record(.running)
+        running.progress = Sample.progress(
+            done: 43, of: 100, saved: 5 * Sample.gibibyte, at: 50)
+        var queued = Sample.record(.queued)
+        queued.target = Sample.longName
+        let lines = JobLines.table(
+            JobList(jobs: [queued, running, Sample.record(.interrupted)]), now: 302
+        ).texts
+        #expect(
+            lines == [
+                "JOB                       DOES                    TARGET        STATE      SAVED",
+                "0123456789abcdef0123  compress  a-name-of-thirty-one-ch…       queued          -",
+                "0123456789abcdef0123  compress              work:private     run 43 %  ~5.00 GiB",
+                "0123456789abcdef0123  compress              work:private  interrupted   2.00 GiB",
+                "",
+                "Running for 3 min 12 s: 'qvm-btrfs watch 0123456789abcdef0123' follows it.",
+            ])
+    }
+
+    @Test func anEmptyQueueSaysSo() {
+        #expect(JobLines.table(JobList(jobs: []), now: 0).texts == ["No jobs that you may see."])
+    }
+
+    @Test func theResultOfADoneJobIsMeasuredByTheFileSystem() {
+        #expect(
+            JobLines.result(Sample.record(.done)).texts == [
+                "Job 0123456789abcdef0123: compress work:private is done in 3 min 12 s",
+                "",
+                "File system of pool varlibqubes",
+                "  MEASURED BY THE FILE SYSTEM                     BEFORE       AFTER      CHANGE",
+                "  data used                                     10.0 GiB    8.00 GiB   -2.00 GiB",
+                "  metadata used                                 1.00 GiB    1.00 GiB         0 B",
+                "  unallocated                                   1.00 TiB    1.00 TiB         0 B",
+                "",
+                "Saved: 2.00 GiB (predicted: 3.00 GiB)",
+                "Extents: 1 234 567 seen, 1 000 replaced; 2 500 references moved",
+                "",
+                "Left alone:",
+                "  4.00 KiB  only running qubes use them (12)",
+                "",
+                "Problems:",
+                "  work: NOCOW",
+            ])
+    }
+
+    @Test func aFailedJobSaysWhy() {
+        let lines = JobLines.result(Sample.record(.failed))
+        #expect(lines.first?.text.contains("failed in 3 min 12 s: the disk") == true)
+        #expect(lines.first?.style == .warning)
+    }
+
+    @Test func anInterruptedJobSaysThatItCanBeStartedAgain() {
+        let text = JobLines.result(Sample.record(.interrupted)).texts.joined(separator: " ")
+        #expect(text.contains("can be started again"))
+    }
+
+    @Test func aJobWithoutAResultHasItsHeadlineAlone() {
+        var record = Sample.record(.failed)
+        record.result = nil
+        #expect(JobLines.result(record).count == 1)
+    }
+
+    @Test func whatOthersWroteMeanwhileIsNoSaving() {
+        var record = Sample.record(.done)
+        record.result = Sample.result(before: Sample.gibibyte, after: 3 * Sample.gibibyte)
+        let text = JobLines.result(record).texts.joined(separator: "\n")
+        #expect(text.contains("Saved: nothing to be seen, 2.00 GiB more were written meanwhile"))
+    }
+
+    @Test(arguments: JobState.allCases)
+    func noLineIsWiderThan80Columns(state: JobState) {
+        var record = Sample.record(state)
+        record.target = Sample.longName
+        record.error = String(repeating: "word", count: 100)
+        record.result = Sample.result(before: .max, after: 0)
+        let lines = JobLines.result(record) + JobLines.table(JobList(jobs: [record]), now: .max)
+        for line in lines { #expect(line.text.count <= 80) }
+    }
+}

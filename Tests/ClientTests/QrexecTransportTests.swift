@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+import Protocol
+import SystemCalls
+import SystemPackage
+import Testing
+
+@testable import Client
+
+/// Against a shell script in the place of `qrexec-client-vm`: qrexec itself needs a Xen machine.
+@Suite struct QrexecTransportTests {
+    private let folder: TemporaryFolder
+    private let transport: QrexecTransport
+
+    init() throws {
+        Signals.ignoreBrokenPipes()
+        folder = try TemporaryFolder()
+        transport = QrexecTransport(environment: [
+            "PATH": ":relative:/nonexistent:\(folder.path):/usr/bin:/bin"
+        ])
+    }
+
+    private func client(_ interruption: Interruption = Interruption()) -> ServiceClient {
+        ServiceClient(transport: transport, interruption: interruption)
+    }
+
+    @Test func theProgramGetsTargetServiceAndRequest() throws {
+        try folder.script(
+            QrexecTransport.program,
+            """
+            printf '%s|' "$@" > "\(folder.path)/arguments"
+            cat > "\(folder.path)/request"
+            printf '0\\000{"version":1,"job":"\(Sample.job)"}'
+            """)
+        let accepted = try client().start(
+            .compress, target: "work", volume: "private",
+            request: CompressRequest(level: 9, running: false))
+        #expect(accepted.job == Sample.job)
+        #expect(try folder.content("arguments") == "work|btrfs.Compress+private|")
+        #expect(try folder.content("request")?.contains("\"level\":9") == true)
+    }
+
+    @Test func aCallWithoutAnArgumentHasNoPlus() throws {
+        try folder.script(
+            QrexecTransport.program,
+            """
+            printf '%s|' "$@" > "\(folder.path)/arguments"
+            printf '0\\000{"version":1,"jobs":[]}'
+            """)
+        #expect(try client().jobs().jobs.isEmpty)
+        #expect(try folder.content("arguments") == "dom0|btrfs.job.List|")
+    }
+
+    @Test(arguments: [0, 1, 125, 126, 127])
+    func noAnswerIsARefusal(status: Int32) throws {
+        try folder.script(QrexecTransport.program, "cat >/dev/null; exit \(status)")
+        let expected = ClientError.refused(
+            service: .jobList, target: "dom0", exitStatus: status)
+        #expect(throws: expected) { try client().jobs() }
+        #expect(expected.exitStatus == .refused)
+    }
+
+    @Test func aRefusalNamesThePolicyFile() {
+        let message = ClientError.refused(
+            service: .compress, target: "work", exitStatus: 126
+        ).message
+        #expect(message?.contains("btrfs.Compress to 'work' was refused by policy") == true)
+        #expect(message?.contains("/etc/qubes/policy.d/80-btrfs.policy") == true)
+    }
+
+    @Test func anAnswerOfACallThatFailedIsNotBelieved() throws {
+        try folder.script(
+            QrexecTransport.program,
+            "cat >/dev/null; printf '0\\000{\"version\":1,\"jobs\":[]}'; exit 1")
+        #expect(
+            throws: ClientError.refused(service: .jobList, target: "dom0", exitStatus: 1)
+        ) { try client().jobs() }
+    }
+
+    @Test func anExceptionComesThrough() throws {
+        try folder.script(
+            QrexecTransport.program,
+            "printf '2\\000QubesVMNotFoundError\\000\\000no such qube: 100%%%%\\000'")
+        #expect(
+            throws: ClientError.service(.init(.noSuchQube, "no such qube: 100%"))
+        ) { try client().report(target: "gone", volume: "") }
+    }
+
+    @Test func aMissingProgramSaysSo() {
+        #expect(throws: ClientError.noQrexec(reason: .noSuchFileOrDirectory)) {
+            try client().jobs()
+        }
+    }
+
+    @Test func ctrlCEndsTheProgram() throws {
+        // It waits for a pipe that nobody opens: only a signal ends it.
+        try folder.script(
+            QrexecTransport.program, "printf '1\\000job\\000heartbeat\\000\\000'; read line <&1")
+        let interruption = Interruption()
+        #expect(throws: ClientError.interrupted) {
+            try client(interruption).watch(Sample.job) { (_) throws(ClientError) in
+                _ = interruption.interrupt()
+            }
+        }
+    }
+}

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+import FoundationEssentials
+import Protocol
+import Testing
+
+/// The messages of version 1, to the byte. A change here is a change of the protocol: an old peer
+/// must still understand it, or the version goes up.
+@Suite struct GoldenTests {
+    private func check<Message: Codable & Equatable>(
+        _ message: Message, _ golden: String, sourceLocation: SourceLocation = #_sourceLocation
+    ) throws {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        let written = String(decoding: try encoder.encode(message), as: UTF8.self)
+        #expect(written == golden, sourceLocation: sourceLocation)
+        let read = try JSONDecoder().decode(Message.self, from: Data(golden.utf8))
+        #expect(read == message, sourceLocation: sourceLocation)
+    }
+
+    @Test func requests() throws {
+        try check(PlainRequest(), #"{"version":1}"#)
+        try check(CompressRequest(), #"{"running":false,"version":1}"#)
+        try check(
+            CompressRequest(level: 9, running: true), #"{"level":9,"running":true,"version":1}"#)
+        try check(DedupeRequest(running: true), #"{"running":true,"version":1}"#)
+    }
+
+    @Test func jobAccepted() throws {
+        try check(JobAccepted(job: Sample.job), #"{"job":"0123456789abcdef0123","version":1}"#)
+    }
+
+    @Test func aNewJob() throws {
+        try check(Sample.newRecord, Sample.newRecordJSON)
+        try check(JobList(jobs: []), #"{"jobs":[],"version":1}"#)
+        try check(
+            JobList(jobs: [Sample.newRecord]),
+            #"{"jobs":["# + Sample.newRecordJSON + #"],"version":1}"#)
+    }
+
+    @Test func aJobThatIsOver() throws {
+        try check(Sample.progress, Sample.progressJSON)
+        try check(Sample.result, Sample.resultJSON)
+        try check(
+            Sample.fullRecord,
+            #"{"argument":"private","caller":"admin","endedAt":1700000100,"error":"no space","#
+                + #""job":"0123456789abcdef0123","operation":"dedupe","progress":"#
+                + Sample.progressJSON + #","result":"# + Sample.resultJSON
+                + #","startedAt":1700000001,"state":"failed","submittedAt":1700000000,"#
+                + #""target":"work","version":1}"#)
+    }
+
+    @Test func theStatesAndStagesHaveTheseNames() {
+        #expect(
+            JobState.allCases.map(\.rawValue) == [
+                "queued", "running", "done", "failed", "interrupted",
+            ])
+        #expect(
+            JobProgress.Stage.allCases.map(\.rawValue) == [
+                "survey", "fingerprint", "match", "plan", "execute", "account",
+            ])
+        #expect(
+            JobEventName.allCases.map(\.rawValue) == ["job-state", "job-progress", "heartbeat"])
+    }
+
+    @Test func theServicesAndExceptionsHaveTheseNames() {
+        #expect(
+            ServiceName.allCases.map(\.rawValue) == [
+                "btrfs.Report", "btrfs.Compress", "btrfs.Dedupe", "btrfs.job.List",
+                "btrfs.job.Watch",
+            ])
+        #expect(
+            ServiceException.Kind.allCases.map(\.rawValue) == [
+                "QubesValueError", "QubesVMNotFoundError", "QubesVolumeNotFoundError",
+                "BtrfsJobNotFoundError", "BtrfsPoolError", "BtrfsBusyError", "BtrfsError",
+            ])
+        #expect(Protocol.Operation.allCases.map(\.service) == [.compress, .dedupe])
+    }
+
+    @Test func report() throws {
+        try check(Sample.report, Sample.reportJSON)
+    }
+
+    @Test func workerOrders() throws {
+        try check(
+            Sample.order(.report),
+            Sample.orderJSON(work: #"{"report":{}}"#))
+        try check(
+            Sample.order(.compress(level: 3, running: true)),
+            Sample.orderJSON(work: #"{"compress":{"level":3,"running":true}}"#))
+        try check(
+            Sample.order(.compress(level: nil, running: false)),
+            Sample.orderJSON(work: #"{"compress":{"running":false}}"#))
+        try check(
+            Sample.order(.dedupe(running: false)),
+            Sample.orderJSON(work: #"{"dedupe":{"running":false}}"#))
+    }
+
+    @Test func workerMessages() throws {
+        try check(
+            WorkerMessage.progress(Sample.progress),
+            #"{"progress":{"_0":"# + Sample.progressJSON + "}}")
+        try check(
+            WorkerMessage.report(Sample.report), #"{"report":{"_0":"# + Sample.reportJSON + "}}")
+        try check(
+            WorkerMessage.result(Sample.result), #"{"result":{"_0":"# + Sample.resultJSON + "}}")
+        try check(
+            WorkerMessage.failure(kind: "BtrfsError", message: "m", detail: "d"),
+            #"{"failure":{"detail":"d","kind":"BtrfsError","message":"m"}}"#)
+    }
+
+    @Test func aReplyMayHaveKeysThatAreNewer() throws {
+        let json = #"{"job":"0123456789abcdef0123","queue":4,"version":1}"#
+        let read = try JSONDecoder().decode(JobAccepted.self, from: Data(json.utf8))
+        #expect(read == JobAccepted(job: Sample.job))
+    }
+
+    @Test func aReplyOfANewerVersionIsRefused() {
+        let json = #"{"job":"0123456789abcdef0123","version":2}"#
+        #expect(throws: DecodingError.self) {
+            try JSONDecoder().decode(JobAccepted.self, from: Data(json.utf8))
+        }
+    }
+}

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+import FoundationEssentials
+import Protocol
+import Testing
+
+@Suite struct RequestTests {
+    private func decode<Request: Decodable>(_ type: Request.Type, _ json: String) throws -> Request
+    {
+        try JSONDecoder().decode(type, from: Data(json.utf8))
+    }
+
+    @Test(arguments: [CompressRequest.levels.lowerBound, CompressRequest.levels.upperBound])
+    func theFirstAndTheLastLevelAreTaken(level: Int) throws {
+        let request = try decode(CompressRequest.self, "{\"version\":1,\"level\":\(level)}")
+        #expect(request == CompressRequest(level: level))
+    }
+
+    @Test(arguments: [0, 20, -1, Int.max])
+    func aLevelOutsideTheRangeIsRefused(level: Int) {
+        #expect(throws: RequestError.outOfRange(key: "level", allowed: "1 to 19")) {
+            try decode(CompressRequest.self, "{\"version\":1,\"level\":\(level)}")
+        }
+    }
+
+    @Test func whatIsNotSaidHasItsDefault() throws {
+        #expect(try decode(CompressRequest.self, "{\"version\":1}") == CompressRequest())
+        #expect(try decode(DedupeRequest.self, "{\"version\":1}") == DedupeRequest())
+    }
+
+    @Test func anUnknownKeyIsRefusedInEveryRequest() {
+        let json = "{\"version\":1,\"force\":true}"
+        #expect(throws: RequestError.unknownKey(known: ["version"])) {
+            try decode(PlainRequest.self, json)
+        }
+        #expect(throws: RequestError.unknownKey(known: ["version", "level", "running"])) {
+            try decode(CompressRequest.self, json)
+        }
+        #expect(throws: RequestError.unknownKey(known: ["version", "running"])) {
+            try decode(DedupeRequest.self, json)
+        }
+    }
+
+    @Test(arguments: [
+        "{}", "{\"version\":0}", "{\"version\":2}", "{\"version\":\"1\"}", "{\"version\":null}",
+        "{\"version\":1.5}", "[]", "1", "", "{", "{\"version\":1}}",
+    ])
+    func anotherVersionOrAnotherShapeIsRefused(json: String) {
+        #expect(throws: DecodingError.self) { try decode(PlainRequest.self, json) }
+        #expect(throws: DecodingError.self) { try decode(CompressRequest.self, json) }
+        #expect(throws: DecodingError.self) { try decode(DedupeRequest.self, json) }
+    }
+
+    @Test(arguments: [
+        "{\"version\":1,\"level\":\"3\"}", "{\"version\":1,\"level\":3.5}",
+        "{\"version\":1,\"level\":true}", "{\"version\":1,\"level\":99999999999999999999}",
+        "{\"version\":1,\"running\":1}", "{\"version\":1,\"running\":\"yes\"}",
+    ])
+    func aValueOfTheWrongTypeIsRefused(json: String) {
+        #expect(throws: DecodingError.self) { try decode(CompressRequest.self, json) }
+    }
+
+    @Test func theRequestOfAnEmptyPayloadIsTheOneWithoutOptions() {
+        #expect(PlainRequest().version == .current)
+        #expect(CompressRequest() == CompressRequest(level: nil, running: false))
+        #expect(DedupeRequest() == DedupeRequest(running: false))
+    }
+
+    @Test func aFullRequestIsFarBelowThePayloadsLimit() throws {
+        let payload = try JSONEncoder().encode(CompressRequest(level: 19, running: true))
+        #expect(payload.count < Limits.payloadBytes)
+    }
+}
