@@ -16,6 +16,8 @@ final class Daemon: Sendable {
     init(
         _ settings: Settings, listener: consuming Descriptor, bounds: Bounds = Bounds()
     ) throws(StartError) {
+        // A client or a worker that is gone is an error of one write, not the end of the daemon.
+        Signals.ignoreBrokenPipes()
         self.listener = SharedDescriptor(listener)
         self.bounds = bounds
         places = Places(bounds: bounds)

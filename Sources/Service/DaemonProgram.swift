@@ -19,7 +19,6 @@ public enum DaemonProgram {
     }
 
     private static func run(_ settings: Settings) -> Int32 {
-        Signals.ignoreBrokenPipes()
         // Before any thread is there: all of them inherit it, and only the wait below gets the signal.
         Signals.blockTermination()
         do {

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+import Glibc
+import Protocol
+import SystemCalls
+import SystemPackage
+import Testing
+
+@testable import Service
+
+@Suite struct AuditTests {
+    @Test(arguments: [
+        ("", "-"), ("-", #""-""#), ("work", "work"), ("a b", #""a b""#), ("a=b", #""a=b""#),
+        ("a\nMESSAGE=forged", #""a\nMESSAGE=forged""#), (#"say "hi""#, #""say \"hi\"""#),
+        (#"\"#, #""\\""#), ("\u{1b}[2J", #""\x1b[2J""#), ("ä", #""\xc3\xa4""#),
+        ("a\0b", #""a\x00b""#),
+    ])
+    func aValueCannotLeaveItsPlace(value: String, written: String) {
+        #expect(AuditRecord.escaped(value) == written)
+    }
+
+    @Test func aLongValueIsCut() {
+        let value = String(repeating: "a", count: AuditRecord.valueCharacters + 1)
+        #expect(AuditRecord.escaped(value).utf8.count == AuditRecord.valueCharacters)
+    }
+
+    @Test func noValueForgesARecord() {
+        let hostile = "x\nQUBES_BTRFS_CALLER=dom0\nevent=job-end \"\\\" caller=dom0 \u{7f}\r\u{85}"
+        var record = AuditRecord(.request)
+        record.caller = hostile
+        record.service = hostile
+        record.argument = hostile
+        record.target = hostile
+        record.job = hostile
+        record.outcome = hostile
+        record.detail = hostile
+        #expect(record.line.utf8.allSatisfy { (0x20...0x7e).contains($0) })
+        let fields = String(decoding: record.journalFields, as: UTF8.self).split(separator: "\n")
+        #expect(
+            fields.map { $0.prefix { $0 != "=" } } == [
+                "MESSAGE", "PRIORITY", "SYSLOG_IDENTIFIER", "QUBES_BTRFS_EVENT",
+                "QUBES_BTRFS_CALLER", "QUBES_BTRFS_SERVICE", "QUBES_BTRFS_ARGUMENT",
+                "QUBES_BTRFS_TARGET", "QUBES_BTRFS_JOB", "QUBES_BTRFS_OUTCOME",
+                "QUBES_BTRFS_DETAIL",
+            ])
+    }
+
+    @Test func aJobLeavesAWholeHistory() throws {
+        let fixture = try ServiceFixture()
+        let job = try fixture.submit(.compress, "root", from: "admin")
+        _ = try fixture.end(of: job)
+        let call = "caller=admin service=btrfs.Compress argument=root target=work job=\(job)"
+        #expect(
+            try fixture.auditLines().filter { $0.contains("btrfs.Compress") } == [
+                "event=request \(call) outcome=accepted saved_bytes=- detail=-",
+                "event=job-start \(call) outcome=running saved_bytes=- detail=-",
+                "event=job-end \(call) outcome=done saved_bytes=200 detail=-",
+            ])
+    }
+
+    @Test func aRefusedCallIsWrittenDown() throws {
+        let fixture = try ServiceFixture()
+        _ = try fixture.exception(.report, from: "admin", on: .name("vault"))
+        _ = try fixture.exception(.report, from: "admin", on: .keyword("default"))
+        let lines = try fixture.auditLines()
+        let start = "event=request caller=admin service=btrfs.Report argument=-"
+        #expect(
+            lines.contains {
+                $0.hasPrefix("\(start) target=vault job=- outcome=QubesVMNotFoundError")
+            })
+        #expect(
+            lines.contains {
+                $0.hasPrefix("\(start) target=\"@default\" job=- outcome=QubesValueError")
+            })
+    }
+
+    @Test func aReportIsWrittenDownAtItsStartAndItsEnd() throws {
+        let fixture = try ServiceFixture(worker: "say failure")
+        _ = try fixture.exception(.report)
+        let events = try fixture.auditLines().filter { $0.contains("btrfs.Report") }
+        #expect(events.count == 2)
+        #expect(events.last?.hasPrefix("event=report-end") == true)
+        #expect(events.last?.hasSuffix("outcome=BtrfsPoolError saved_bytes=- detail=EROFS") == true)
+    }
+
+    @Test func theLogHasATimeAtTheBeginningOfEachLine() throws {
+        let fixture = try ServiceFixture()
+        let text = String(
+            decoding: try ServiceFixture.read(fixture.settings.logFile), as: UTF8.self)
+        let line = try #require(text.split(separator: "\n").first)
+        #expect(line.prefixMatch(of: #/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ event=start /#) != nil)
+    }
+
+    @Test func theJournalGetsARecordAsItTakesThem() throws {
+        let path = FilePath("/tmp/qubes-btrfs-journal-\(UInt64.random(in: 0...UInt64.max))")
+        let journal = try JournalStandIn(path)
+        let log = AuditLog(file: "/dev/null", journalSocket: path)
+        var record = AuditRecord(.jobEnd)
+        record.caller = "admin"
+        record.savedBytes = -5
+        log.write(record)
+        #expect(
+            try journal.next() == """
+                MESSAGE=\(record.line)
+                PRIORITY=5
+                SYSLOG_IDENTIFIER=qubes-btrfsd
+                QUBES_BTRFS_EVENT=job-end
+                QUBES_BTRFS_CALLER=admin
+                QUBES_BTRFS_SAVED_BYTES=-5
+
+                """)
+    }
+
+    @Test func aJournalThatIsNotReadHoldsNobody() throws {
+        let path = FilePath("/tmp/qubes-btrfs-journal-\(UInt64.random(in: 0...UInt64.max))")
+        let journal = try JournalStandIn(path)
+        let log = AuditLog(file: "/dev/null", journalSocket: path)
+        // Far more than the kernel queues for one socket.
+        for _ in 0..<5000 { log.write(AuditRecord(.start)) }
+        #expect(try journal.next().hasPrefix("MESSAGE=event=start"))
+    }
+
+    @Test func aLogThatCannotBeWrittenStopsNothing() throws {
+        let fixture = try ServiceFixture { settings in
+            unsafe mkfifo(settings.logFile.string, 0o600)
+        }
+        #expect(try fixture.end(of: try fixture.submit()).state == .done)
+    }
+}
+
+/// A datagram socket as journald has one.
+private final class JournalStandIn {
+    private let socket: Descriptor
+    private let path: FilePath
+
+    init(_ path: FilePath) throws {
+        self.path = path
+        let number = Glibc.socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue), 0)
+        socket = Descriptor(owning: number)
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        unsafe withUnsafeMutableBytes(of: &address.sun_path) {
+            unsafe $0.copyBytes(from: path.string.utf8)
+        }
+        let status = unsafe withUnsafePointer(to: &address) {
+            unsafe $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                unsafe bind(number, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+            }
+        }
+        try #require(status == 0)
+    }
+
+    deinit { unsafe unlink(path.string) }
+
+    func next() throws -> String {
+        String(decoding: try socket.read(maximumBytes: 64 * 1024), as: UTF8.self)
+    }
+}

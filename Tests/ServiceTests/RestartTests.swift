@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+import FoundationEssentials
+import Protocol
+import SystemCalls
+import SystemPackage
+import Testing
+
+@testable import Service
+
+@Suite struct RestartTests {
+    private func record(_ state: JobState, job: String = Names.newJob()) -> JobRecord {
+        var record = JobRecord(
+            job: job, operation: .compress, caller: "admin", target: "work", argument: "",
+            submittedAt: 1_700_000_000)
+        record.state = state
+        return record
+    }
+
+    @Test func jobsThatADeadDaemonHadAreInterrupted() throws {
+        let left = [JobState.queued, .running, .done, .failed].map { record($0) }
+        let fixture = try ServiceFixture { settings in
+            for record in left { try ServiceFixture.leave(record, settings) }
+        }
+        #expect(
+            try left.map { try fixture.end(of: $0.job).state }
+                == [.interrupted, .interrupted, .done, .failed])
+        // On disk as well: the next daemon finds them over.
+        let store = try JobStore(stateDirectory: fixture.settings.stateDirectory)
+        #expect(try store.load().jobs.filter { !$0.state.isOver }.isEmpty)
+    }
+
+    @Test func aDaemonThatIsStoppedLeavesItsJobsInterrupted() throws {
+        let fixture = try ServiceFixture(
+            worker: "say progress; \(ServiceFixture.waitForGate); say result")
+        let running = try fixture.submit()
+        try fixture.waitForProgress(of: running)
+        let waiting = try fixture.submit()
+        try fixture.restart()
+        #expect(try fixture.end(of: running).state == .interrupted)
+        #expect(try fixture.end(of: waiting).state == .interrupted)
+    }
+
+    @Test func historyOutlivesTheDaemon() throws {
+        let fixture = try ServiceFixture()
+        let job = try fixture.submit()
+        let before = try fixture.end(of: job)
+        try fixture.restart()
+        #expect(try fixture.end(of: job) == before)
+    }
+
+    @Test func whatAPowerCutLeftHalfWrittenIsRemovedAndStrangersAreLeftAlone() throws {
+        let half = Names.newJob() + ".new"
+        let fixture = try ServiceFixture { settings in
+            try ServiceFixture.leave(record(.done), settings)
+            for name in [half, "strange", Names.newJob() + ".json"] {
+                try ServiceFixture.write(
+                    "{", to: settings.stateDirectory.appending("jobs").appending(name))
+            }
+        }
+        let names = try fixture.history()
+        #expect(!names.contains(half))
+        #expect(names.count == 3)
+        #expect(try fixture.reply(JobList.self, .jobList, on: .name("dom0")).jobs.count == 1)
+    }
+
+    @Test func historyThatIsTooLongIsCutAtStart() throws {
+        var bounds = Bounds()
+        bounds.historyJobs = 2
+        let fixture = try ServiceFixture(bounds: bounds) { settings in
+            for _ in 0..<4 { try ServiceFixture.leave(record(.done), settings) }
+        }
+        #expect(try fixture.history().count == 2)
+    }
+
+    @Test func aSocketOfADeadProcessIsTakenOver() throws {
+        let fixture = try ServiceFixture { settings in
+            // Bound and closed: its name stays, nobody listens.
+            _ = try UnixSocket.listen(#require(settings.socket), mode: 0o600)
+        }
+        #expect(try fixture.isAlive())
+    }
+
+    @Test func aSocketOfALiveProcessIsNot() throws {
+        let fixture = try ServiceFixture()
+        let path = try #require(fixture.settings.socket)
+        #expect(throws: Errno.addressInUse) { _ = try UnixSocket.listen(path, mode: 0o600) }
+        #expect(try fixture.isAlive())
+    }
+
+    @Test func aDaemonWithoutItsStateDirectorySaysSo() throws {
+        var settings = Settings()
+        settings.stateDirectory = "/nonexistent/qubes-btrfs"
+        settings.logFile = "/dev/null"
+        settings.journalSocket = "/nonexistent/journal"
+        let path = FilePath("/tmp/qubes-btrfs-start-\(UInt64.random(in: 0...UInt64.max))")
+        defer { try? FileManager.default.removeItem(atPath: path.string) }
+        let listener = try UnixSocket.listen(path, mode: 0o600)
+        do throws(StartError) {
+            _ = try Daemon(settings, listener: listener)
+            Issue.record("it started")
+        } catch {
+            #expect(error.description.contains("/nonexistent/qubes-btrfs"))
+        }
+    }
+
+    @Test func theBoundsOfHistoryHoldForALongQueueToo() {
+        #expect(Bounds().queuedJobs == Limits.queuedJobs)
+        #expect(Bounds().historyJobs == Limits.historyJobs)
+        #expect(Bounds().connections == 64)
+    }
+}

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+import Protocol
+import Qubes
+import SystemCalls
+import SystemPackage
+import Testing
+
+@testable import Service
+
+@Suite struct VisibilityTests {
+    @Test(arguments: [ServiceName.report, .compress, .dedupe, .jobList, .jobWatch])
+    func anUnknownAndAForbiddenQubeGetTheSameBytes(service: ServiceName) throws {
+        let fixture = try ServiceFixture()
+        let argument = service == .jobWatch ? Names.newJob() : ""
+        let targets = [
+            CallHeader.Target.name("nosuch"), .name("vault"),
+            .name("uuid:" + ServiceFixture.uuid(4)),
+            .name("uuid:" + ServiceFixture.uuid(0)),
+        ]
+        let answers = try targets.map {
+            try fixture.exchange(
+                ServiceFixture.bytes(service.rawValue, argument, from: "admin", on: $0))
+        }
+        #expect(answers.allSatisfy { $0 == answers[0] })
+        #expect(answers[0] == Envelope.exception(Refusal.noSuchQube.exception).encoded())
+    }
+
+    @Test func aVolumeOfAForbiddenQubeIsNotJudged() throws {
+        let fixture = try ServiceFixture()
+        let answers = try [("vault", "private"), ("vault", "nosuch"), ("nosuch", "private")].map {
+            try fixture.exchange(
+                ServiceFixture.bytes("btrfs.Compress", $0.1, from: "admin", on: .name($0.0)))
+        }
+        #expect(answers.allSatisfy { $0 == answers[0] })
+    }
+
+    @Test func aUUIDMeansItsQube() throws {
+        let fixture = try ServiceFixture()
+        let job = try fixture.submit(
+            from: "admin", on: .name("uuid:" + ServiceFixture.uuid(3)))
+        #expect(try fixture.end(of: job).target == "work")
+    }
+
+    @Test func withoutQubesdNobodyButDom0IsAnswered() throws {
+        let fixture = try ServiceFixture(hasQubesd: false)
+        for service in [ServiceName.report, .compress, .jobList] {
+            #expect(try fixture.exception(service, from: "admin")?.kind == .failed)
+            #expect(
+                try fixture.exception(service, from: "admin", on: .name("dom0"))?.kind == .failed)
+        }
+        #expect(try fixture.isAlive())
+        #expect(try fixture.history().isEmpty)
+    }
+
+    @Test func aJobIsShownToWhoSeesItsQube() throws {
+        let fixture = try ServiceFixture()
+        let work = try fixture.submit(from: "dom0", on: .name("work"))
+        let vault = try fixture.submit(from: "dom0", on: .name("vault"))
+        func listed(_ caller: String, on target: String = "dom0") throws -> Set<String> {
+            let list = try fixture.reply(
+                JobList.self, .jobList, from: caller, on: .name(target))
+            return Set(list.jobs.map(\.job))
+        }
+        #expect(try listed("dom0") == [work, vault])
+        #expect(try listed("admin") == [work])
+        #expect(try listed("other") == [])
+        #expect(try listed("dom0", on: "vault") == [vault])
+        #expect(try listed("admin", on: "deb") == [])
+    }
+
+    @Test func aJobOnTheMachineIsShownToWhoAskedForItAlone() throws {
+        let fixture = try ServiceFixture()
+        let job = try fixture.submit(from: "other", on: .name("dom0"))
+        #expect(try fixture.end(of: job, from: "other").state == .done)
+        let list = try fixture.reply(JobList.self, .jobList, from: "admin", on: .name("dom0"))
+        #expect(list.jobs.isEmpty)
+    }
+
+    @Test func anUnknownAndAnInvisibleJobGetTheSameBytes() throws {
+        let fixture = try ServiceFixture()
+        let invisible = try fixture.submit(from: "dom0", on: .name("vault"))
+        let visible = try fixture.submit(from: "dom0", on: .name("work"))
+        func answer(_ job: String, on target: String) throws -> [UInt8] {
+            try fixture.exchange(
+                ServiceFixture.bytes("btrfs.job.Watch", job, from: "admin", on: .name(target)))
+        }
+        let unknown = try answer(Names.newJob(), on: "dom0")
+        #expect(unknown == Envelope.exception(Refusal.noSuchJob.exception).encoded())
+        #expect(try answer(invisible, on: "dom0") == unknown)
+        // Policy may allow a caller the jobs of one qube: the others are none of its.
+        #expect(try answer(visible, on: "deb") == unknown)
+    }
+
+    @Test func aResultNamesNoFileOfAQubeThatItsReaderDoesNotSee() throws {
+        let fixture = try ServiceFixture()
+        let job = try fixture.submit(from: "admin")
+        let files = try fixture.end(of: job, from: "admin").result?.problems.map(\.subject)
+        #expect(files == ["appvms/work/private.img"])
+        let list = try fixture.reply(JobList.self, .jobList, from: "admin")
+        #expect(list.jobs.first?.result?.problems.count == 1)
+        #expect(try fixture.end(of: job).result?.problems.count == 2)
+    }
+
+    @Test(arguments: [
+        ("work", true), ("varlibqubes", true), ("appvms/work/private-dirty.img", true),
+        ("/var/lib/qubes/appvms/work/private.img", true), ("varlibqubes:appvms/work/root", true),
+        ("vault", false), ("appvms/vault/private.img", false), ("appvms/workshop/root.img", false),
+        ("appvms/work/private/../../vault", false), ("", false), ("anything else", false),
+    ])
+    func aSubjectIsShownWhenItIsOfAVisibleQube(subject: String, isShown: Bool) throws {
+        let volume = Volume(
+            name: "private", pool: "varlibqubes", identifier: "appvms/work/private",
+            snapshotOnStart: false, saveOnStop: true, sizeBytes: 0)
+        let root = Volume(
+            name: "root", pool: "varlibqubes", identifier: "appvms/work/root",
+            snapshotOnStart: false, saveOnStop: true, sizeBytes: 0)
+        let inventory = Inventory(
+            pools: [
+                Pool(name: "varlibqubes", driver: Pool.imageDriver, directory: "/var/lib/qubes")
+            ],
+            qubes: [
+                Qube(name: "work", kind: "AppVM", volumes: [volume, root]),
+                Qube(name: "vault", kind: "AppVM"),
+            ])
+        let redaction = Redaction(visibility: .qubes(["work"]), inventory: inventory)
+        let problem = Report.Problem(subject: subject, message: "")
+        #expect(redaction.problems([problem]).isEmpty == !isShown)
+    }
+}
