@@ -50,6 +50,9 @@ int csystemcalls_fstatat(int directory, const char *path, struct csystemcalls_st
 /* The name of a directory entry: d_name is an array that Swift imports as a tuple. */
 static inline const char *csystemcalls_name(const struct dirent *entry) { return entry->d_name; }
 
+/* posix_spawn_file_actions_addclosefrom_np(3), a GNU extension: closes this and all above. */
+int csystemcalls_spawn_close_from(posix_spawn_file_actions_t *actions, int first);
+
 /* pipe2(2) with O_CLOEXEC. */
 int csystemcalls_pipe(int *reading, int *writing);
 
