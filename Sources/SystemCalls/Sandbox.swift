@@ -14,7 +14,7 @@ public enum Sandbox {
 
     /// From here on no file can be opened for writing, made, removed, renamed or cut, by this process
     /// and its children, but beneath the given directories. Descriptors that are open stay what they
-    /// are. Reading is not restricted.
+    /// are. Reading is not restricted. Cutting by path is forbidden from version 3 on (Linux 6.2).
     ///
     /// Only the calling thread and those it starts afterwards are bound: call it before any other
     /// thread is started.
