@@ -6,8 +6,8 @@ public import SystemPackage
 
 /// A process that we have started and will reap.
 ///
-/// It gets its own process group, no signal blocked, every signal at its default, an environment that
-/// is given and nothing of ours, and no descriptor but 0, 1 and 2.
+/// It gets its own process group, no signal blocked, every signal at its default, an environment
+/// that is given and nothing of ours, and no descriptor but 0, 1 and 2.
 public final class ChildProcess: Sendable {
     /// How it ended.
     public enum Ending: Equatable, Sendable {

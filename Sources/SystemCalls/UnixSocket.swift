@@ -22,9 +22,9 @@ public enum UnixSocket {
         _ = try checked(sent)
     }
 
-    /// Listens at a path; a socket that a dead process left there is removed first, and nothing else
-    /// ever is. `group` is a group id, or nil to leave it. EADDRINUSE: somebody listens there, or it
-    /// is no socket.
+    /// Listens at a path; a socket that a dead process left there is removed first, and nothing
+    /// else ever is. `group` is a group id, or nil to leave it. EADDRINUSE: somebody listens there,
+    /// or it is no socket.
     public static func listen(
         _ path: FilePath, mode: UInt32, group: UInt32? = nil, backlog: Int32 = 64
     ) throws(Errno) -> Descriptor {

@@ -4,8 +4,8 @@ import SystemCalls
 import SystemPackage
 import Testing
 
-/// Landlock binds a thread for good, and the threads and processes that it starts. So each test goes
-/// into it on a thread of its own, and reports from there.
+/// Landlock binds a thread for good, and the threads and processes that it starts. So each test
+/// goes into it on a thread of its own, and reports from there.
 @Suite("Forbidding oneself to write", .timeLimit(.minutes(1)))
 struct SandboxTests {
     /// What a thread in the sandbox brings back.

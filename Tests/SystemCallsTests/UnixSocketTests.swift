@@ -63,7 +63,7 @@ struct UnixSocketTests {
     func inUse() throws {
         let first = try UnixSocket.listen(path, mode: 0o600)
         #expect(failureToListen() == .addressInUse)
-        // The attempt itself is a connection; the second one shows that the first owner still has it.
+        // The attempt itself is a connection; the next one shows that the first owner still has it.
         _ = try first.accept()
         let client = try UnixSocket.connect(path)
         try client.shutdownWriting()

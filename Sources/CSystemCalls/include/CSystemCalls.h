@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * System calls that Swift cannot reach by itself: variadic syscall(2) wrappers, macros, and structures
- * whose trailing array the importer drops. No logic: every function is one call.
+ * System calls that Swift cannot reach by itself: variadic syscall(2) wrappers, macros, and
+ * structures whose trailing array the importer drops. No logic: every function is one call.
  */
 #pragma once
 #include <dirent.h>
