@@ -5,7 +5,7 @@ import SystemCalls
 import SystemPackage
 import Testing
 
-@Suite("Child processes", .timeLimit(.minutes(1)))
+@Suite("Child processes")
 struct ChildProcessTests {
     /// Starts `sh -c script` with nothing on its standard input and gives the reading end of its
     /// standard output.
@@ -106,7 +106,7 @@ struct ChildProcessTests {
                     + " < /proc/$$/status")
             result.withLock { $0 = text ?? "" }
         }
-        let text = try #require(result.wait { $0 })
+        let text = try #require(result.wait(timeoutSeconds: patienceSeconds) { $0 })
         let masks = text.split(separator: "\n").compactMap { line in
             line.split(separator: " ").last.flatMap { UInt64($0, radix: 16) }
         }

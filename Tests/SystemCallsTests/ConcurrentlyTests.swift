@@ -3,7 +3,7 @@ import SystemCalls
 import SystemPackage
 import Testing
 
-@Suite("Running pieces of work on threads", .timeLimit(.minutes(1)))
+@Suite("Running pieces of work on threads")
 struct ConcurrentlyTests {
     @Test("Every piece runs exactly once", arguments: [1, 4, 32])
     func allPieces(threads: Int) {
@@ -19,7 +19,7 @@ struct ConcurrentlyTests {
         let arrived = Monitor(0)
         concurrently(count: 4, threads: 4, failure: Never.self) { _ in
             arrived.withLock { $0 += 1 }
-            _ = arrived.wait { $0 == 4 ? true : nil }
+            _ = arrived.wait(timeoutSeconds: patienceSeconds) { $0 == 4 ? true : nil }
         }
         #expect(arrived.withLock { $0 } == 4)
     }
@@ -69,12 +69,12 @@ struct ConcurrentlyTests {
                 (index) throws(Errno) in
                 if index == 0 {
                     // Fails only once the other is sure to run, and before it fails.
-                    _ = state.wait { $0.ended == 1 ? true : nil }
+                    _ = state.wait(timeoutSeconds: patienceSeconds) { $0.ended == 1 ? true : nil }
                     state.withLock { $0.failed = true }
                     throw Errno.noSpace
                 }
                 state.withLock { $0.ended = 1 }
-                _ = state.wait { $0.failed ? true : nil }
+                _ = state.wait(timeoutSeconds: patienceSeconds) { $0.failed ? true : nil }
                 state.withLock { $0.ended = 2 }
             }
         }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import Foundation
+import Glibc
 import SystemCalls
 import SystemPackage
 import Testing
@@ -89,5 +90,25 @@ struct DescriptorTests {
             _ = try Descriptor.open(link, [.readOnly, .noFollow])
         }
         #expect(refused == .tooManySymbolicLinkLevels)
+    }
+
+    func closesOnExec(_ descriptor: borrowing Descriptor) -> Bool {
+        fcntl(descriptor.rawValue, F_GETFD) & FD_CLOEXEC != 0
+    }
+
+    @Test("Every descriptor is made close-on-exec")
+    func closeOnExec() throws {
+        try folder.write("", to: "file")
+        let file = try folder.shared.descriptor.open(beneath: "file", .readOnly)
+        let pipe = try Descriptor.pipe()
+        let listening = try UnixSocket.listen(folder.path.appending("socket"), mode: 0o600)
+        let client = try UnixSocket.connect(folder.path.appending("socket"))
+        let marks = [
+            closesOnExec(folder.shared.descriptor), closesOnExec(file),
+            closesOnExec(try file.duplicate()), closesOnExec(pipe.first),
+            closesOnExec(pipe.second), closesOnExec(listening), closesOnExec(client),
+            closesOnExec(try listening.accept()),
+        ]
+        #expect(marks == [Bool](repeating: true, count: marks.count))
     }
 }

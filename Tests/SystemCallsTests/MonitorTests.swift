@@ -3,7 +3,7 @@ import SystemCalls
 import SystemPackage
 import Testing
 
-@Suite("Waiting for state", .timeLimit(.minutes(1)))
+@Suite("Waiting for state")
 struct MonitorTests {
     @Test("A wait whose condition holds takes the result and changes the state at once")
     func immediate() {
@@ -24,11 +24,11 @@ struct MonitorTests {
     func wakeup() throws {
         let monitor = Monitor(0)
         try WorkThread.start {
-            _ = monitor.wait { $0 == 1 ? true : nil }
+            _ = monitor.wait(timeoutSeconds: patienceSeconds) { $0 == 1 ? true : nil }
             monitor.withLock { $0 = 2 }
         }
         monitor.withLock { $0 = 1 }
-        #expect(monitor.wait { $0 == 2 ? $0 : nil } == 2)
+        #expect(monitor.wait(timeoutSeconds: patienceSeconds) { $0 == 2 ? $0 : nil } == 2)
     }
 
     @Test("A wait that changes the state wakes the others")
@@ -36,7 +36,7 @@ struct MonitorTests {
         let monitor = Monitor(0)
         for step in 1...3 {
             try WorkThread.start {
-                _ = monitor.wait { state -> Bool? in
+                _ = monitor.wait(timeoutSeconds: patienceSeconds) { state -> Bool? in
                     guard state == step else { return nil }
                     state += 1
                     return true
@@ -44,7 +44,7 @@ struct MonitorTests {
             }
         }
         monitor.withLock { $0 = 1 }
-        #expect(monitor.wait { $0 == 4 ? true : nil } == true)
+        #expect(monitor.wait(timeoutSeconds: patienceSeconds) { $0 == 4 ? true : nil } == true)
     }
 
     @Test("An error leaves the lock free")

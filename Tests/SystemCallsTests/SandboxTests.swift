@@ -6,7 +6,7 @@ import Testing
 
 /// Landlock binds a thread for good, and the threads and processes that it starts. So each test
 /// goes into it on a thread of its own, and reports from there.
-@Suite("Forbidding oneself to write", .timeLimit(.minutes(1)))
+@Suite("Forbidding oneself to write")
 struct SandboxTests {
     /// What a thread in the sandbox brings back.
     private struct Visit: Sendable {
@@ -22,7 +22,9 @@ struct SandboxTests {
             let result = try? Sandbox.forbidWriting(exceptBeneath: [])
             outcome.withLock { $0 = .some(result) }
         }
-        guard isStarted != nil, case .enforced(let version)?? = outcome.wait(until: { $0 })
+        guard isStarted != nil,
+            case .enforced(let version)?? = outcome.wait(
+                timeoutSeconds: patienceSeconds, until: { $0 })
         else { return nil }
         return version
     }()
@@ -53,7 +55,7 @@ struct SandboxTests {
             }
             visit.withLock { $0 = mine }
         }
-        let result = try #require(visit.wait { $0 })
+        let result = try #require(visit.wait(timeoutSeconds: patienceSeconds) { $0 })
         let version = try #require(Self.version)
         #expect(result.outcome == .enforced(version: version))
         return result.failures

@@ -37,6 +37,9 @@ final class TemporaryFolder: Sendable {
     }
 }
 
+/// How long a thread waits for another before the test has failed: far longer than any takes.
+let patienceSeconds = 60.0
+
 /// The errno that a call fails with, or nil when it succeeds.
 func errno(of call: () throws(Errno) -> Void) -> Errno? {
     do {

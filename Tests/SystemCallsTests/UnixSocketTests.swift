@@ -4,7 +4,7 @@ import SystemCalls
 import SystemPackage
 import Testing
 
-@Suite("Sockets with a path", .timeLimit(.minutes(1)))
+@Suite("Sockets with a path")
 struct UnixSocketTests {
     let folder: TemporaryFolder
     let path: FilePath
@@ -95,7 +95,7 @@ struct UnixSocketTests {
             result.withLock { $0 = bytes ?? [0xff] }
         }
         client.descriptor.shutdownBoth()
-        #expect(result.wait { $0 } == [])
+        #expect(result.wait(timeoutSeconds: patienceSeconds) { $0 } == [])
         #expect(try server.read(maximumBytes: 1) == [])
     }
 
