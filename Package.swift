@@ -82,6 +82,6 @@ let package = Package(
                 "Worker", "Engine", "Btrfs", "Zstd", "Qubes", "Protocol", "SystemCalls", system,
                 "qubes-btrfsd", "qubes-btrfs-worker", "qvm-btrfs",
             ]),
-        tests("HouseTests", []),
+        tests("HouseTests", ["Protocol"]),
     ]
 )

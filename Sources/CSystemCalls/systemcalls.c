@@ -73,6 +73,10 @@ int csystemcalls_pipe(int *reading, int *writing) {
     return 0;
 }
 
+int csystemcalls_spawn_close_from(posix_spawn_file_actions_t *actions, int first) {
+    return posix_spawn_file_actions_addclosefrom_np(actions, first);
+}
+
 int csystemcalls_accept(int socket) { return accept4(socket, NULL, NULL, SOCK_CLOEXEC); }
 
 int csystemcalls_unix_address(const char *path, struct sockaddr_un *address) {

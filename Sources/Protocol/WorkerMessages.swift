@@ -93,7 +93,8 @@ public struct WorkerOrder: Codable, Equatable, Sendable {
 
 /// What a worker writes to its standard output, one JSON object a line.
 ///
-/// The last line is `report`, `result` or `failure`; a worker that ends without one was interrupted.
+/// The last line is `report`, `result` or `failure`; a worker that ends without one was
+/// interrupted.
 public enum WorkerMessage: Codable, Equatable, Sendable {
     /// How far it is.
     case progress(JobProgress)

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 internal import CSystemCalls
 internal import Glibc
+internal import Synchronization
 public import SystemPackage
 
 /// A process that we have started and will reap.
 ///
-/// It gets its own process group, no signal blocked, every signal at its default, an environment that
-/// is given and nothing of ours, and no descriptor but 0, 1 and 2 (all others are close-on-exec).
+/// It gets its own process group, no signal blocked, every signal at its default, an environment
+/// that is given and nothing of ours, and no descriptor but 0, 1 and 2.
 public final class ChildProcess: Sendable {
     /// How it ended.
     public enum Ending: Equatable, Sendable {
@@ -18,6 +19,9 @@ public final class ChildProcess: Sendable {
 
     /// The process id.
     public let identifier: Int32
+
+    /// Once it is reaped the kernel may give its number to somebody else.
+    private let isReaped = Mutex(false)
 
     private init(_ identifier: Int32) { self.identifier = identifier }
 
@@ -37,6 +41,8 @@ public final class ChildProcess: Sendable {
         }
         unsafe posix_spawn_file_actions_adddup2(&actions, standardInput.rawValue, 0)
         unsafe posix_spawn_file_actions_adddup2(&actions, standardOutput.rawValue, 1)
+        // Ours are close-on-exec; this is for those that a library or our own parent left open.
+        unsafe csystemcalls_spawn_close_from(&actions, 3)
         var none = sigset_t()
         var all = sigset_t()
         unsafe sigemptyset(&none)
@@ -58,15 +64,29 @@ public final class ChildProcess: Sendable {
 
     /// Waits until it ends (`waitpid(2)`). To be called once.
     public func wait() throws(Errno) -> Ending {
-        var status: Int32 = 0
         let number = identifier
-        _ = try retrying { unsafe Int(waitpid(number, &status, 0)) }
+        var information = unsafe siginfo_t()
+        _ = try retrying {
+            unsafe Int(waitid(P_PID, id_t(number), &information, WEXITED | WNOWAIT))
+        }
+        let status = isReaped.withLock { isReaped -> Int32 in
+            // It has ended and nobody else reaps it: this neither waits nor fails.
+            var status: Int32 = 0
+            unsafe waitpid(number, &status, 0)
+            isReaped = true
+            return status
+        }
         let signal = status & 0x7f
         return signal == 0 ? .exited((status >> 8) & 0xff) : .killed(signal: signal)
     }
 
-    /// Ends it at once, with all of its process group (SIGKILL).
-    public func kill() { _ = Glibc.kill(-identifier, SIGKILL) }
+    /// Ends it at once, with all of its process group (SIGKILL); does nothing once `wait` has
+    /// returned. From any thread.
+    public func kill() {
+        isReaped.withLock { isReaped in
+            if !isReaped { _ = Glibc.kill(-identifier, SIGKILL) }
+        }
+    }
 }
 
 /// Calls `body` with a NULL-ended array of C strings that lives as long as the call.

@@ -122,9 +122,13 @@ extension Descriptor {
         }
         defer { unsafe closedir(stream) }
         var names: [String] = []
+        errno = 0
         while let entry = unsafe readdir(stream) {
             names.append(unsafe String(cString: csystemcalls_name(entry)))
+            errno = 0
         }
+        // The end and an error look alike but for errno; half a listing is no listing.
+        if errno != 0 { throw Errno(rawValue: errno) }
         return names.filter { $0 != "." && $0 != ".." }.sorted()
     }
 

@@ -6,8 +6,8 @@ internal import Glibc
 ///
 /// For threads of our own only; waiting in a task would hold a thread of Swift's pool.
 @safe public final class Monitor<State>: @unchecked Sendable {
-    // Unchecked: `state` is touched only between lock and unlock of `mutex`, and both C objects stand
-    // at one address from init to deinit.
+    // Unchecked: `state` is touched only between lock and unlock of `mutex`, and both C objects
+    // stand at one address from init to deinit.
     private var state: State
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
     private let condition: UnsafeMutablePointer<pthread_cond_t>

@@ -12,9 +12,10 @@ public enum Sandbox {
         case unavailable
     }
 
-    /// From here on no file can be opened for writing, made, removed, renamed or cut, by this process
-    /// and its children, but beneath the given directories. Descriptors that are open stay what they
-    /// are. Reading is not restricted.
+    /// From here on no file can be opened for writing, made, removed, renamed or cut, by this
+    /// process and its children, but beneath the given directories. Descriptors that are open stay
+    /// what they are. Reading is not restricted. Cutting by path is forbidden from version 3 on
+    /// (Linux 6.2).
     ///
     /// Only the calling thread and those it starts afterwards are bound: call it before any other
     /// thread is started.
@@ -34,7 +35,8 @@ public enum Sandbox {
         return .enforced(version: Int(version))
     }
 
-    /// Every right of `linux/landlock.h` that changes a file system, as far as this version knows it.
+    /// Every right of `linux/landlock.h` that changes a file system, as far as this version knows
+    /// it.
     private static func writeAccess(version: Int32) -> UInt64 {
         let writeFile: UInt64 = 1 << 1
         let removeAndMake: UInt64 = (4...12).reduce(0) { $0 | 1 << UInt64($1) }

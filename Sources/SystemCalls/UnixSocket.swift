@@ -30,8 +30,9 @@ public enum UnixSocket {
         _ = try checked(sent)
     }
 
-    /// Listens at a path; a socket that a dead process left there is removed first. `group` is a
-    /// group id, or nil to leave it.
+    /// Listens at a path; a socket that a dead process left there is removed first, and nothing
+    /// else ever is. `group` is a group id, or nil to leave it. EADDRINUSE: somebody listens there,
+    /// or it is no socket.
     public static func listen(
         _ path: FilePath, mode: UInt32, group: UInt32? = nil, backlog: Int32 = 64
     ) throws(Errno) -> Descriptor {
@@ -40,6 +41,8 @@ public enum UnixSocket {
             _ = try connect(path)
             throw .addressInUse
         } catch .connectionRefused {
+            // connect(2) refuses a regular file in the same words as a dead socket.
+            guard try isSocket(path) else { throw .addressInUse }
             _ = unsafe unlink(path.string)
         } catch .noSuchFileOrDirectory {
         } catch {
@@ -62,6 +65,12 @@ public enum UnixSocket {
         else { return nil }
         _ = fcntl(3, F_SETFD, FD_CLOEXEC)
         return Descriptor(owning: 3)
+    }
+
+    private static func isSocket(_ path: FilePath) throws(Errno) -> Bool {
+        var raw = csystemcalls_status()
+        unsafe try checked(csystemcalls_fstatat(AT_FDCWD, path.string, &raw))
+        return UInt32(truncatingIfNeeded: raw.mode) & S_IFMT == S_IFSOCK
     }
 
     private static func make(_ kind: __socket_type) throws(Errno) -> Descriptor {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * System calls that Swift cannot reach by itself: variadic syscall(2) wrappers, macros, and structures
- * whose trailing array the importer drops. No logic: every function is one call.
+ * System calls that Swift cannot reach by itself: variadic syscall(2) wrappers, macros, and
+ * structures whose trailing array the importer drops. No logic: every function is one call.
  */
 #pragma once
 #include <dirent.h>
@@ -49,6 +49,9 @@ int csystemcalls_fstatat(int directory, const char *path, struct csystemcalls_st
 
 /* The name of a directory entry: d_name is an array that Swift imports as a tuple. */
 static inline const char *csystemcalls_name(const struct dirent *entry) { return entry->d_name; }
+
+/* posix_spawn_file_actions_addclosefrom_np(3), a GNU extension: closes this and all above. */
+int csystemcalls_spawn_close_from(posix_spawn_file_actions_t *actions, int first);
 
 /* pipe2(2) with O_CLOEXEC. */
 int csystemcalls_pipe(int *reading, int *writing);

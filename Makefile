@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# `make` lists the targets. DESTDIR= installs into another root, as packages do.
+
+SWIFT ?= swift
+SWIFT_FLAGS ?= -c release --static-swift-stdlib
+# Where the built programs are; `make build` fills it.
+PROGRAMS ?= .build/release
+
+BINDIR ?= /usr/bin
+LIBEXECDIR ?= /usr/libexec/qubes
+RPCDIR ?= /etc/qubes-rpc
+POLICYDIR ?= /etc/qubes/policy.d
+UNITDIR ?= /usr/lib/systemd/system
+PRESETDIR ?= /usr/lib/systemd/system-preset
+DOCDIR ?= /usr/share/doc/qubes-btrfs
+LICENSEDIR ?= /usr/share/licenses/qubes-btrfs
+
+INSTALL ?= install
+DOCUMENTS = $(wildcard README.md CHANGELOG.md docs/*.md)
+
+.PHONY: help build test demo check format packages clean
+.PHONY: install install-files install-programs install-documents install-vm
+
+help: ## List the targets.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+packages: ## Install what the build and the tests need (Debian, root), or say what is missing.
+	scripts/install-packages
+
+build: ## Build the programs for release; they need no Swift runtime where they run.
+	$(SWIFT) build $(SWIFT_FLAGS)
+
+test: ## Run every test, those on real Btrfs too when root.
+	scripts/test
+
+demo: ## Show on a scratch file system what it does.
+	scripts/demo
+
+check: ## Check the format of the sources.
+	$(SWIFT) format lint --strict --recursive Package.swift Sources Tests
+
+format: ## Format the sources.
+	$(SWIFT) format --in-place --recursive Package.swift Sources Tests
+
+clean: ## Remove what was built.
+	$(SWIFT) package clean
+
+install: install-files install-programs ## Install into dom0 (or DESTDIR) what `make build` built.
+
+install-files: install-documents ## Install all but the programs.
+	$(INSTALL) -d $(DESTDIR)$(RPCDIR) $(DESTDIR)$(UNITDIR) $(DESTDIR)$(PRESETDIR)
+	$(INSTALL) -d -m 0775 $(DESTDIR)$(POLICYDIR) $(DESTDIR)$(POLICYDIR)/include
+	cp -P -f qubes-rpc/btrfs.* $(DESTDIR)$(RPCDIR)/
+	$(INSTALL) -m 0664 policy/80-btrfs.policy $(DESTDIR)$(POLICYDIR)/
+	# The includes hold the administrator's own lines: never replaced.
+	for file in btrfs-ro btrfs-rwx; do \
+		test -e $(DESTDIR)$(POLICYDIR)/include/$$file || \
+		$(INSTALL) -m 0664 policy/include/$$file $(DESTDIR)$(POLICYDIR)/include/ || exit 1; \
+	done
+	$(INSTALL) -m 0644 systemd/*.socket systemd/*.service systemd/*.timer $(DESTDIR)$(UNITDIR)/
+	$(INSTALL) -m 0644 systemd/*.preset $(DESTDIR)$(PRESETDIR)/
+
+install-programs:
+	$(INSTALL) -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(LIBEXECDIR)
+	$(INSTALL) -m 0755 $(PROGRAMS)/qvm-btrfs $(DESTDIR)$(BINDIR)/
+	$(INSTALL) -m 0755 $(PROGRAMS)/qubes-btrfsd $(DESTDIR)$(LIBEXECDIR)/
+	$(INSTALL) -m 0755 $(PROGRAMS)/qubes-btrfs-worker $(DESTDIR)$(LIBEXECDIR)/
+
+install-documents:
+	$(INSTALL) -d $(DESTDIR)$(DOCDIR) $(DESTDIR)$(LICENSEDIR)
+	$(INSTALL) -m 0644 $(DOCUMENTS) $(DESTDIR)$(DOCDIR)/
+	$(INSTALL) -m 0644 LICENSE $(DESTDIR)$(LICENSEDIR)/
+
+install-vm: install-documents ## Install into an admin qube: the client alone.
+	$(INSTALL) -d $(DESTDIR)$(BINDIR)
+	$(INSTALL) -m 0755 $(PROGRAMS)/qvm-btrfs $(DESTDIR)$(BINDIR)/
