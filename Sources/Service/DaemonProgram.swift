@@ -19,11 +19,12 @@ public enum DaemonProgram {
     }
 
     private static func run(_ settings: Settings) -> Int32 {
-        // Before any thread is there: all of them inherit it, and only the wait below gets the signal.
-        Signals.blockTermination()
+        let hasEnded = Monitor(false)
         do {
+            // Before any other thread is there: all of them inherit that the signals are blocked.
+            try Signals.take([.interrupt, .terminate]) { _ in hasEnded.withLock { $0 = true } }
             let daemon = try Daemon(settings, listener: try listener(settings))
-            Signals.waitForTermination()
+            _ = hasEnded.wait { $0 ? true : nil }
             daemon.stop()
             return 0
         } catch {
