@@ -5,8 +5,8 @@ extension FileSystem {
     /// Hands out the checksums of a range of the address space in runs: the address of the first
     /// sector, and a checksum after the other, `checksumKind.lengthBytes` each (tree 7).
     ///
-    /// They are of the bytes on the device: of an uncompressed extent its content, sector by sector,
-    /// of a compressed one the packed bytes. Extents without checksums have none here.
+    /// They are of the bytes on the device: of an uncompressed extent its content, sector by
+    /// sector, of a compressed one the packed bytes. Extents without checksums have none here.
     public func forEachChecksumRun(
         from start: LogicalAddress, to end: LogicalAddress,
         bufferBytes: Int = 4 << 20,

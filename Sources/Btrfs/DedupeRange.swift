@@ -20,11 +20,13 @@ public enum DedupeRange {
     /// (BTRFS_MAX_DEDUPE_LEN in fs/btrfs/reflink.c).
     public static let limitBytes = ByteCount.mebibytes(16)
 
-    /// Makes ranges of other files refer to what a range of `source` refers to, after the kernel has
-    /// compared every byte with both files locked. It changes no content, no size and no time stamp.
+    /// Makes ranges of other files refer to what a range of `source` refers to, after the kernel
+    /// has compared every byte with both files locked. It changes no content, no size and no time
+    /// stamp.
     ///
     /// `source` and all offsets are sector-aligned, `lengthBytes` as well, unless both ranges end
-    /// with their files. At most `limitBytes`. Root may give destinations that are open for reading.
+    /// with their files. At most `limitBytes`. Root may give destinations that are open for
+    /// reading.
     /// - Throws: the request as a whole was refused (EINVAL, ENOMEM).
     public static func share(
         _ source: borrowing Descriptor, at sourceOffset: FileOffset, lengthBytes: ByteCount,

@@ -12,8 +12,8 @@ public struct EncodedExtent: Equatable, Sendable {
     public let lengthBytes: ByteCount
     /// The length of the whole unpacked content.
     public let contentBytes: ByteCount
-    /// How it is packed. LZO comes with the sector size it was made for, which we read from the file
-    /// system.
+    /// How it is packed. LZO comes with the sector size it was made for, which we read from the
+    /// file system.
     public let compression: Compression
     /// The packed bytes; plain ones when `compression` is none.
     public let bytes: [UInt8]

@@ -69,7 +69,8 @@ public struct FileExtent: Hashable, Sendable {
 
     /// Reads an EXTENT_DATA item; nil when it is short, encrypted or of an unknown kind.
     init?(key: ItemKey, item: RawSpan) {
-        // generation, ram_bytes (64 bits), compression, encryption (8), other_encoding (16), type (8)
+        // generation, ram_bytes (64 bits), compression, encryption (8), other_encoding (16), type
+        // (8)
         guard let generation = item.integer(at: 0, as: UInt64.self),
             let contentBytes = item.integer(at: 8, as: UInt64.self),
             let compression = item.integer(at: 16, as: UInt8.self).flatMap(Compression.init),

@@ -30,7 +30,8 @@ public struct FileFlags: OptionSet, Sendable {
         return FileFlags(rawValue: UInt32(bitPattern: bits))
     }
 
-    /// Gives an open file of ours these flags (FS_IOC_SETFLAGS). NOCOW only changes on an empty one.
+    /// Gives an open file of ours these flags (FS_IOC_SETFLAGS). NOCOW only changes on an empty
+    /// one.
     public func set(on file: borrowing Descriptor) throws(BtrfsError) {
         var bits = Int32(bitPattern: rawValue)
         guard unsafe ioctl(file.rawValue, cbtrfs_SETFLAGS, &bits) == 0 else {

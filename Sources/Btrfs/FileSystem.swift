@@ -74,8 +74,8 @@ public final class FileSystem: Sendable {
     }
 
     /// Any file of any subvolume by its number, mounted or not, named or not, for reading
-    /// (`open_by_handle_at(2)`). `generation` is the inode's own, so that a number that was given to
-    /// another file meanwhile fails with ESTALE.
+    /// (`open_by_handle_at(2)`). `generation` is the inode's own, so that a number that was given
+    /// to another file meanwhile fails with ESTALE.
     public func openInode(
         _ inode: InodeIdentifier, generation: Generation
     ) throws(BtrfsError) -> Descriptor {

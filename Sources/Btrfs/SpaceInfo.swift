@@ -45,7 +45,8 @@ public struct SpaceInfo: Equatable, Sendable {
     /// BTRFS_SPACE_INFO_GLOBAL_RSV.
     private static let globalReserve: UInt64 = 1 << 49
 
-    /// Reads the entries that SPACE_INFO has written: flags, total_bytes, used_bytes (64 bits each).
+    /// Reads the entries that SPACE_INFO has written: flags, total_bytes, used_bytes (64 bits
+    /// each).
     static func parse(_ buffer: RawSpan, count: Int) -> SpaceInfo? {
         var info = SpaceInfo()
         for index in 0..<max(count, 0) {

@@ -45,9 +45,11 @@ public struct ItemKey: Hashable, Comparable, Sendable {
 
 /// The items that one search call has written into its buffer.
 ///
-/// Pure: reads bytes as `struct btrfs_ioctl_search_header` says, and stops at whatever does not fit.
+/// Pure: reads bytes as `struct btrfs_ioctl_search_header` says, and stops at whatever does not
+/// fit.
 enum SearchItems {
-    /// `struct btrfs_ioctl_search_header`: transid, objectid, offset (64 bits each), type, len (32).
+    /// `struct btrfs_ioctl_search_header`: transid, objectid, offset (64 bits each), type, len
+    /// (32).
     static let headerBytes = 32
 
     /// Hands out each item with its key and the generation of the leaf it was found in.

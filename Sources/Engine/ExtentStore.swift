@@ -16,8 +16,8 @@ public protocol ExtentCatalog: Sendable {
     func inode(_ identifier: InodeIdentifier) throws(BtrfsError) -> InodeItem?
 }
 
-/// What the engine does with a file system: it reads files, shares ranges between them, and writes to
-/// scratch files of its own. There is no other verb, and none that could write to an image.
+/// What the engine does with a file system: it reads files, shares ranges between them, and writes
+/// to scratch files of its own. There is no other verb, and none that could write to an image.
 public protocol ExtentStore: ExtentCatalog {
     /// An open file.
     associatedtype File: Sendable

@@ -14,7 +14,8 @@ struct Bounds: Sendable {
     var writeSeconds = 30
     /// The most bytes of a reply that are written at once.
     var pieceBytes = 64 * 1024
-    /// The most bytes that are read and dropped after a refusal, so that the client gets to read it.
+    /// The most bytes that are read and dropped after a refusal, so that the client gets to read
+    /// it.
     var lingerBytes = 1024 * 1024
     /// The most reports that are made at a time.
     var reportWorkers = 2

@@ -11,7 +11,8 @@ enum Answer {
     case stream(JobWatch)
 }
 
-/// The service as a function: a header and a payload in, an answer out. Connections only move bytes.
+/// The service as a function: a header and a payload in, an answer out. Connections only move
+/// bytes.
 struct CallHandler: Sendable {
     let machine: Machine
     let reports: ReportMaker
@@ -126,7 +127,8 @@ struct CallHandler: Sendable {
 }
 
 extension Scope {
-    /// A job of the target, or any job when the target is the machine, as far as the caller may know.
+    /// A job of the target, or any job when the target is the machine, as far as the caller may
+    /// know.
     fileprivate func mayShow(_ job: JobRecord, to caller: String) -> Bool {
         guard qube == nil || qube?.name == job.target else { return false }
         return visibility.shows(job, to: caller)

@@ -84,7 +84,8 @@ struct Connection {
     }
 
     /// Ends a call that was not read to its end. A socket that is closed over unread bytes gives
-    /// the client an error, maybe before it has read why; so they are read and dropped, within bounds.
+    /// the client an error, maybe before it has read why; so they are read and dropped, within
+    /// bounds.
     func linger() {
         do throws(Errno) {
             try socket.descriptor.shutdownWriting()

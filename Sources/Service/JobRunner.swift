@@ -13,8 +13,8 @@ struct JobRunner: Sendable {
     let workers: WorkerProgram
     let audit: AuditLog
 
-    /// Reads the history. Jobs that were waiting or running when the daemon ended are interrupted: to
-    /// start them again is for whoever asked, not for a daemon that may have died of them.
+    /// Reads the history. Jobs that were waiting or running when the daemon ended are interrupted:
+    /// to start them again is for whoever asked, not for a daemon that may have died of them.
     static func history(_ store: JobStore, audit: AuditLog) throws(JobStore.Failure) -> [JobRecord]
     {
         let (records, strays) = try store.load()

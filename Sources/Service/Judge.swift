@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 internal import Protocol
 
-/// A call whose header is well formed. Nothing is known yet of what exists or what the caller may see.
+/// A call whose header is well formed. Nothing is known yet of what exists or what the caller may
+/// see.
 struct JudgedCall: Equatable {
     /// What is asked for.
     let service: ServiceName

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 
-/// Judges names by Qubes' own rules; a name that passes holds no byte that means anything to a path,
-/// a log or a terminal.
+/// Judges names by Qubes' own rules; a name that passes holds no byte that means anything to a
+/// path, a log or a terminal.
 enum Names {
     /// The machine's own name.
     static let machine = "dom0"

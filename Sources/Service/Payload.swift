@@ -2,8 +2,8 @@
 internal import FoundationEssentials
 internal import Protocol
 
-/// Reads payloads strictly. What the caller gets to read names the problem and what is allowed, never
-/// the caller's own bytes.
+/// Reads payloads strictly. What the caller gets to read names the problem and what is allowed,
+/// never the caller's own bytes.
 enum Payload {
     /// The deepest nesting that a payload may have: requests are flat. It keeps the decoder's
     /// recursion off the small stack of our threads.

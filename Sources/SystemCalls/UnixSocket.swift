@@ -18,8 +18,8 @@ public enum UnixSocket {
         return socket
     }
 
-    /// Sends one datagram to a socket, as the journal takes its records. A receiver that does not keep
-    /// up is EAGAIN: whoever sends a record must not come to wait for its reader.
+    /// Sends one datagram to a socket, as the journal takes its records. A receiver that does not
+    /// keep up is EAGAIN: whoever sends a record must not come to wait for its reader.
     public static func sendDatagram(_ bytes: [UInt8], to path: FilePath) throws(Errno) {
         let socket = try make(SOCK_DGRAM)
         try connect(socket, path)

@@ -113,8 +113,8 @@ struct ImageList: Sendable {
 }
 
 extension ImageList {
-    /// The images by inode, as the engine takes them: a file with several names is one, owned by all
-    /// of its volumes.
+    /// The images by inode, as the engine takes them: a file with several names is one, owned by
+    /// all of its volumes.
     func imageFiles() -> [ImageFile] {
         var byInode: [InodeIdentifier: ImageFile] = [:]
         for image in images {

@@ -56,8 +56,8 @@ public enum WorkerProgram {
         }
     }
 
-    /// From here on nothing can be opened for writing: a bug could not write to an image. Before any
-    /// thread is started, as Landlock binds the calling thread and its children.
+    /// From here on nothing can be opened for writing: a bug could not write to an image. Before
+    /// any thread is started, as Landlock binds the calling thread and its children.
     private static func forbidWriting() throws(Failure) {
         do throws(Errno) {
             if try Sandbox.forbidWriting(exceptBeneath: []) == .unavailable {

@@ -4,7 +4,8 @@ public import Btrfs
 /// The bounds of execution, by name.
 public struct ExecutionLimits: Sendable {
     /// The most content that one batch holds in memory and in its scratch file; an extent that is
-    /// larger (the kernel makes them up to 128 MiB) is a batch of its own and goes through in frames.
+    /// larger (the kernel makes them up to 128 MiB) is a batch of its own and goes through in
+    /// frames.
     public var batchContent = ByteCount.mebibytes(16)
     /// The most content of one frame; the kernel takes no longer ones.
     public var frameContent = EncodedIO.frameContentBytes

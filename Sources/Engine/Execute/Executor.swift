@@ -37,8 +37,8 @@ public struct Executor<Store: ExtentStore>: Sendable {
 
     /// Carries out the replacements in their order, and commits at the end.
     ///
-    /// What was finished stays done whatever happens; an error or a death in between leaves every file
-    /// as it was, in content and in name.
+    /// What was finished stays done whatever happens; an error or a death in between leaves every
+    /// file as it was, in content and in name.
     /// - Parameter progress: called after each batch, from any lane, with the disk bytes of the
     ///   extents gone through so far and what came back.
     public func run(

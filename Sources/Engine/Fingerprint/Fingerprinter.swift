@@ -19,8 +19,8 @@ public protocol FrameDecoder: Sendable {
     func decode(_ extent: EncodedExtent) -> [UInt8]?
 }
 
-/// Makes fingerprints: of plain extents from the checksum tree, of compressed ones by unpacking each
-/// once, however many files share it.
+/// Makes fingerprints: of plain extents from the checksum tree, of compressed ones by unpacking
+/// each once, however many files share it.
 public struct Fingerprinter<Store: ExtentStore>: Sendable {
     private let store: Store
     private let checksums: any ChecksumSource
@@ -118,8 +118,8 @@ public struct Fingerprinter<Store: ExtentStore>: Sendable {
         }
     }
 
-    /// Which sectors a file shows: what nobody can reach can be neither compared nor shared. Nor can
-    /// what ends within a sector, but with its own like.
+    /// Which sectors a file shows: what nobody can reach can be neither compared nor shared. Nor
+    /// can what ends within a sector, but with its own like.
     private func usableSectors(
         of extent: Survey.Extent, _ survey: Survey, count: Int
     ) -> [Bool] {

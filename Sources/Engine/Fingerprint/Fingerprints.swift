@@ -2,8 +2,8 @@
 
 /// A checksum for each sector of the plain content of each extent.
 ///
-/// A crc32c is a hint and no proof: among the sectors of a terabyte 32 bits collide millions of times.
-/// A match is a run of several, and the kernel compares every byte before it shares any.
+/// A crc32c is a hint and no proof: among the sectors of a terabyte 32 bits collide millions of
+/// times. A match is a run of several, and the kernel compares every byte before it shares any.
 public struct Fingerprints: Sendable {
     /// The extents, by their index in the survey; only those that could be fingerprinted.
     public private(set) var extents: [Int] = []

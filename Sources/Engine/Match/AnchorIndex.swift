@@ -2,7 +2,8 @@
 
 /// Where content stands that is kept, by hash: the first place that was entered for each. Pure.
 ///
-/// Open addressing in two flat arrays, so that a million anchors take 24 MiB and not five times that.
+/// Open addressing in two flat arrays, so that a million anchors take 24 MiB and not five times
+/// that.
 struct AnchorIndex {
     private var hashes: [UInt64]
     private var places: [Int32]

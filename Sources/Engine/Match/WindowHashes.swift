@@ -3,14 +3,14 @@
 /// Hashes of every run of a few sectors, and which of them stand for the rest. Pure.
 ///
 /// A run is found by any of the places that `anchors` picks in it. The pick depends on the content
-/// alone (the smallest hash in each window of hashes, after Schleimer, Wilkerson and Aiken 2003), so
-/// that two copies at any alignment pick the same places.
+/// alone (the smallest hash in each window of hashes, after Schleimer, Wilkerson and Aiken 2003),
+/// so that two copies at any alignment pick the same places.
 enum WindowHashes {
     /// The sectors in a hash. Shorter runs are left alone: on real images 16 KiB runs hold 94 % of
     /// what is double, at a fifth of the references that single sectors would cost.
     static let sectors = 4
-    /// Of so many hashes in a row one is picked: a run of `sectors + window - 1` sectors, 28 KiB, is
-    /// found for certain, a shorter one mostly.
+    /// Of so many hashes in a row one is picked: a run of `sectors + window - 1` sectors, 28 KiB,
+    /// is found for certain, a shorter one mostly.
     static let window = 4
 
     /// A hash for each place where `sectors` usable sectors stand in a row; nil elsewhere.
@@ -32,8 +32,8 @@ enum WindowHashes {
         return result
     }
 
-    /// The places to look at, in order: the smallest hash of each `window` in a row, the last one of
-    /// equals.
+    /// The places to look at, in order: the smallest hash of each `window` in a row, the last one
+    /// of equals.
     static func anchors(_ hashes: [UInt64?]) -> [Int] {
         var picked: [Int] = []
         for start in hashes.indices {

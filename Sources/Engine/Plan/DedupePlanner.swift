@@ -4,9 +4,9 @@ public import Btrfs
 /// Plans which extents can go because what they hold stands elsewhere. Pure.
 ///
 /// An extent's space comes back only when its last reference goes: so an extent is either replaced
-/// whole, what is unique in it being written anew, or not touched. Extents are gone through once, those
-/// that must stay first, then the largest: each is matched with what is kept so far, and then either
-/// replaced or kept itself.
+/// whole, what is unique in it being written anew, or not touched. Extents are gone through once,
+/// those that must stay first, then the largest: each is matched with what is kept so far, and then
+/// either replaced or kept itself.
 public struct DedupePlanner {
     /// What a reference more may cost: its items in two trees, kept twice, rounded up.
     static let metadataBytesPerReference: UInt64 = 1024
@@ -21,8 +21,8 @@ public struct DedupePlanner {
     private var groupNumbers: [Int] = []
     private var plan = Plan()
 
-    /// The extents that may be matched: all but those that are to be left out altogether. Others can
-    /// keep what one in scope gives up, though they are not in scope themselves.
+    /// The extents that may be matched: all but those that are to be left out altogether. Others
+    /// can keep what one in scope gives up, though they are not in scope themselves.
     public static func eligible(_ survey: Survey, scope: Scope) -> [Int] {
         survey.extents.indices.filter { index in
             let references = survey.references(to: survey.extents[index])
@@ -121,8 +121,8 @@ public struct DedupePlanner {
             predictedSaving: extent.diskBytes - leftDisk)
     }
 
-    /// What parts of an extent will take when they are written anew: of a compressed one their share
-    /// of what it takes, and a sector more for each.
+    /// What parts of an extent will take when they are written anew: of a compressed one their
+    /// share of what it takes, and a sector more for each.
     private func rewrittenBytes(
         _ ranges: [Range<ByteCount>], of extent: Survey.Extent
     ) -> ByteCount {

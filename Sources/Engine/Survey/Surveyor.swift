@@ -3,8 +3,8 @@ internal import Btrfs
 
 /// Makes a survey.
 public enum Surveyor {
-    /// Reads every file's extents by tree search. A file that is gone is left out; one that cannot be
-    /// read is named in `unreadable`.
+    /// Reads every file's extents by tree search. A file that is gone is left out; one that cannot
+    /// be read is named in `unreadable`.
     /// - Parameter progress: called with the number of files read.
     public static func survey(
         _ images: [ImageFile], in catalog: some ExtentCatalog, progress: (Int) -> Void = { _ in }

@@ -7,9 +7,9 @@ import SystemPackage
 
 @testable import Service
 
-/// A daemon on a real socket in a directory of its own, with a stand-in for qubesd and a shell script
-/// for a worker. `admin` sees `admin`, `deb` and `work`; `other` sees itself; `vault` is seen by dom0
-/// alone.
+/// A daemon on a real socket in a directory of its own, with a stand-in for qubesd and a shell
+/// script for a worker. `admin` sees `admin`, `deb` and `work`; `other` sees itself; `vault` is
+/// seen by dom0 alone.
 final class ServiceFixture {
     let directory: FilePath
     let settings: Settings
@@ -82,8 +82,9 @@ final class ServiceFixture {
             bounds: bounds)
     }
 
-    /// Lets one worker that does `waitForGate` go on; waits for it to come there. The next may be let
-    /// on only when that job is over: a line may otherwise go to the first, which has read its own.
+    /// Lets one worker that does `waitForGate` go on; waits for it to come there. The next may be
+    /// let on only when that job is over: a line may otherwise go to the first, which has read its
+    /// own.
     func openGate() throws {
         let gate = try Descriptor.open(settings.cacheDirectory.appending("gate"), .writeOnly)
         try gate.write(Array("open\n".utf8))
