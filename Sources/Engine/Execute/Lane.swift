@@ -76,7 +76,7 @@ struct Lane<Store: ExtentStore>: Sendable {
     ) throws(BtrfsError) -> [Work] {
         var targets: [(Pending, ReplacementTarget<Store.File>)] = []
         for pending in batch {
-            do throws(ReferenceResolver<Store>.Obstacle) {
+            do throws(ReplacementObstacle) {
                 let target = try resolver.resolve(pending.replacement)
                 prefetchFirst(target)
                 targets.append((pending, target))
@@ -87,7 +87,7 @@ struct Lane<Store: ExtentStore>: Sendable {
         var works: [Work] = []
         var base = FileOffset.start
         for (pending, target) in targets {
-            do throws(Rewriter<Store>.Failure) {
+            do throws(RewriteFailure) {
                 works.append(try write(pending, target, at: base))
                 base = base + target.replacement.contentBytes.roundedUp(to: limits.frameContent)
             } catch {
@@ -99,7 +99,7 @@ struct Lane<Store: ExtentStore>: Sendable {
 
     private func write(
         _ pending: Pending, _ target: ReplacementTarget<Store.File>, at base: FileOffset
-    ) throws(Rewriter<Store>.Failure) -> Work {
+    ) throws(RewriteFailure) -> Work {
         var sources = keepers(of: pending, target)
         let written = Ranges.subtract(sources.map(\.range), from: target.usedRanges)
         let disk = try rewriter.rewrite(written, of: target, at: base)
@@ -254,7 +254,7 @@ struct Lane<Store: ExtentStore>: Sendable {
     // MARK: Leaving alone
 
     private func leave(
-        _ replacement: Replacement, _ obstacle: ReferenceResolver<Store>.Obstacle,
+        _ replacement: Replacement, _ obstacle: ReplacementObstacle,
         _ outcome: inout ExecutionOutcome
     ) {
         switch obstacle {
@@ -267,7 +267,7 @@ struct Lane<Store: ExtentStore>: Sendable {
     }
 
     private func leave(
-        _ replacement: Replacement, _ failure: Rewriter<Store>.Failure,
+        _ replacement: Replacement, _ failure: RewriteFailure,
         _ outcome: inout ExecutionOutcome
     ) throws(BtrfsError) {
         switch failure {

@@ -2,20 +2,20 @@
 public import Btrfs
 internal import SystemPackage
 
+/// Why an extent cannot be replaced now.
+enum ReplacementObstacle: Error {
+    case leave(LeftAloneReason)
+    case failed(BtrfsError)
+}
+
 /// Finds every reference to an extent as it is now, and says whether all of them can follow.
 struct ReferenceResolver<Store: ExtentStore>: Sendable {
     let store: Store
     let files: FileCache<Store>
     let roles: any LiveRoles
 
-    /// Why an extent cannot be replaced now.
-    enum Obstacle: Error {
-        case leave(LeftAloneReason)
-        case failed(BtrfsError)
-    }
-
     /// The extent with its references, or what stands in the way of any of them.
-    func resolve(_ replacement: Replacement) throws(Obstacle) -> ReplacementTarget<Store.File> {
+    func resolve(_ replacement: Replacement) throws(ReplacementObstacle) -> ReplacementTarget<Store.File> {
         let uses = try attempt { () throws(BtrfsError) in
             try store.uses(ofExtentAt: replacement.address)
         }
@@ -32,7 +32,7 @@ struct ReferenceResolver<Store: ExtentStore>: Sendable {
 
     private func open(
         _ use: ExtentUse, _ replacement: Replacement
-    ) throws(Obstacle) -> OpenReference<Store.File> {
+    ) throws(ReplacementObstacle) -> OpenReference<Store.File> {
         let inode = try attempt { () throws(BtrfsError) in try store.inode(use.inode) }
         guard let inode else { throw .leave(.changedMeanwhile) }
         guard inode.isRegularFile else { throw .leave(.refused) }
@@ -57,7 +57,7 @@ struct ReferenceResolver<Store: ExtentStore>: Sendable {
     /// The file extent item behind a use, when it still refers to the extent.
     private func item(
         of use: ExtentUse, _ replacement: Replacement
-    ) throws(Obstacle) -> (FileExtent, FileExtent.Reference) {
+    ) throws(ReplacementObstacle) -> (FileExtent, FileExtent.Reference) {
         var found: FileExtent?
         try attempt { () throws(BtrfsError) in
             try store.forEachFileExtent(
@@ -73,7 +73,7 @@ struct ReferenceResolver<Store: ExtentStore>: Sendable {
 
     /// A file that ends within a sector can only follow to a source that ends at the same byte. One
     /// such end is possible, if no other reference uses what lies behind it.
-    private func checkTails(_ references: [OpenReference<Store.File>]) throws(Obstacle) {
+    private func checkTails(_ references: [OpenReference<Store.File>]) throws(ReplacementObstacle) {
         let tails = Set(references.filter(\.isTail).map(\.range.upperBound))
         guard let end = tails.first else { return }
         let furthest = references.map(\.range.upperBound).max()
@@ -83,7 +83,7 @@ struct ReferenceResolver<Store: ExtentStore>: Sendable {
     @discardableResult
     private func attempt<Result>(
         _ body: () throws(BtrfsError) -> Result
-    ) throws(Obstacle) -> Result {
+    ) throws(ReplacementObstacle) -> Result {
         do throws(BtrfsError) {
             return try body()
         } catch {

@@ -10,6 +10,13 @@ public protocol FrameEncoder: Sendable {
     ) -> Int?
 }
 
+/// Why an extent's content was not written anew.
+enum RewriteFailure: Error {
+    /// Written anew it would take as much as it does.
+    case doesNotShrink
+    case store(BtrfsError)
+}
+
 /// Writes parts of an extent's content into a scratch file, packed where they shrink.
 struct Rewriter<Store: ExtentStore>: Sendable {
     let store: Store
@@ -24,18 +31,12 @@ struct Rewriter<Store: ExtentStore>: Sendable {
         let isPacked: Bool
     }
 
-    enum Failure: Error {
-        /// Written anew it would take as much as it does.
-        case doesNotShrink
-        case store(BtrfsError)
-    }
-
     /// Writes `ranges` of a target's content at `base` plus their position in the extent.
     /// - Returns: what that takes on the device.
     func rewrite(
         _ ranges: [Range<ByteCount>], of target: ReplacementTarget<Store.File>,
         at base: FileOffset
-    ) throws(Failure) -> ByteCount {
+    ) throws(RewriteFailure) -> ByteCount {
         let frames = Ranges.cut(ranges, atMultiplesOf: limits.frameContent)
         guard case .packed(let level) = target.replacement.rewriting else {
             return try writeAll(frames, of: target, at: base, level: nil)
@@ -60,7 +61,7 @@ struct Rewriter<Store: ExtentStore>: Sendable {
     private func writeAll(
         _ frames: [Range<ByteCount>], of target: ReplacementTarget<Store.File>,
         at base: FileOffset, level: Int?
-    ) throws(Failure) -> ByteCount {
+    ) throws(RewriteFailure) -> ByteCount {
         var disk = ByteCount.zero
         for range in frames {
             let frame = try frame(range, of: target, level: level)
@@ -73,7 +74,7 @@ struct Rewriter<Store: ExtentStore>: Sendable {
     /// Packs a few frames of a large extent, spread over it, to see whether the rest is worth it.
     private func trySample(
         _ frames: [Range<ByteCount>], of target: ReplacementTarget<Store.File>, level: Int
-    ) throws(Failure) {
+    ) throws(RewriteFailure) {
         let samples = 16
         var disk = ByteCount.zero
         var content = ByteCount.zero
@@ -84,7 +85,7 @@ struct Rewriter<Store: ExtentStore>: Sendable {
         if !isWorth(disk, of: content) { throw .doesNotShrink }
     }
 
-    private func checkWorth(_ disk: ByteCount, _ replacement: Replacement) throws(Failure) {
+    private func checkWorth(_ disk: ByteCount, _ replacement: Replacement) throws(RewriteFailure) {
         if !isWorth(disk, of: replacement.diskBytes) { throw .doesNotShrink }
     }
 
@@ -95,7 +96,7 @@ struct Rewriter<Store: ExtentStore>: Sendable {
 
     private func frame(
         _ range: Range<ByteCount>, of target: ReplacementTarget<Store.File>, level: Int?
-    ) throws(Failure) -> Frame {
+    ) throws(RewriteFailure) -> Frame {
         let content = try read(range, of: target)
         let length = (range.upperBound - range.lowerBound).roundedUp(to: store.sectorBytes)
         guard let level, length > store.sectorBytes else {
@@ -119,7 +120,7 @@ struct Rewriter<Store: ExtentStore>: Sendable {
     /// Reads a part of the content through whichever references hold it.
     private func read(
         _ range: Range<ByteCount>, of target: ReplacementTarget<Store.File>
-    ) throws(Failure) -> [UInt8] {
+    ) throws(RewriteFailure) -> [UInt8] {
         var content: [UInt8] = []
         var position = range.lowerBound
         while position < range.upperBound {
@@ -137,7 +138,7 @@ struct Rewriter<Store: ExtentStore>: Sendable {
 
     private func read(
         _ file: Store.File, at offset: FileOffset, lengthBytes: ByteCount
-    ) throws(Failure) -> [UInt8] {
+    ) throws(RewriteFailure) -> [UInt8] {
         var failure: BtrfsError?
         let bytes = unsafe [UInt8](unsafeUninitializedCapacity: lengthBytes.count) {
             buffer, count in
@@ -157,7 +158,7 @@ struct Rewriter<Store: ExtentStore>: Sendable {
         return bytes
     }
 
-    private func write(_ frame: Frame, at base: FileOffset) throws(Failure) {
+    private func write(_ frame: Frame, at base: FileOffset) throws(RewriteFailure) {
         let length = frame.range.upperBound - frame.range.lowerBound
         let offset = base + frame.range.lowerBound
         var failure: BtrfsError?
