@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 
-/// How `qvm-btrfs` ends. The numbers are a promise: scripts rely on them, `docs/client.md` lists them.
+/// How `qvm-btrfs` ends. The numbers are a promise: scripts rely on them, `docs/client.md` lists
+/// them.
 public enum ExitStatus: Int32, Sendable, CaseIterable {
     /// Done.
     case done = 0

@@ -4,8 +4,8 @@ import SystemPackage
 
 /// Where a command's words go: data to standard output, prose and progress to standard error.
 ///
-/// The one place that knows colours, and the one that every text passes: whatever the other side put
-/// into a text, a terminal sees nothing but printable characters of it.
+/// The one place that knows colours, and the one that every text passes: whatever the other side
+/// put into a text, a terminal sees nothing but printable characters of it.
 final class Console {
     /// What the two streams are, and how to write to them.
     struct Streams {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 
-/// One line of output, without its end. Renderers make these from values; only `Console` knows how a
-/// style looks, and it sanitises every text.
+/// One line of output, without its end. Renderers make these from values; only `Console` knows how
+/// a style looks, and it sanitises every text.
 struct Line: Equatable, Sendable, ExpressibleByStringInterpolation {
     /// What a line is, which colour may show.
     enum Style: Sendable {
@@ -22,8 +22,8 @@ struct Line: Equatable, Sendable, ExpressibleByStringInterpolation {
 }
 
 extension Line {
-    /// Text in lines of at most `columns` characters, broken at spaces. A longer word is broken where
-    /// the line ends.
+    /// Text in lines of at most `columns` characters, broken at spaces. A longer word is broken
+    /// where the line ends.
     /// - Parameters:
     ///   - prefix: what the first line begins with, as it is.
     ///   - indent: the spaces before every other line.

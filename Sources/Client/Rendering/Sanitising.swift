@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 
 extension String {
-    /// The same with everything escaped that would move a terminal's cursor, change its state or turn
-    /// the direction of writing: control and format characters, line ends among them. It is always one
-    /// line, and doing it twice changes nothing more.
+    /// The same with everything escaped that would move a terminal's cursor, change its state or
+    /// turn the direction of writing: control and format characters, line ends among them. It is
+    /// always one line, and doing it twice changes nothing more.
     var sanitised: String {
         var safe = String.UnicodeScalarView()
         for scalar in unicodeScalars {
@@ -16,8 +16,8 @@ extension String {
         return String(safe)
     }
 
-    /// The same JSON text with such characters as JSON escapes. They can stand in strings only, where
-    /// the escape means the same.
+    /// The same JSON text with such characters as JSON escapes. They can stand in strings only,
+    /// where the escape means the same.
     var sanitisedJSON: String {
         var safe = String.UnicodeScalarView()
         for scalar in unicodeScalars {

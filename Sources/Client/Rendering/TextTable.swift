@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 
-/// A table of fixed columns: the first one to the left, as wide as what the others leave of the line.
+/// A table of fixed columns: the first one to the left, as wide as what the others leave of the
+/// line.
 struct TextTable {
     /// How wide every table is, in characters.
     static let columns = 80

@@ -38,7 +38,8 @@ struct QrexecTransport: Transport {
         } catch {
             // It ended without reading; its exit status says why.
         }
-        // What else we hold of the child's goes with `ends`, so that each side sees the other's end.
+        // What else we hold of the child's goes with `ends`, so that each side sees the other's
+        // end.
         return QrexecConnection(child, answer: ends.answer, call: call)
     }
 

@@ -3,8 +3,8 @@ import Protocol
 import SystemCalls
 import SystemPackage
 
-/// dom0's own way: straight to the socket that qrexec connects to, with the header that qrexec would
-/// write.
+/// dom0's own way: straight to the socket that qrexec connects to, with the header that qrexec
+/// would write.
 struct SocketTransport: Transport {
     /// Where the service listens.
     static let defaultPath: FilePath = "/run/qubes-btrfs.sock"
