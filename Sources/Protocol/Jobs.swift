@@ -162,7 +162,11 @@ public struct JobResult: Codable, Equatable, Sendable {
     /// What the data of all file systems shrank by, in bytes; negative when others wrote more.
     public var savedBytes: Int64 {
         func used(_ usages: [FileSystemUsage]) -> Int64 {
-            usages.reduce(0) { $0 + Int64(clamping: $1.dataUsedBytes) }
+            usages.reduce(0) {
+                // A reader must not trap on whatever figures the other side has sent.
+                let sum = $0.addingReportingOverflow(Int64(clamping: $1.dataUsedBytes))
+                return sum.overflow ? .max : sum.partialValue
+            }
         }
         return used(before) - used(after)
     }

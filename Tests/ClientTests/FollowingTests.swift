@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import Protocol
+import SystemCalls
+import SystemPackage
 import Testing
 
 @testable import Client
@@ -108,6 +110,28 @@ import Testing
         #expect(interruption.interrupt())
         #expect(!interruption.interrupt())
         #expect(interruption.isInterrupted)
+    }
+
+    @Test func aSignalThatCameBeforeTheCallEndsItAtOnce() throws {
+        let interruption = Interruption()
+        _ = interruption.interrupt()
+        let calls = Monitor(0)
+        try interruption.cancelling({ calls.withLock { $0 += 1 } }) { () throws(ClientError) in
+            #expect(calls.withLock { $0 } == 1)
+        }
+        #expect(throws: ClientError.interrupted) {
+            try ServiceClient(
+                transport: SocketTransport(path: "/nonexistent"), interruption: interruption
+            ).jobs()
+        }
+    }
+
+    @Test func aSignalAfterTheCallCancelsNothing() throws {
+        let interruption = Interruption()
+        let calls = Monitor(0)
+        try interruption.cancelling({ calls.withLock { $0 += 1 } }) { () throws(ClientError) in }
+        _ = interruption.interrupt()
+        #expect(calls.withLock { $0 } == 0)
     }
 
     @Test func aStreamThatEndsWithinAJobIs3() throws {

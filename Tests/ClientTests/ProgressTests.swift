@@ -13,8 +13,8 @@ import Testing
     @Test func aWideLineShowsAll() {
         #expect(
             ProgressLine.text(full, columns: 100)
-                == "execute      [############..................]   43 %  1.23 GiB/s  2 min 5 s left"
-                + "  saved 5.00 GiB")
+                == "execute      [############..................]   43 %  1.23 GiB/s"
+                + "  2 min 5 s left  saved 5.00 GiB")
     }
 
     @Test func theBarGetsNarrowerFirst() {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+import FoundationEssentials
 import Protocol
 import SystemCalls
 import SystemPackage
@@ -89,6 +90,44 @@ import Testing
         #expect(throws: ClientError.noQrexec(reason: .noSuchFileOrDirectory)) {
             try client().jobs()
         }
+    }
+
+    @Test func aProgramOfARelativeDirectoryIsNotStarted() throws {
+        try folder.script(QrexecTransport.program, "printf '0\\000{\"version\":1,\"jobs\":[]}'")
+        let depth = FileManager.default.currentDirectoryPath.split(separator: "/").count
+        let relative = String(repeating: "../", count: depth) + folder.path.dropFirst()
+        let lookedFor = ServiceClient(
+            transport: QrexecTransport(environment: ["PATH": relative]),
+            interruption: Interruption())
+        #expect(throws: ClientError.noQrexec(reason: .noSuchFileOrDirectory)) {
+            try lookedFor.jobs()
+        }
+    }
+
+    @Test func aProgramThatEndsWithoutReadingIsNotWaitedFor() throws {
+        try folder.script(QrexecTransport.program, "exit 126")
+        let connection = try transport.open(
+            ServiceCall(
+                service: .report, target: "work", payload: Array(repeating: 0x20, count: 1 << 20)))
+        #expect(
+            throws: ClientError.refused(service: .report, target: "work", exitStatus: 126)
+        ) {
+            #expect(try connection.read(maximumBytes: 1) == [])
+            try connection.finish(receivedBytes: 0)
+        }
+    }
+
+    @Test func aProgramWhoseAnswerIsGivenUpIsEnded() throws {
+        try folder.script(
+            QrexecTransport.program,
+            "printf '1\\000'; head -c \(Limits.eventBytes) /dev/zero | tr '\\0' a; exec sleep 30")
+        let connection = try transport.open(
+            ServiceCall(service: .report, target: "work", payload: []))
+        var stream = AnswerStream(connection, interruption: Interruption())
+        #expect(throws: ClientError.tooLong) { try stream.reply { _, _ in } }
+        #expect(
+            throws: ClientError.refused(service: .report, target: "work", exitStatus: 128 + 9)
+        ) { try connection.finish(receivedBytes: 1) }
     }
 
     @Test func ctrlCEndsTheProgram() throws {

@@ -108,6 +108,8 @@ final class ScriptedService: Sendable {
                     state.withLock { $0.failure = error }
                 }
             }
+            // Who calls once more is refused and does not wait.
+            socket.descriptor.shutdownBoth()
             state.withLock { $0.isOver = true }
         }
     }

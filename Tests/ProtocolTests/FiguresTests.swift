@@ -23,6 +23,13 @@ import Testing
         #expect(result.savedBytes == -1)
     }
 
+    @Test func figuresBeyondAllBoundsAreSummedWithoutATrap() {
+        var result = Sample.result
+        result.before = [Sample.usage(dataUsedBytes: .max), Sample.usage(dataUsedBytes: .max)]
+        result.after = []
+        #expect(result.savedBytes == .max)
+    }
+
     @Test(arguments: JobState.allCases)
     func onlyAQueuedOrRunningJobIsNotOver(state: JobState) {
         #expect(state.isOver == ![.queued, .running].contains(state))

@@ -7,8 +7,8 @@ struct CompressCommand: ClientCommand {
         commandName: "compress",
         abstract: "Compress a qube's images; what is shared stays shared.",
         discussion: """
-            The job runs in dom0 and goes on when this program ends; Ctrl-C only stops to follow it. \
-            Without --level the qube's feature 'btrfs.compress' says, or the service.
+            The job runs in dom0 and goes on when this program ends; Ctrl-C only stops to follow \
+            it. Without --level the qube's feature 'btrfs.compress' says, or the service.
 
             Example: qvm-btrfs compress work --level 9
             """)

@@ -7,8 +7,8 @@ struct DedupeCommand: ClientCommand {
         commandName: "dedupe",
         abstract: "Share equal data within a qube's dedupe group.",
         discussion: """
-            The job runs in dom0 and goes on when this program ends; Ctrl-C only stops to follow it. \
-            The qube's feature 'btrfs.dedupe-group' says with which others it may share.
+            The job runs in dom0 and goes on when this program ends; Ctrl-C only stops to follow \
+            it. The qube's feature 'btrfs.dedupe-group' says with which others it may share.
 
             Example: qvm-btrfs dedupe debian-12 root
             """)

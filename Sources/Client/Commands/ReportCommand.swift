@@ -7,8 +7,8 @@ struct ReportCommand: ClientCommand {
         commandName: "report",
         abstract: "Show what qubes take on disk.",
         discussion: """
-            Without QUBE: all qubes that you may see, the largest first, and the file systems. With \
-            QUBE: each of its volumes.
+            Without QUBE: all qubes that you may see, the largest first, and the file systems. \
+            With QUBE: each of its volumes.
 
             DATA is what the images hold, DISK what that takes on the device, EXCLUSIVE what comes \
             back if the qube goes, SHARED what others use, too, REVISIONS what comes back if the \

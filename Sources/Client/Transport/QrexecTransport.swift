@@ -31,22 +31,20 @@ struct QrexecTransport: Transport {
         } catch {
             throw .noQrexec(reason: error)
         }
-        // Our copies of the child's ends go, so that each side sees the other one's end.
+        // While we held the child's end, too, a write to a child that has gone would wait for ever.
         ends.childInput = nil
-        ends.childOutput = nil
         do throws(Errno) {
-            try ends.request?.descriptor.write(call.payload)
+            try ends.request.descriptor.write(call.payload)
         } catch {
             // It ended without reading; its exit status says why.
         }
-        ends.request = nil
+        // What else we hold of the child's goes with `ends`, so that each side sees the other's
+        // end.
         return QrexecConnection(child, answer: ends.answer, call: call)
     }
 
     private func spawn(_ call: ServiceCall, _ ends: Ends) throws(Errno) -> ChildProcess {
-        guard let input = ends.childInput, let output = ends.childOutput else {
-            throw .badFileDescriptor
-        }
+        guard let input = ends.childInput else { throw .badFileDescriptor }
         let service = call.service.rawValue
         let name = call.argument.isEmpty ? service : "\(service)+\(call.argument)"
         for directory in searchPath where directory.hasPrefix("/") {
@@ -54,7 +52,7 @@ struct QrexecTransport: Transport {
                 return try ChildProcess.spawn(
                     executable: "\(directory)/\(Self.program)", arguments: [call.target, name],
                     environment: environment, standardInput: input.descriptor,
-                    standardOutput: output.descriptor)
+                    standardOutput: ends.childOutput.descriptor)
             } catch .noSuchFileOrDirectory {
             } catch .notDirectory {
             } catch .permissionDenied {
@@ -67,9 +65,9 @@ struct QrexecTransport: Transport {
 /// The four ends of the child's two pipes.
 private final class Ends {
     var childInput: SharedDescriptor?
-    var request: SharedDescriptor?
+    let request: SharedDescriptor
     let answer: SharedDescriptor
-    var childOutput: SharedDescriptor?
+    let childOutput: SharedDescriptor
 
     init() throws(Errno) {
         (childInput, request) = try Self.pipe()
