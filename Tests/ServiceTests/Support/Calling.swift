@@ -8,15 +8,29 @@ import Testing
 @testable import Service
 
 extension ServiceFixture {
+    /// The longest time that an answer may take before its test fails, in seconds.
+    static let patienceSeconds = 60
+
     /// A connection on which nothing was said yet.
-    func connect() throws -> Descriptor { try UnixSocket.connect(directory.appending("socket")) }
+    func connect() throws -> Descriptor {
+        try UnixSocket.connect(
+            directory.appending("socket"), timeoutSeconds: Self.patienceSeconds)
+    }
 
     /// Sends these bytes, ends the input, and gives all that comes back.
     func exchange(_ bytes: [UInt8]) throws -> [UInt8] {
         let socket = try connect()
         try socket.send(bytes)
         try socket.shutdownWriting()
-        return try #require(try socket.readToEnd(limitBytes: Limits.replyBytes))
+        // A watch gives heartbeats for ever when its job never ends.
+        let deadline = ContinuousClock.now + .seconds(Self.patienceSeconds)
+        var answer: [UInt8] = []
+        while true {
+            let piece = try socket.read(maximumBytes: 64 * 1024)
+            if piece.isEmpty { return answer }
+            answer += piece
+            try #require(ContinuousClock.now < deadline, "The answer does not end.")
+        }
     }
 
     /// The bytes of a call.

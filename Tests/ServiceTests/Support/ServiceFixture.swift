@@ -14,6 +14,7 @@ final class ServiceFixture {
     let directory: FilePath
     let settings: Settings
     let bounds: Bounds
+    private let gate: Descriptor
     private let qubesd: QubesdStandIn?
     private(set) var daemon: Daemon
 
@@ -52,6 +53,8 @@ final class ServiceFixture {
 
             """, to: settings.worker, mode: 0o700)
         unsafe mkfifo(settings.cacheDirectory.appending("gate").string, 0o600)
+        // Open at both ends, so that a line waits for its reader and nobody waits for the other end.
+        gate = try Descriptor.open(settings.cacheDirectory.appending("gate"), .readWrite)
         qubesd =
             hasQubesd
             ? try QubesdStandIn(
@@ -82,13 +85,8 @@ final class ServiceFixture {
             bounds: bounds)
     }
 
-    /// Lets one worker that does `waitForGate` go on; waits for it to come there. The next may be
-    /// let on only when that job is over: a line may otherwise go to the first, which has read its
-    /// own.
-    func openGate() throws {
-        let gate = try Descriptor.open(settings.cacheDirectory.appending("gate"), .writeOnly)
-        try gate.write(Array("open\n".utf8))
-    }
+    /// Lets one worker that does `waitForGate` go on, now or when it comes there.
+    func openGate() throws { try gate.write(Array("open\n".utf8)) }
 
     /// What a script does to wait for `openGate`.
     static let waitForGate = "read word < \"$cache/gate\""
