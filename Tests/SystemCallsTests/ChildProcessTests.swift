@@ -39,12 +39,26 @@ struct ChildProcessTests {
 
     @Test("Killing ends it together with what it has started")
     func kill() throws {
-        let (child, output) = try start("sleep 1000 & echo ready; wait")
-        #expect(try output.descriptor.read(maximumBytes: 100) == Array("ready\n".utf8))
+        let folder = try TemporaryFolder()
+        let path = folder.path.appending("socket")
+        let listening = try UnixSocket.listen(path, mode: 0o600)
+        let child = try sleeper(writingTo: path)
+        let output = try listening.accept()
+        try output.setTimeouts(readSeconds: 30, writeSeconds: 30)
+        #expect(try output.read(maximumBytes: 100) == Array("ready\n".utf8))
         child.kill()
         #expect(try child.wait() == .killed(signal: SIGKILL))
-        // The background process held the pipe too: EOF comes only when it is gone as well.
-        #expect(try output.descriptor.readToEnd(limitBytes: 100) == [])
+        // The background process holds the socket too: EOF comes only when it is gone as well.
+        #expect(try output.readToEnd(limitBytes: 100) == [])
+    }
+
+    /// A shell that has started another process, both with a socket as their standard output.
+    private func sleeper(writingTo path: FilePath) throws(Errno) -> ChildProcess {
+        let null = try Descriptor.open("/dev/null", .readOnly)
+        let socket = try UnixSocket.connect(path)
+        return try ChildProcess.spawn(
+            executable: "/bin/sh", arguments: ["-c", "sleep 1000 & echo ready; wait"],
+            environment: ["PATH": "/usr/bin:/bin"], standardInput: null, standardOutput: socket)
     }
 
     @Test("Killing what has ended and was waited for does nothing")

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+import Glibc
 import SystemCalls
 import SystemPackage
 import Testing
@@ -16,12 +17,14 @@ struct ConcurrentlyTests {
 
     @Test("As many pieces as there are threads run at the same time")
     func sameTime() {
-        let arrived = Monitor(0)
+        let arrived = Monitor((count: 0, met: 0))
         concurrently(count: 4, threads: 4, failure: Never.self) { _ in
-            arrived.withLock { $0 += 1 }
-            _ = arrived.wait(timeoutSeconds: patienceSeconds) { $0 == 4 ? true : nil }
+            arrived.withLock { $0.count += 1 }
+            let all = arrived.wait(timeoutSeconds: patienceSeconds) { $0.count == 4 ? true : nil }
+            // With fewer threads the last piece would come when the first had given up.
+            if all == true { arrived.withLock { $0.met += 1 } }
         }
-        #expect(arrived.withLock { $0 } == 4)
+        #expect(arrived.withLock { $0.met } == 4)
     }
 
     @Test("No more pieces than threads run at the same time")
@@ -61,23 +64,22 @@ struct ConcurrentlyTests {
         #expect(started.withLock { $0 } == [0, 1, 2, 3])
     }
 
-    @Test("Of several errors the first is thrown, and pieces under way are waited for")
-    func firstError() {
-        let state = Monitor((failed: false, ended: 0))
+    @Test("Pieces under way are waited for, also when another has failed")
+    func waitsForAll() {
+        let state = Monitor((arrived: 0, hasReturned: false, sawReturn: false))
+        let caller = pthread_self()
         #expect(throws: Errno.noSpace) {
-            try concurrently(count: 2, threads: 2, failure: Errno.self) {
-                (index) throws(Errno) in
-                if index == 0 {
-                    // Fails only once the other is sure to run, and before it fails.
-                    _ = state.wait(timeoutSeconds: patienceSeconds) { $0.ended == 1 ? true : nil }
-                    state.withLock { $0.failed = true }
-                    throw Errno.noSpace
-                }
-                state.withLock { $0.ended = 1 }
-                _ = state.wait(timeoutSeconds: patienceSeconds) { $0.failed ? true : nil }
-                state.withLock { $0.ended = 2 }
+            try concurrently(count: 2, threads: 2, failure: Errno.self) { (_) throws(Errno) in
+                state.withLock { $0.arrived += 1 }
+                _ = state.wait(timeoutSeconds: patienceSeconds) { $0.arrived == 2 ? true : nil }
+                // Fails on the thread of the caller, which would then be free to return.
+                if pthread_equal(pthread_self(), caller) != 0 { throw Errno.noSpace }
+                let isLate = state.wait(timeoutSeconds: 0.2) { $0.hasReturned ? true : nil }
+                state.withLock { $0.sawReturn = isLate == true }
             }
         }
-        #expect(state.withLock { $0.ended } == 2)
+        state.withLock { $0.hasReturned = true }
+        _ = state.wait(timeoutSeconds: 0.5) { $0.sawReturn ? true : nil }
+        #expect(!state.withLock { $0.sawReturn })
     }
 }
