@@ -53,7 +53,7 @@ final class ServiceFixture {
 
             """, to: settings.worker, mode: 0o700)
         unsafe mkfifo(settings.cacheDirectory.appending("gate").string, 0o600)
-        // Open at both ends, so that a line waits for its reader and nobody waits for the other end.
+        // Open at both ends, so that a line waits for its reader and nobody for the other end.
         gate = try Descriptor.open(settings.cacheDirectory.appending("gate"), .readWrite)
         qubesd =
             hasQubesd
