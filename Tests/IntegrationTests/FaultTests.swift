@@ -42,7 +42,8 @@ struct FaultTests {
         process.waitUntilExit()
     }
 
-    @Test("Killed at any message, it leaves no file, no change, and the next run ends the work",
+    @Test(
+        "Killed at any message, it leaves no file, no change, and the next run ends the work",
         arguments: 1...6)
     func killed(after count: Int) throws {
         let fileSystem = try populated(mebibytes: 1024)

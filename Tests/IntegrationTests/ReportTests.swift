@@ -21,7 +21,8 @@ struct ReportTests {
             work, to: fileSystem.image("appvms/work/private.img.3@2026-01-02T03:04:05Z"))
         try Files.overwrite(work, atOffset: 1 << 20, with: Content.random(mebibytes: 2, seed: 3))
         try Files.clone(work, to: fileSystem.image("appvms/clone/private.img"))
-        // A running app qube's root: another name of its template's, and a clone that is written to.
+        // A running app qube's root: another name of its template's, and a clone that is written
+        // to.
         try FileManager.default.linkItem(
             atPath: template, toPath: fileSystem.image("appvms/work/root.img"))
         try Files.clone(template, to: fileSystem.image("appvms/work/root-dirty.img"))

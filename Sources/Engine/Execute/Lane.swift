@@ -38,7 +38,7 @@ struct Lane<Store: ExtentStore>: Sendable {
             next.moved += requests.map {
                 Source(
                     range: $0.range, file: $0.destination, offset: $0.destinationOffset,
-                    isKeeper: true)
+                    isKeeper: true, isLive: $0.toLive)
             }
             return next
         }
@@ -122,7 +122,8 @@ struct Lane<Store: ExtentStore>: Sendable {
         let pieces = pending.replacement.pieces.compactMap { piece -> Source<Store.File>? in
             guard let file = open(piece.keeper.inode) else { return nil }
             return Source(
-                range: piece.range, file: file, offset: piece.keeper.offset, isKeeper: true)
+                range: piece.range, file: file, offset: piece.keeper.offset, isKeeper: true,
+                isLive: roles.isLive(piece.keeper.inode))
         }
         let moved = Source.disjoint(pending.moved, excluding: tailSectors)
         let excluded = pending.distrusted + tailSectors + moved.map(\.range)

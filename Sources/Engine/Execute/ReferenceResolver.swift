@@ -15,7 +15,9 @@ struct ReferenceResolver<Store: ExtentStore>: Sendable {
     let roles: any LiveRoles
 
     /// The extent with its references, or what stands in the way of any of them.
-    func resolve(_ replacement: Replacement) throws(ReplacementObstacle) -> ReplacementTarget<Store.File> {
+    func resolve(_ replacement: Replacement) throws(ReplacementObstacle) -> ReplacementTarget<
+        Store.File
+    > {
         let uses = try attempt { () throws(BtrfsError) in
             try store.uses(ofExtentAt: replacement.address)
         }

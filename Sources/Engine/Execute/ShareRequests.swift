@@ -15,6 +15,8 @@ struct ShareRequest<File: Sendable>: Sendable {
     let range: Range<ByteCount>
     /// The source is an image, not our scratch file.
     let fromKeeper: Bool
+    /// A qube may be writing to the destination now.
+    let toLive: Bool
 
     var lengthBytes: ByteCount { range.upperBound - range.lowerBound }
 }
@@ -26,6 +28,8 @@ struct Source<File: Sendable>: Sendable {
     /// Where in the file the part starts.
     let offset: FileOffset
     let isKeeper: Bool
+    /// A qube may be writing to the file now.
+    var isLive = false
 
     /// The sources without what is excluded and without what an earlier one has: no two overlap.
     static func disjoint(_ sources: [Source], excluding excluded: [Range<ByteCount>]) -> [Source] {
@@ -37,7 +41,7 @@ struct Source<File: Sendable>: Sendable {
                     Source(
                         range: range, file: source.file,
                         offset: source.offset + (range.lowerBound - source.range.lowerBound),
-                        isKeeper: source.isKeeper))
+                        isKeeper: source.isKeeper, isLive: source.isLive))
             }
             taken = Ranges.union(taken + [source.range])
         }
@@ -55,8 +59,9 @@ enum ShareRequests {
     ) -> [ShareRequest<File>] {
         var requests: [ShareRequest<File>] = []
         for (referenceIndex, reference) in target.references.enumerated() {
-            let limit = reference.isLive ? limits.liveRequest : limits.request
             for source in sources where source.range.overlaps(reference.range) {
+                let isLive = reference.isLive || source.isLive
+                let limit = isLive ? limits.liveRequest : limits.request
                 var start = max(source.range.lowerBound, reference.range.lowerBound)
                 let end = min(source.range.upperBound, reference.range.upperBound)
                 while start < end {
@@ -67,7 +72,8 @@ enum ShareRequests {
                             sourceOffset: source.offset + (start - source.range.lowerBound),
                             destination: reference.file,
                             destinationOffset: reference.fileOffset(of: start),
-                            range: start..<next, fromKeeper: source.isKeeper))
+                            range: start..<next, fromKeeper: source.isKeeper,
+                            toLive: reference.isLive))
                     start = next
                 }
             }

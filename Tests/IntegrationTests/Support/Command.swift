@@ -44,7 +44,9 @@ struct Command {
         process.standardError = try FileHandle(forWritingTo: files[2])
         try process.run()
         process.waitUntilExit()
-        let texts = try files.dropFirst().map { String(decoding: try Data(contentsOf: $0), as: UTF8.self) }
+        let texts = try files.dropFirst().map {
+            String(decoding: try Data(contentsOf: $0), as: UTF8.self)
+        }
         return Ending(
             status: process.terminationStatus, output: texts[0], errors: texts[1])
     }
@@ -53,7 +55,9 @@ struct Command {
     @discardableResult
     static func check(_ words: String...) throws -> Ending {
         let ending = try run(words)
-        if ending.status != 0 { throw Failed(command: words.joined(separator: " "), ending: ending) }
+        if ending.status != 0 {
+            throw Failed(command: words.joined(separator: " "), ending: ending)
+        }
         return ending
     }
 

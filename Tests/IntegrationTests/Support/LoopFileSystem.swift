@@ -42,7 +42,8 @@ final class LoopFileSystem {
 
     /// A file system that exists already, as after a power cut.
     init(existing backing: String) throws {
-        folder = FileManager.default.temporaryDirectory.path
+        folder =
+            FileManager.default.temporaryDirectory.path
             + "/qubes-btrfs-test-\(UUID().uuidString)"
         self.backing = backing
         path = folder + "/mnt"
@@ -74,8 +75,9 @@ final class LoopFileSystem {
     func dataUsedBytes() throws -> UInt64 {
         try synchronize()
         let text = try Command.check("btrfs", "filesystem", "df", "--raw", path)
-        return try #require(text.figure(after: "Data, single: total=") != nil
-            ? Self.used(text.output) : nil)
+        return try #require(
+            text.figure(after: "Data, single: total=") != nil
+                ? Self.used(text.output) : nil)
     }
 
     private static func used(_ text: String) -> UInt64? {
