@@ -73,7 +73,7 @@ let package = Package(
         tests("BtrfsTests", ["Btrfs", "CBtrfs"]),
         tests("ZstdTests", ["Zstd"]),
         tests("QubesTests", ["Qubes", "SystemCalls", system]),
-        tests("EngineTests", ["Engine", "Btrfs"]),
+        tests("EngineTests", ["Engine", "Btrfs", "CChecksum", system]),
         tests("ServiceTests", ["Service", "Protocol", "Qubes", "SystemCalls", system]),
         tests("ClientTests", ["Client", "Protocol", "SystemCalls", system]),
         tests(
