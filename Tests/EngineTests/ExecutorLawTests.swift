@@ -21,13 +21,15 @@ import Testing
         return state
     }
 
-    /// Two files of equal content in two extents, one of them shared with a third file.
+    /// Equal content in two extents: one that three files share stays, one that two share goes.
     static func doubled() -> ModelState {
         var state = ModelState()
-        for number in UInt64(1)...3 { state.make(number) }
+        for number in UInt64(1)...5 { state.make(number) }
         state.write(Content.sectors(0..<16), to: 1, at: 0)
         state.write(Content.sectors(0..<16), to: 2, at: 0)
-        state.clone(2, 0..<extentBytes, to: 3, at: 0)
+        state.clone(1, 0..<extentBytes, to: 3, at: 0)
+        state.clone(1, 0..<extentBytes, to: 4, at: 0)
+        state.clone(2, 0..<extentBytes, to: 5, at: 0)
         return state
     }
 

@@ -31,17 +31,8 @@ struct Lane<Store: ExtentStore>: Sendable {
         var distrusted: [Range<ByteCount>] = []
         /// Where parts of the content stand since a reference was moved.
         var moved: [Source<Store.File>] = []
-
-        /// The same with what a round has moved.
-        func afterRound(moved requests: [ShareRequest<Store.File>]) -> Pending {
-            var next = self
-            next.moved += requests.map {
-                Source(
-                    range: $0.range, file: $0.destination, offset: $0.destinationOffset,
-                    isKeeper: true)
-            }
-            return next
-        }
+        /// What was written anew for it.
+        var rewritten = ByteCount.zero
     }
 
     /// A target in work.
@@ -52,6 +43,18 @@ struct Lane<Store: ExtentStore>: Sendable {
         let rewritten: ByteCount
         var moved: [ShareRequest<Store.File>] = []
         var failure: BtrfsError?
+
+        /// What is known after the round.
+        var afterRound: Pending {
+            var next = pending
+            next.moved += moved.map {
+                Source(
+                    range: $0.range, file: $0.destination, offset: $0.destinationOffset,
+                    isKeeper: true, isLive: $0.isDestinationLive)
+            }
+            next.rewritten += rewritten
+            return next
+        }
     }
 
     /// Replaces every extent of a batch, or leaves it alone.
@@ -59,11 +62,18 @@ struct Lane<Store: ExtentStore>: Sendable {
     func run(_ batch: [Replacement]) throws(BtrfsError) -> ExecutionOutcome {
         var outcome = ExecutionOutcome()
         var pending = batch.map { Pending(replacement: $0) }
-        for round in 1...limits.rounds where !pending.isEmpty {
-            var works = try prepare(pending, &outcome)
-            share(&works)
-            pending = try settle(works, isLastRound: round == limits.rounds, &outcome)
-            try store.clear(rewriter.scratch)
+        do throws(BtrfsError) {
+            for round in 1...limits.rounds where !pending.isEmpty {
+                var works = try prepare(pending, &outcome)
+                share(&works)
+                pending = works.map(\.afterRound)
+                pending = try settle(works, isLastRound: round == limits.rounds, &outcome)
+                try store.clear(rewriter.scratch)
+            }
+        } catch {
+            for unfinished in pending { _ = retreat(unfinished) }
+            try? store.clear(rewriter.scratch)
+            throw error
         }
         return outcome
     }
@@ -81,7 +91,7 @@ struct Lane<Store: ExtentStore>: Sendable {
                 prefetchFirst(target)
                 targets.append((pending, target))
             } catch {
-                leave(pending.replacement, error, &outcome)
+                leave(pending, error, &outcome)
             }
         }
         var works: [Work] = []
@@ -91,7 +101,7 @@ struct Lane<Store: ExtentStore>: Sendable {
                 works.append(try write(pending, target, at: base))
                 base = base + target.replacement.contentBytes.roundedUp(to: limits.frameContent)
             } catch {
-                try leave(pending.replacement, error, &outcome)
+                try leave(pending, error, &outcome)
             }
         }
         return works
@@ -102,10 +112,11 @@ struct Lane<Store: ExtentStore>: Sendable {
     ) throws(Rewriter<Store>.Failure) -> Work {
         var sources = keepers(of: pending, target)
         let written = Ranges.subtract(sources.map(\.range), from: target.usedRanges)
-        let disk = try rewriter.rewrite(written, of: target, at: base)
+        let disk = try rewriter.rewrite(written, of: target, at: base, spent: pending.rewritten)
         sources += written.map {
             Source(
-                range: $0, file: rewriter.scratch, offset: base + $0.lowerBound, isKeeper: false)
+                range: $0, file: rewriter.scratch, offset: base + $0.lowerBound, isKeeper: false,
+                isLive: false)
         }
         return Work(pending: pending, target: target, sources: sources, rewritten: disk)
     }
@@ -122,7 +133,8 @@ struct Lane<Store: ExtentStore>: Sendable {
         let pieces = pending.replacement.pieces.compactMap { piece -> Source<Store.File>? in
             guard let file = open(piece.keeper.inode) else { return nil }
             return Source(
-                range: piece.range, file: file, offset: piece.keeper.offset, isKeeper: true)
+                range: piece.range, file: file, offset: piece.keeper.offset, isKeeper: true,
+                isLive: roles.isLive(piece.keeper.inode))
         }
         let moved = Source.disjoint(pending.moved, excluding: tailSectors)
         let excluded = pending.distrusted + tailSectors + moved.map(\.range)
@@ -169,6 +181,8 @@ struct Lane<Store: ExtentStore>: Sendable {
 
     private func share(_ request: ShareRequest<Store.File>, _ work: inout Work) {
         var done = ByteCount.zero
+        // What was done stays known, even where the rest of it failed.
+        defer { if done > .zero { work.moved.append(request.prefix(done)) } }
         do throws(BtrfsError) {
             while done < request.lengthBytes {
                 let result = try store.share(
@@ -187,7 +201,6 @@ struct Lane<Store: ExtentStore>: Sendable {
                     throw BtrfsError("FIDEDUPERANGE", "an image", reason)
                 }
             }
-            work.moved.append(request)
         } catch {
             work.failure = error
         }
@@ -213,9 +226,9 @@ struct Lane<Store: ExtentStore>: Sendable {
                 // Another extent's replacement has come to refer to this one on its way: those
                 // references follow to where the others went, and nothing is written twice.
                 outcome.rewritten += work.rewritten
-                again.append(work.pending.afterRound(moved: work.moved))
+                again.append(work.afterRound)
             } else {
-                outcome.referencesMovedBack += retreat(work)
+                outcome.referencesMovedBack += retreat(work.afterRound)
                 outcome.leftAlone.add(
                     work.failure == nil ? .stillUsed : .refused, diskBytes: replacement.diskBytes)
                 if let failure = work.failure { outcome.add(failure) }
@@ -226,21 +239,36 @@ struct Lane<Store: ExtentStore>: Sendable {
 
     /// Points references that were moved back to the extent, where one that still refers to it holds
     /// the same bytes: the extent lives on, and a second copy of it would only cost.
-    private func retreat(_ work: Work) -> Int {
-        guard let target = try? resolver.resolve(work.pending.replacement) else { return 0 }
+    private func retreat(_ pending: Pending) -> Int {
+        guard !pending.moved.isEmpty else { return 0 }
+        let holders = resolver.holders(of: pending.replacement)
         var count = 0
-        for moved in work.moved {
-            for holder in target.references where holder.range.overlaps(moved.range) {
-                let start = max(holder.range.lowerBound, moved.range.lowerBound)
-                let end = min(holder.range.upperBound, moved.range.upperBound)
-                let result = try? store.share(
-                    holder.file, at: holder.fileOffset(of: start), lengthBytes: end - start,
-                    with: moved.destination,
-                    at: moved.destinationOffset + (start - moved.range.lowerBound))
-                if case .shared = result { count += 1 }
+        for moved in pending.moved {
+            var hasReturned = false
+            for holder in holders where holder.range.overlaps(moved.range) {
+                hasReturned = giveBack(moved, to: holder) || hasReturned
             }
+            if hasReturned { count += 1 }
         }
         return count
+    }
+
+    private func giveBack(
+        _ moved: Source<Store.File>, to holder: OpenReference<Store.File>
+    ) -> Bool {
+        let limit = moved.isLive || holder.isLive ? limits.liveRequest : limits.request
+        let end = min(holder.range.upperBound, moved.range.upperBound)
+        var start = max(holder.range.lowerBound, moved.range.lowerBound)
+        var hasReturned = false
+        while start < end {
+            let length = min(limit, end - start)
+            let result = try? store.share(
+                holder.file, at: holder.fileOffset(of: start), lengthBytes: length,
+                with: moved.file, at: moved.offset + (start - moved.range.lowerBound))
+            if case .shared = result { hasReturned = true }
+            start = start + length
+        }
+        return hasReturned
     }
 
     /// A job reads what nobody may need for a while: it must not push out what qubes work with.
@@ -254,32 +282,36 @@ struct Lane<Store: ExtentStore>: Sendable {
     // MARK: Leaving alone
 
     private func leave(
-        _ replacement: Replacement, _ obstacle: ReferenceResolver<Store>.Obstacle,
+        _ pending: Pending, _ obstacle: ReferenceResolver<Store>.Obstacle,
         _ outcome: inout ExecutionOutcome
     ) {
+        let diskBytes = pending.replacement.diskBytes
+        outcome.referencesMovedBack += retreat(pending)
         switch obstacle {
         case .leave(let reason):
-            outcome.leftAlone.add(reason, diskBytes: replacement.diskBytes)
+            outcome.leftAlone.add(reason, diskBytes: diskBytes)
         case .failed(let error):
-            outcome.leftAlone.add(.unreadable, diskBytes: replacement.diskBytes)
+            outcome.leftAlone.add(.unreadable, diskBytes: diskBytes)
             outcome.add(error)
         }
     }
 
     private func leave(
-        _ replacement: Replacement, _ failure: Rewriter<Store>.Failure,
+        _ pending: Pending, _ failure: Rewriter<Store>.Failure,
         _ outcome: inout ExecutionOutcome
     ) throws(BtrfsError) {
+        let diskBytes = pending.replacement.diskBytes
         switch failure {
         case .doesNotShrink:
-            outcome.leftAlone.add(.doesNotShrink, diskBytes: replacement.diskBytes)
+            outcome.leftAlone.add(.doesNotShrink, diskBytes: diskBytes)
         case .store(let error) where error.reason == .ioError:
-            outcome.leftAlone.add(.unreadable, diskBytes: replacement.diskBytes)
+            outcome.leftAlone.add(.unreadable, diskBytes: diskBytes)
             outcome.add(error)
         case .store(let error) where error.reason == .staleNFSFileHandle:
-            outcome.leftAlone.add(.changedMeanwhile, diskBytes: replacement.diskBytes)
+            outcome.leftAlone.add(.changedMeanwhile, diskBytes: diskBytes)
         case .store(let error):
             throw error
         }
+        outcome.referencesMovedBack += retreat(pending)
     }
 }
