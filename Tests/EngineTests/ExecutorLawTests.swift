@@ -115,7 +115,8 @@ import Testing
         }
     }
 
-    @Test(arguments: 1...4) func `A file that is overwritten whole meanwhile keeps what was written`(
+    @Test(arguments: 1...4)
+    func `A file that is overwritten whole meanwhile keeps what was written`(
         writer: Int
     ) throws {
         for moment in 1...4 {

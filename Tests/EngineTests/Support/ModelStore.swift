@@ -221,7 +221,9 @@ final class ModelStore: ExtentStore {
     ) throws(BtrfsError) {
         let fault = guarded.withLock { guarded -> Errno? in
             guarded.log.writes += 1
-            guard guarded.state.files[scratch.inode]?.isScratch == true else { return .badFileDescriptor }
+            guard guarded.state.files[scratch.inode]?.isScratch == true else {
+                return .badFileDescriptor
+            }
             if let fault = guarded.faults.onWrite(guarded.log.writes, &guarded.state) {
                 return fault
             }
