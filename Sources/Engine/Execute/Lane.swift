@@ -62,9 +62,10 @@ struct Lane<Store: ExtentStore>: Sendable {
     func run(_ batch: [Replacement]) throws(BtrfsError) -> ExecutionOutcome {
         var outcome = ExecutionOutcome()
         var pending = batch.map { Pending(replacement: $0) }
+        var alone: [Replacement] = []
         do throws(BtrfsError) {
             for round in 1...limits.rounds where !pending.isEmpty {
-                var works = try prepare(pending, &outcome)
+                var works = try prepare(pending, alone: &alone, &outcome)
                 share(&works)
                 pending = works.map(\.afterRound)
                 pending = try settle(works, isLastRound: round == limits.rounds, &outcome)
@@ -75,19 +76,28 @@ struct Lane<Store: ExtentStore>: Sendable {
             try? store.clear(rewriter.scratch)
             throw error
         }
+        for replacement in alone { outcome.add(try run([replacement])) }
         return outcome
     }
 
     // MARK: Before
 
     /// Resolves references and writes what has to be written anew.
+    /// - Parameter alone: takes what cannot be in a batch with others: what ends within a sector can
+    ///   only follow to where the scratch file ends.
     private func prepare(
-        _ batch: [Pending], _ outcome: inout ExecutionOutcome
+        _ batch: [Pending], alone: inout [Replacement], _ outcome: inout ExecutionOutcome
     ) throws(BtrfsError) -> [Work] {
         var targets: [(Pending, ReplacementTarget<Store.File>)] = []
         for pending in batch {
             do throws(ReferenceResolver<Store>.Obstacle) {
                 let target = try resolver.resolve(pending.replacement)
+                if batch.count > 1, pending.moved.isEmpty,
+                    target.references.contains(where: \.isTail)
+                {
+                    alone.append(pending.replacement)
+                    continue
+                }
                 prefetchFirst(target)
                 targets.append((pending, target))
             } catch {
