@@ -106,7 +106,7 @@ import Testing
                 // Whoever is about to move away was cloned before, again and again.
                 let old = state.extents.keys.min()
                 let items = state.files[request.destination]?.items
-                guard items?.contains(where: { $0.address == old }) == true else { return nil }
+                guard items?.allSatisfy({ $0.address == old }) == true else { return nil }
                 state.make(100 + UInt64(number))
                 let from = request.destination.number
                 let size = state.files[request.destination]?.sizeBytes ?? 0

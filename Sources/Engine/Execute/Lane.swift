@@ -251,34 +251,41 @@ struct Lane<Store: ExtentStore>: Sendable {
     /// the same bytes: the extent lives on, and a second copy of it would only cost.
     private func retreat(_ pending: Pending) -> Int {
         guard !pending.moved.isEmpty else { return 0 }
+        // The widest first: mostly it is all that is needed.
         let holders = resolver.holders(of: pending.replacement)
-        var count = 0
-        for moved in pending.moved {
-            var hasReturned = false
-            for holder in holders where holder.range.overlaps(moved.range) {
-                hasReturned = giveBack(moved, to: holder) || hasReturned
-            }
-            if hasReturned { count += 1 }
+            .sorted { $0.lengthBytes > $1.lengthBytes }
+        return pending.moved.count { giveBack($0, to: holders) }
+    }
+
+    /// - Returns: whether any part went back.
+    private func giveBack(
+        _ moved: Source<Store.File>, to holders: [OpenReference<Store.File>]
+    ) -> Bool {
+        var left = [moved.range]
+        for holder in holders {
+            if left.isEmpty { break }
+            let parts = left.map { $0.clamped(to: holder.range) }.filter { !$0.isEmpty }
+            let returned = parts.filter { giveBack(moved, $0, to: holder) }
+            left = Ranges.subtract(returned, from: left)
         }
-        return count
+        return left != [moved.range]
     }
 
     private func giveBack(
-        _ moved: Source<Store.File>, to holder: OpenReference<Store.File>
+        _ moved: Source<Store.File>, _ part: Range<ByteCount>,
+        to holder: OpenReference<Store.File>
     ) -> Bool {
         let limit = moved.isLive || holder.isLive ? limits.liveRequest : limits.request
-        let end = min(holder.range.upperBound, moved.range.upperBound)
-        var start = max(holder.range.lowerBound, moved.range.lowerBound)
-        var hasReturned = false
-        while start < end {
-            let length = min(limit, end - start)
+        var start = part.lowerBound
+        while start < part.upperBound {
+            let length = min(limit, part.upperBound - start)
             let result = try? store.share(
                 holder.file, at: holder.fileOffset(of: start), lengthBytes: length,
                 with: moved.file, at: moved.offset + (start - moved.range.lowerBound))
-            if case .shared = result { hasReturned = true }
+            guard result == .shared(length) else { return false }
             start = start + length
         }
-        return hasReturned
+        return true
     }
 
     /// A job reads what nobody may need for a while: it must not push out what qubes work with.
