@@ -76,7 +76,7 @@ let package = Package(
         tests("BtrfsTests", ["Btrfs", "CBtrfs"]),
         tests("ZstdTests", ["Zstd"]),
         tests("QubesTests", ["Qubes", "TestSupport", "SystemCalls", system]),
-        tests("EngineTests", ["Engine", "Btrfs"]),
+        tests("EngineTests", ["Engine", "Btrfs", "CChecksum", system]),
         tests(
             "ServiceTests", ["Service", "TestSupport", "Protocol", "Qubes", "SystemCalls", system]),
         tests("ClientTests", ["Client", "Protocol", "SystemCalls", system]),

@@ -15,10 +15,19 @@ struct ShareRequest<File: Sendable>: Sendable {
     let range: Range<ByteCount>
     /// The source is an image, not our scratch file.
     let fromKeeper: Bool
-    /// A qube may be writing to the destination now.
-    let toLive: Bool
+    /// A qube may be writing to the destination.
+    let isDestinationLive: Bool
 
     var lengthBytes: ByteCount { range.upperBound - range.lowerBound }
+
+    /// Its first part.
+    func prefix(_ length: ByteCount) -> ShareRequest {
+        ShareRequest(
+            target: target, reference: reference, source: source, sourceOffset: sourceOffset,
+            destination: destination, destinationOffset: destinationOffset,
+            range: range.lowerBound..<(range.lowerBound + length), fromKeeper: fromKeeper,
+            isDestinationLive: isDestinationLive)
+    }
 }
 
 /// Where a part of an extent's content is to be had.
@@ -28,8 +37,8 @@ struct Source<File: Sendable>: Sendable {
     /// Where in the file the part starts.
     let offset: FileOffset
     let isKeeper: Bool
-    /// A qube may be writing to the file now.
-    var isLive = false
+    /// A qube may be writing to the file now: it is locked as well while the kernel compares.
+    let isLive: Bool
 
     /// The sources without what is excluded and without what an earlier one has: no two overlap.
     static func disjoint(_ sources: [Source], excluding excluded: [Range<ByteCount>]) -> [Source] {
@@ -73,7 +82,7 @@ enum ShareRequests {
                             destination: reference.file,
                             destinationOffset: reference.fileOffset(of: start),
                             range: start..<next, fromKeeper: source.isKeeper,
-                            toLive: reference.isLive))
+                            isDestinationLive: reference.isLive))
                     start = next
                 }
             }
