@@ -212,12 +212,14 @@ import Testing
         #expect(left.leftAlone.tallies[.skipped]?.extents == 1)
     }
 
-    @Test func `A live image's extent keeps what a cold one gives up`() throws {
+    @Test func `A live image's extent keeps what a cold one gives up only where it is in scope`()
+        throws
+    {
         var job = Self.two(Content.sectors(0..<32))
         job.roles.live = [ModelState.inode(2)]
-        let plan = try Self.checkedPlan(job)
-        #expect(
-            plan.replacements.flatMap { $0.pieces.map(\.keeper.inode) } == [ModelState.inode(2)])
+        #expect(try Self.checkedPlan(job).replacements.isEmpty)
+        job.includesLiveOnly = true
+        #expect(try Self.checkedPlan(job).replacements.count == 1)
     }
 
     @Test func `Two thousand extents of zeroes take one piece each, all from one keeper`() throws {

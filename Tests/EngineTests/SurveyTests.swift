@@ -63,17 +63,21 @@ import Testing
         #expect(backward.references.map(\.file) == [0, 1, 0])
     }
 
+    private static func oneByte(_ image: ImageFile) -> ImageFile {
+        ImageFile(inode: image.inode, sizeBytes: ByteCount(UInt64(1)), owners: image.owners)
+    }
+
     @Test func `A file that cannot be read is named, one that is gone is not, others go on`() {
         let store = Self.shared()
         store.set(ModelStore.Faults(unreadable: [Self.inode(1)]))
-        var counts: [Int] = []
+        var done: [ByteCount] = []
         let survey = Surveyor.survey(
-            [Self.image(1), Self.image(99), Self.image(2)], in: store
-        ) { counts.append($0) }
+            [Self.image(1), Self.image(99), Self.image(2)].map(Self.oneByte), in: store
+        ) { part, _ in done.append(part) }
         #expect(survey.unreadable.map(\.0) == [Self.inode(1)])
         #expect(survey.unreadable.map(\.1.reason) == [.ioError])
         #expect(survey.references.count == 2)
-        #expect(counts == [0, 1, 2])
+        #expect(done == [0, 1, 2].map { ByteCount(UInt64($0)) })
     }
 
     @Test func `Inline extents count with their file, holes not at all`() {

@@ -19,7 +19,9 @@ struct ModelJob {
             isSelected: selected, isSkipped: skipped, compressionLevel: level, group: group)
     }
 
-    var scope: Scope { Scope(volumes: volumes, includesLiveOnly: false) }
+    var includesLiveOnly = false
+
+    var scope: Scope { Scope(volumes: volumes, includesLiveOnly: includesLiveOnly) }
 
     func survey() -> Survey {
         let state = store.state
