@@ -3,8 +3,8 @@ import Btrfs
 import SystemPackage
 
 extension ModelState {
-    /// `FIDEDUPERANGE` by the kernel's rules (fs/remap_range.c): whole sectors, unless both ranges end
-    /// with their files; what does not end so is cut to whole sectors.
+    /// `FIDEDUPERANGE` by the kernel's rules (fs/remap_range.c): whole sectors, unless both ranges
+    /// end with their files; what does not end so is cut to whole sectors.
     mutating func share(
         _ source: InodeIdentifier, _ sourceOffset: UInt64, _ destination: InodeIdentifier,
         _ destinationOffset: UInt64, _ wanted: UInt64

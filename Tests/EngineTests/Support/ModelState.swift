@@ -3,8 +3,8 @@ import Btrfs
 
 /// A file system in memory: files whose ranges refer to parts of extents.
 ///
-/// It stands in for faults that a real Btrfs cannot be made to show. Each file also keeps its `truth`:
-/// the bytes that its owner has written, which no sharing may change.
+/// It stands in for faults that a real Btrfs cannot be made to show. Each file also keeps its
+/// `truth`: the bytes that its owner has written, which no sharing may change.
 struct ModelState: Sendable {
     static let sector: UInt64 = 4096
 
