@@ -167,7 +167,7 @@ import Testing
         return state
     }
 
-    /// Two copies with two sectors of their own between them; a sector of the second copy is forged.
+    /// Two copies with two sectors of their own between them; one of the second copy is forged.
     static func partCollision() -> ModelState {
         var state = ModelState()
         for number in UInt64(1)...4 { state.make(number) }
