@@ -144,13 +144,13 @@ import Testing
     @Test(arguments: [(true, false), (false, true), (true, true)])
     func `A request that locks a live image covers at most 1 MiB`(
         isLive: Bool, isSourceLive: Bool
-    ) {
+    ) throws {
         let limit = ByteCount.mebibytes(1)
         #expect(ExecutionLimits().liveRequest == limit)
         let one = Self.make(limit, isLive: isLive, isSourceLive: isSourceLive)
         #expect(one.map(\.lengthBytes) == [limit])
         let two = Self.make(limit + .kibibytes(4), isLive: isLive, isSourceLive: isSourceLive)
-        #expect(two.map(\.lengthBytes) == [limit, .kibibytes(4)])
+        try #require(two.map(\.lengthBytes) == [limit, .kibibytes(4)])
         #expect(two[1].sourceOffset == FileOffset(1 << 20) + limit)
         #expect(two[1].destinationOffset == FileOffset(1 << 30) + limit)
         #expect(two.map(\.isDestinationLive) == [isLive, isLive])

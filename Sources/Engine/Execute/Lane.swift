@@ -43,6 +43,14 @@ struct Lane<Store: ExtentStore>: Sendable {
         let rewritten: ByteCount
         var moved: [ShareRequest<Store.File>] = []
         var failure: BtrfsError?
+        /// A keeper turned out to differ in this round.
+        var hasDoubt = false
+
+        /// Whether to go on with a request. The last reference stays while another one cannot
+        /// follow: it holds what that one, or the job, may have to go back to.
+        func wants(_ request: ShareRequest<Store.File>) -> Bool {
+            failure == nil && !(hasDoubt && request.reference == target.references.count - 1)
+        }
 
         /// What is known after the round.
         var afterRound: Pending {
@@ -84,8 +92,7 @@ struct Lane<Store: ExtentStore>: Sendable {
 
     /// Resolves references and writes what has to be written anew.
     /// - Parameter alone: takes what cannot be in a batch with others: what ends within a sector
-    /// can
-    ///   only follow to where the scratch file ends.
+    ///   can only follow to where the scratch file ends.
     private func prepare(
         _ batch: [Pending], alone: inout [Replacement], _ outcome: inout ExecutionOutcome
     ) throws(BtrfsError) -> [Work] {
@@ -133,8 +140,8 @@ struct Lane<Store: ExtentStore>: Sendable {
     }
 
     /// Where the content stands already: where an earlier round has moved it, and the pieces whose
-    /// keeper can be opened. What ends within a sector is always written anew: it needs a source
-    /// that ends just there.
+    /// keeper can be opened. What ends within a sector is always written anew: it needs a source that
+    /// ends just there.
     private func keepers(
         of pending: Pending, _ target: ReplacementTarget<Store.File>
     ) -> [Source<Store.File>] {
@@ -186,7 +193,7 @@ struct Lane<Store: ExtentStore>: Sendable {
                 nextPrefetch += 1
             }
             ahead = ahead - min(request.lengthBytes, ahead)
-            if works[request.target].failure == nil { share(request, &works[request.target]) }
+            if works[request.target].wants(request) { share(request, &works[request.target]) }
         }
     }
 
@@ -204,9 +211,12 @@ struct Lane<Store: ExtentStore>: Sendable {
                 case .shared(let count) where count > .zero:
                     done += count
                 case .shared, .differs:
-                    // From a keeper: equal checksums, other bytes. From the scratch file: a qube
-                    // has written there, and what it wrote does not refer to the extent any more.
-                    if request.fromKeeper { work.pending.distrusted.append(request.range) }
+                    // From a keeper: equal checksums, other bytes. From the scratch file: a qube has
+                    // written there, and what it wrote does not refer to the extent any more.
+                    if request.fromKeeper {
+                        work.pending.distrusted.append(request.range)
+                        work.hasDoubt = true
+                    }
                     return
                 case .failed(let reason):
                     throw BtrfsError("FIDEDUPERANGE", "an image", reason)
@@ -248,8 +258,8 @@ struct Lane<Store: ExtentStore>: Sendable {
         return again
     }
 
-    /// Points references that were moved back to the extent, where one that still refers to it
-    /// holds the same bytes: the extent lives on, and a second copy of it would only cost.
+    /// Points references that were moved back to the extent, where one that still refers to it holds
+    /// the same bytes: the extent lives on, and a second copy of it would only cost.
     private func retreat(_ pending: Pending) -> Int {
         guard !pending.moved.isEmpty else { return 0 }
         // The widest first: mostly it is all that is needed.

@@ -87,8 +87,7 @@ struct Rewriter<Store: ExtentStore>: Sendable {
         if !isWorth(disk, of: content) { throw .doesNotShrink }
     }
 
-    /// What is written must take less than what comes back; where nothing else is gained, clearly
-    /// so.
+    /// What is written must take less than what comes back; clearly so if nothing else is gained.
     private func checkGain(_ disk: ByteCount, _ replacement: Replacement) throws(RewriteFailure) {
         let isGain =
             replacement.pieces.isEmpty

@@ -106,8 +106,7 @@ enum Content {
         }
     }
 
-    /// A sector: kinds from 0 up to `noiseKinds` do not shrink; from 1000 on they are one byte
-    /// each.
+    /// A sector: kinds below `noiseKinds` do not shrink; from 1000 on they are one byte each.
     static func sector(_ kind: Int) -> [UInt8] {
         kind < 1000
             ? noise[kind]
