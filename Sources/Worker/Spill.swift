@@ -1,22 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-internal import Btrfs
-internal import Engine
-internal import SystemCalls
-internal import SystemPackage
+public import Btrfs
+public import Engine
+public import SystemCalls
+public import SystemPackage
 
 /// A nameless file for what a sort cannot hold in memory, opened before the worker has forbidden
 /// itself to write.
-final class Spill: SpillFile {
+public final class Spill: SpillFile {
     private let file: SharedDescriptor
     private let length = Monitor(UInt64(0))
 
     /// In a directory of ours, or of the pool where there is none.
-    init(in directory: SharedDescriptor) throws(Errno) {
+    public init(in directory: SharedDescriptor) throws(Errno) {
         file = SharedDescriptor(
             try directory.descriptor.open(beneath: ".", [.readWrite, .temporary, .exclusive]))
     }
 
-    func append(_ bytes: UnsafeRawBufferPointer) throws(BtrfsError) {
+    /// Adds bytes at the end.
+    public func append(_ bytes: UnsafeRawBufferPointer) throws(BtrfsError) {
         let count = UInt64(bytes.count)
         let offset = length.withLock { length in
             defer { length += count }
@@ -29,7 +30,8 @@ final class Spill: SpillFile {
         }
     }
 
-    func read(
+    /// Reads bytes that were added, until the buffer is full.
+    public func read(
         at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer
     ) throws(BtrfsError) {
         do throws(Errno) {
