@@ -15,6 +15,8 @@ public struct ExecutionLimits: Sendable {
     public var liveRequest = ByteCount.mebibytes(1)
     /// How far reads run ahead of compares.
     public var prefetchAhead = ByteCount.mebibytes(32)
+    /// How much of a batch to come is read ahead while another one is in work.
+    public var scoutAhead = ByteCount.mebibytes(64)
     /// After so much was written anew a commit gives back what was freed, so that the space in use
     /// never grows by more than this on the way.
     public var commitEvery = ByteCount.mebibytes(256)

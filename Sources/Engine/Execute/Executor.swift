@@ -53,8 +53,11 @@ public struct Executor<Store: ExtentStore>: Sendable {
             let lane = Lane(
                 store: store, files: files, roles: roles, limits: limits,
                 scratch: lanes[index].scratch, encoder: lanes[index].encoder)
-            while let batch = shared.withLock({ $0.take(batches) }) {
+            let scout = Scout(
+                store: store, files: files, resolver: lane.resolver, limit: limits.scoutAhead)
+            while let (batch, coming) = shared.withLock({ $0.take(batches, ahead: lanes.count) }) {
                 do throws(BtrfsError) {
+                    if let coming { scout.look(at: coming) }
                     let outcome = try lane.run(batch)
                     try finish(batch, outcome, shared, progress)
                 } catch {
@@ -74,10 +77,14 @@ public struct Executor<Store: ExtentStore>: Sendable {
         var done = ByteCount.zero
         var writtenSinceCommit = ByteCount.zero
 
-        mutating func take(_ batches: [[Replacement]]) -> [Replacement]? {
+        /// The next batch, and the one that will be taken `ahead` later.
+        mutating func take(
+            _ batches: [[Replacement]], ahead: Int
+        ) -> (batch: [Replacement], coming: [Replacement]?)? {
             guard !isStopped, next < batches.count else { return nil }
             defer { next += 1 }
-            return batches[next]
+            let coming = next + ahead
+            return (batches[next], coming < batches.count ? batches[coming] : nil)
         }
     }
 

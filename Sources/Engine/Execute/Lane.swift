@@ -9,7 +9,7 @@ struct Lane<Store: ExtentStore>: Sendable {
     let roles: any LiveRoles
     let limits: ExecutionLimits
     let rewriter: Rewriter<Store>
-    private var resolver: ReferenceResolver<Store> {
+    var resolver: ReferenceResolver<Store> {
         ReferenceResolver(store: store, files: files, roles: roles)
     }
 
