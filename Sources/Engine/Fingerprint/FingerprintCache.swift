@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+public import Btrfs
+internal import CChecksum
+
+/// Content checksums of compressed extents, kept from one run to the next by address and generation:
+/// an extent is written once and never changes, so that what has both is the same extent. Pure.
+///
+/// Plain extents are not in it; the file system keeps their checksums itself.
+public struct FingerprintCache: Equatable, Sendable {
+    /// One extent's.
+    public struct Entry: Equatable, Sendable {
+        /// Where the extent starts.
+        public let address: LogicalAddress
+        /// When it was written.
+        public let generation: Generation
+        /// A checksum for each sector of its content; at most `sectorLimit`.
+        public let sums: [UInt32]
+
+        /// Makes an entry.
+        public init(address: LogicalAddress, generation: Generation, sums: [UInt32]) {
+            self.address = address
+            self.generation = generation
+            self.sums = sums
+        }
+    }
+
+    /// The most that a cache takes, in bytes; what has no room is unpacked anew each time. That is
+    /// some 60 GiB of compressed content.
+    public static let limitBytes = 64 << 20
+    /// The most sectors of one entry: the content of a compressed extent is at most 128 KiB.
+    public static let sectorLimit = 32
+
+    private static let magic: [UInt8] = Array("qbtrfs\u{1}\n".utf8)
+    private static let headerBytes = 8 + 16 + 4
+    private static let entryHeaderBytes = 8 + 8 + 1
+
+    private var bytes: [UInt8]
+    /// Where each entry starts in `bytes`, in the order of their addresses.
+    private var positions: [Int32] = []
+
+    /// Nothing yet, for a file system.
+    public init(fileSystem: FileSystem.Identity, checksumKind: ChecksumKind) {
+        bytes = Self.magic + fileSystem.bytes.prefix(16)
+        bytes += [UInt8(checksumKind.rawValue), 0, 0, 0]
+    }
+
+    /// Reads what `encoded` gave. nil when it is of another file system or version, or broken.
+    public init?(
+        decoding encoded: [UInt8], fileSystem: FileSystem.Identity, checksumKind: ChecksumKind
+    ) {
+        let empty = FingerprintCache(fileSystem: fileSystem, checksumKind: checksumKind)
+        guard encoded.count <= Self.limitBytes, encoded.count >= Self.headerBytes + 4,
+            encoded.starts(with: empty.bytes)
+        else { return nil }
+        let content = Array(encoded.dropLast(4))
+        guard Self.checksum(content) == Array(encoded.suffix(4)) else { return nil }
+        bytes = content
+        var position = Self.headerBytes
+        var last: UInt64 = 0
+        while position < bytes.count {
+            guard position + Self.entryHeaderBytes <= bytes.count else { return nil }
+            let end = position + Self.entryHeaderBytes + Int(bytes[position + 16]) * 4
+            guard end <= bytes.count, integer(at: position) >= last else { return nil }
+            last = integer(at: position)
+            positions.append(Int32(position))
+            position = end
+        }
+    }
+
+    /// How many extents are in it.
+    public var count: Int { positions.count }
+
+    /// The bytes to keep, with a checksum of their own.
+    public func encoded() -> [UInt8] { bytes + Self.checksum(bytes) }
+
+    /// Adds an entry; entries come in the order of their addresses.
+    /// - Returns: false when there is no room.
+    @discardableResult
+    public mutating func append(_ entry: Entry) -> Bool {
+        let needed = Self.entryHeaderBytes + entry.sums.count * 4
+        guard entry.sums.count <= Self.sectorLimit, bytes.count + needed + 4 <= Self.limitBytes
+        else { return false }
+        positions.append(Int32(bytes.count))
+        Self.add(entry.address.rawValue, to: &bytes)
+        Self.add(entry.generation.rawValue, to: &bytes)
+        bytes.append(UInt8(entry.sums.count))
+        for sum in entry.sums {
+            for shift in stride(from: 0, to: 32, by: 8) {
+                bytes.append(UInt8(truncatingIfNeeded: sum >> UInt32(shift)))
+            }
+        }
+        return true
+    }
+
+    /// The checksums of an extent, when it is the same one.
+    public func sums(
+        ofExtentAt address: LogicalAddress, generation: Generation
+    ) -> [UInt32]? {
+        var low = 0
+        var high = positions.count
+        while low < high {
+            let middle = (low + high) / 2
+            if integer(at: Int(positions[middle])) < address.rawValue {
+                low = middle + 1
+            } else {
+                high = middle
+            }
+        }
+        guard low < positions.count else { return nil }
+        let position = Int(positions[low])
+        guard integer(at: position) == address.rawValue,
+            integer(at: position + 8) == generation.rawValue
+        else { return nil }
+        return (0..<Int(bytes[position + 16])).map { index in
+            let start = position + Self.entryHeaderBytes + index * 4
+            return (0..<4).reduce(UInt32(0)) { $0 | UInt32(bytes[start + $1]) << UInt32(8 * $1) }
+        }
+    }
+
+    private func integer(at position: Int) -> UInt64 {
+        (0..<8).reduce(UInt64(0)) { $0 | UInt64(bytes[position + $1]) << UInt64(8 * $1) }
+    }
+
+    private static func add(_ value: UInt64, to bytes: inout [UInt8]) {
+        for shift in stride(from: 0, to: 64, by: 8) {
+            bytes.append(UInt8(truncatingIfNeeded: value >> UInt64(shift)))
+        }
+    }
+
+    private static func checksum(_ bytes: [UInt8]) -> [UInt8] {
+        let sum = unsafe bytes.withUnsafeBytes {
+            unsafe cchecksum_crc32c($0.baseAddress, $0.count)
+        }
+        return (0..<4).map { UInt8(truncatingIfNeeded: sum >> UInt32(8 * $0)) }
+    }
+}

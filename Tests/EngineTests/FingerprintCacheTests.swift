@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+import Btrfs
+import Testing
+
+@testable import Engine
+
+@Suite struct FingerprintCacheTests {
+    private static let home = FileSystem.Identity(bytes: Array(0..<16))
+
+    private static func cache(extents: Int) -> FingerprintCache {
+        var cache = FingerprintCache(fileSystem: home, checksumKind: .crc32c)
+        for index in 0..<extents { cache.append(entry(index)) }
+        return cache
+    }
+
+    private static func entry(_ index: Int) -> FingerprintCache.Entry {
+        FingerprintCache.Entry(
+            address: LogicalAddress(UInt64(index) << 17), generation: Generation(UInt64(index % 7)),
+            sums: (0..<(index % 33)).map { UInt32(truncatingIfNeeded: index &* 7919 &+ $0) })
+    }
+
+    private static func decoded(_ bytes: [UInt8]) -> FingerprintCache? {
+        FingerprintCache(decoding: bytes, fileSystem: home, checksumKind: .crc32c)
+    }
+
+    @Test func `What was kept is found again, by address and generation`() throws {
+        let cache = try #require(Self.decoded(Self.cache(extents: 500).encoded()))
+        #expect(cache.count == 500)
+        for index in 0..<500 {
+            let entry = Self.entry(index)
+            #expect(
+                cache.sums(ofExtentAt: entry.address, generation: entry.generation) == entry.sums)
+            let newer = Generation(entry.generation.rawValue + 1)
+            #expect(cache.sums(ofExtentAt: entry.address, generation: newer) == nil)
+        }
+        #expect(cache.sums(ofExtentAt: LogicalAddress(1), generation: Generation(0)) == nil)
+        #expect(cache.sums(ofExtentAt: LogicalAddress(.max), generation: Generation(0)) == nil)
+    }
+
+    @Test func `A cache of another file system or another kind of checksum is thrown away`() {
+        let bytes = Self.cache(extents: 3).encoded()
+        let other = FileSystem.Identity(bytes: Array(1..<17))
+        #expect(
+            FingerprintCache(decoding: bytes, fileSystem: other, checksumKind: .crc32c) == nil)
+        #expect(
+            FingerprintCache(decoding: bytes, fileSystem: Self.home, checksumKind: .sha256) == nil)
+        #expect(Self.decoded(bytes) != nil)
+    }
+
+    @Test func `Whatever is broken, short or made up is thrown away and never traps`() {
+        let bytes = Self.cache(extents: 40).encoded()
+        for length in 0..<bytes.count { #expect(Self.decoded(Array(bytes[..<length])) == nil) }
+        for index in bytes.indices {
+            var spoiled = bytes
+            spoiled[index] ^= 0x40
+            #expect(Self.decoded(spoiled) == nil)
+        }
+    }
+
+    @Test func `It takes no more than its limit`() {
+        var cache = FingerprintCache(fileSystem: Self.home, checksumKind: .crc32c)
+        let sums = [UInt32](repeating: 1, count: FingerprintCache.sectorLimit)
+        var index: UInt64 = 0
+        while cache.append(
+            .init(address: LogicalAddress(index), generation: Generation(1), sums: sums))
+        {
+            index += 1
+        }
+        #expect(cache.encoded().count <= FingerprintCache.limitBytes)
+        #expect(cache.encoded().count > FingerprintCache.limitBytes - 200)
+        #expect(Self.decoded(cache.encoded()) != nil)
+        let long = [UInt32](repeating: 1, count: FingerprintCache.sectorLimit + 1)
+        var fresh = FingerprintCache(fileSystem: Self.home, checksumKind: .crc32c)
+        let isTaken = fresh.append(
+            .init(address: LogicalAddress(0), generation: Generation(1), sums: long))
+        #expect(!isTaken)
+    }
+}
