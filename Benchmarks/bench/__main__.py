@@ -74,9 +74,9 @@ class Bench:
             say(f"  CHANGED: {name}: {expected[name]} is now {found.get(name)}")
         return {"files": len(expected), "wrong": len(wrong)}
 
-    def one_run(self, tool, disk, which):
-        """One measured run."""
-        before = disk.settled()
+    def one_run(self, tool, disk, which, before):
+        """One measured run, with the count before it where nothing has changed since."""
+        before = before or disk.settled()
         drop_caches()
         background = measure.background_cores()
         tool.start(disk, which)
@@ -96,12 +96,15 @@ class Bench:
         disk.restore(self.pristine)
         tool.prepare(self.options.directory / "tools" / tool.name.replace(" ", "-"))
         with disk:
+            before = None
             for index, which in enumerate(tool.runs):
                 if which == CHANGED:
                     image = images.change(disk, self.scratch, CHANGED_BYTES)
+                    before = None
                     expected |= self.relative(ideal.fingerprint([image], 1))
                 say(f"{tool.name}, {which} ...")
-                result = self.one_run(tool, disk, which)
+                result = self.one_run(tool, disk, which, before)
+                before = result["after"]
                 following = tool.runs[index + 1:index + 2]
                 if tool.is_ours and following in ((), (CHANGED,)):
                     result["proof"] = self.proof(disk, expected)

@@ -8,10 +8,11 @@ import random
 import shutil
 import stat
 
-from .system import MEBIBYTE
+from .system import MEBIBYTE, run
 
 # A package larger than this would be a template by itself.
 PACKAGE_BYTES_AT_MOST = 90 * MEBIBYTE
+PAGE_BYTES, PAGES_A_ROUND = 4096, 40
 LISTS = pathlib.Path("/var/lib/dpkg/info")
 
 
@@ -66,6 +67,14 @@ def install(chosen, root):
     for package in chosen:
         for path in package.paths:
             put(path, f"{root}{path}")
+
+
+def install_one_by_one(chosen, root):
+    """Installs packages into a mounted image as dpkg does: each is on disk before the next, so
+    that an image has as many extents as one that grew."""
+    for package in chosen:
+        install([package], root)
+        run("sync", "--file-system", root)
 
 
 def put(source, target):
@@ -142,6 +151,24 @@ def logs(folder, size_bytes, seed):
             file.writelines(lines)
         size_bytes -= length
         number += 1
+
+
+def database(path, size_bytes, rounds, seed):
+    """A file whose pages are written again here and there, as a browser's or a mailer's is."""
+    generator = random.Random(f"database {seed}")
+    pages = size_bytes // PAGE_BYTES
+    if not os.path.exists(path):
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb") as file:
+            for number in range(pages):
+                file.write(b"%016d" % number + b"row of a table " * 200 + generator.randbytes(1080))
+    with open(path, "r+b") as file:
+        for _ in range(rounds):
+            for _ in range(PAGES_A_ROUND):
+                file.seek(generator.randrange(pages) * PAGE_BYTES)
+                file.write(generator.randbytes(generator.randrange(1, 4) * 1024))
+            file.flush()
+            os.fsync(file.fileno())
 
 
 def zeroes(path, size_bytes):

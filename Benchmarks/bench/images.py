@@ -14,14 +14,15 @@ from . import content
 from .system import MEBIBYTE, Disk, Mounted, emptied, run, say
 
 # Changes whenever the set does: a pristine file with another number is built anew.
-VERSION = 1
+VERSION = 3
 SCALES = {"small": 0.15, "default": 1.0, "large": 3.0}
 DISK_BYTES = {"small": 6 << 30, "default": 20 << 30, "large": 48 << 30}
 # Only here can a clock get into the set: ext4 keeps time stamps.
 ENVIRONMENT = os.environ | {"E2FSPROGS_FAKE_TIME": "1790000000"}
-LAYOUT = ["-b", "4096", "-i", "8192", "-E", "hash_seed=5a3b2c1d-0000-4000-8000-000000000001"]
-OTHER_LAYOUT = ["-b", "4096", "-i", "6144", "-I", "128", "-g", "16384", "-O", "^has_journal,^resize_inode",
-                "-E", "hash_seed=5a3b2c1d-0000-4000-8000-000000000002"]
+LAYOUT = ["-b", "4096", "-i", "8192", "-J", "size=8", "-E",
+          "hash_seed=5a3b2c1d-0000-4000-8000-000000000001"]
+OTHER_LAYOUT = ["-b", "4096", "-i", "6144", "-I", "128", "-g", "16384",
+                "-O", "^has_journal,^resize_inode", "-E", "hash_seed=5a3b2c1d-0000-4000-8000-000000000002"]
 GROUP = "everything"
 REVISION = "1@2026-11-01T08:00:00Z"
 
@@ -30,7 +31,7 @@ class Builder:
     """Builds the set of one size on a mounted Btrfs."""
 
     def __init__(self, disk, scratch, size):
-        self.qubes, self.scratch, self.scale = disk.qubes, scratch, SCALES[size]
+        self.disk, self.qubes, self.scale = disk, disk.qubes, SCALES[size]
         self.tree, self.edit = scratch / "tree", scratch / "edit"
 
     def bytes(self, mebibytes):
@@ -38,7 +39,8 @@ class Builder:
         return max(int(mebibytes * self.scale), 1) * MEBIBYTE
 
     def image(self, name, room_mebibytes, layout=None):
-        """An ext4 image of the tree, with room for what is written into it later."""
+        """An ext4 image of the tree, with room for what is written into it later, which is of
+        the default set's size."""
         target = self.qubes / name
         target.parent.mkdir(parents=True, exist_ok=True)
         content_bytes = 1024 * int(run("du", "-sk", self.tree).split()[0])
@@ -48,8 +50,18 @@ class Builder:
         run("mke2fs", "-q", "-F", "-t", "ext4", *(layout or LAYOUT), "-d", self.tree, target,
             env=ENVIRONMENT)
         emptied(self.tree)
-        os.sync()
+        self.disk.sync()
         return target
+
+    def root(self, name, chosen, room_mebibytes, layout=None):
+        """A template's root: a base as an installer writes it, then packages one by one."""
+        base = len(chosen) // 4
+        content.install(chosen[:base], emptied(self.tree))
+        later = sum(package.size_bytes for package in chosen[base:]) * 1.4 / MEBIBYTE / self.scale
+        image = self.image(name, room_mebibytes + later, layout)
+        with Mounted(image, self.edit) as mounted:
+            content.install_one_by_one(chosen[base:], mounted)
+        return image
 
     def reflink(self, source, name):
         """A copy that shares every block."""
@@ -66,26 +78,24 @@ class Builder:
         office, rest = content.take(rest, self.bytes(110))
         later, _ = content.take(rest, self.bytes(190))
         say("  template debian-12, with an update, a revision and a precache")
-        content.install(first, emptied(self.tree))
-        root = self.image("vm-templates/debian-12/root.img", 220)
+        root = self.root("vm-templates/debian-12/root.img", first, 220)
         self.reflink(root, f"vm-templates/debian-12/root.img.{REVISION}")
         with Mounted(root, self.edit) as mounted:
-            content.install(update, mounted)
+            content.install_one_by_one(update, mounted)
             self.upgrade(mounted, first[:: 12])
         self.reflink(root, "vm-templates/debian-12/root-precache.img")
         say("  template debian-12-office, a clone with more packages")
         clone = self.reflink(root, "vm-templates/debian-12-office/root.img")
         with Mounted(clone, self.edit) as mounted:
-            content.install(office, mounted)
+            content.install_one_by_one(office, mounted)
             for package in first[:: 25]:
                 self.remove(mounted, package)
         say("  template debian-12-again, the same packages installed a second time")
-        content.install(update[:5] + first + update[5:], emptied(self.tree))
-        self.image("vm-templates/debian-12-again/root.img", 60, OTHER_LAYOUT)
+        again = sorted(first + update, key=lambda package: package.name)
+        self.root("vm-templates/debian-12-again/root.img", again, 60, OTHER_LAYOUT)
         say("  template debian-13, the next release")
         kept, _ = content.take(reversed(first), self.bytes(280))
-        content.install(kept + later, emptied(self.tree))
-        self.image("vm-templates/debian-13/root.img", 60)
+        self.root("vm-templates/debian-13/root.img", kept + later, 60)
 
     @staticmethod
     def remove(mounted, package):
@@ -113,12 +123,13 @@ class Builder:
         content.checkout(content.sources(self.bytes(70)), home / "src")
         content.photos(home / "attachments", self.bytes(50), "shared")
         content.logs(home / "logs", self.bytes(40), "work")
-        private = self.image("appvms/work/private.img", 160)
+        private = self.image("appvms/work/private.img", 200)
         self.reflink(private, f"appvms/work/private.img.{REVISION}")
         restored = self.qubes / "appvms/work-restored/private.img"
         restored.parent.mkdir()
         run("cp", "--reflink=never", "--sparse=always", private, restored)
-        self.session(private, "work", 25)
+        for day in range(3):
+            self.session(private, f"work-{day}", 9)
         self.reflink(private, "appvms/work/private-precache.img")
         clone = self.reflink(private, "appvms/work-clone/private.img")
         self.session(clone, "clone", 15)
@@ -129,6 +140,7 @@ class Builder:
         with Mounted(image, self.edit) as mounted:
             content.photos(mounted / "home/user/new", self.bytes(mebibytes) // 2, seed)
             content.logs(mounted / "home/user/logs-new", self.bytes(mebibytes) // 2, seed)
+            content.database(mounted / "home/user/places.sqlite", self.bytes(16), 25, seed)
 
     def others(self):
         """Qubes of photos, of sources, of mail."""
@@ -137,7 +149,7 @@ class Builder:
         content.photos(home / "photos", self.bytes(130), "personal")
         content.photos(home / "from-work", self.bytes(50), "shared")
         content.photos(home / "backup-of-photos", self.bytes(60), "personal")
-        private = self.image("appvms/personal/private.img", 60)
+        private = self.image("appvms/personal/private.img", 100)
         self.reflink(private, f"appvms/personal/private.img.{REVISION}")
         self.session(private, "personal", 15)
         home = emptied(self.tree) / "home/user"
@@ -223,5 +235,5 @@ def change(disk, scratch, size_bytes):
         content.photos(mounted / "home/user/received", size_bytes // 2, "third run")
         known, _ = content.take(content.packages(), size_bytes // 2)
         content.install(known, mounted / "home/user/unpacked")
-    os.sync()
+    disk.sync()
     return image

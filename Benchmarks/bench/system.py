@@ -11,7 +11,7 @@ import time
 MEBIBYTE = 1 << 20
 # After a tool has ended, Btrfs still works off what it left. Its figure counts when it has been
 # the same for this many readings, one a second, and no longer than this is waited for.
-STABLE_READINGS = 4
+STABLE_READINGS = 3
 STABLE_SECONDS_AT_MOST = 90
 
 
