@@ -2,11 +2,13 @@
 """Runs the bench: `python3 -m bench --help`, with Benchmarks/ as Python's path."""
 
 import argparse
+import contextlib
 import fcntl
 import json
 import os
 import pathlib
 import platform
+import signal
 import sys
 import time
 
@@ -24,6 +26,8 @@ def arguments():
     parser.add_argument("--programs", type=pathlib.Path, required=True, help="those to measure")
     parser.add_argument("--results", type=pathlib.Path, required=True, help="for JSON and SVG")
     parser.add_argument("--size", choices=sorted(images.SCALES), default="default")
+    parser.add_argument("--repeated-mebibytes", type=int, default=256, metavar="MIB",
+                        help="repeated data in each image in the last run, 0 for no such run")
     parser.add_argument("--only", default="", help="tools with this in their names")
     return parser.parse_args()
 
@@ -95,8 +99,12 @@ class Bench:
         disk = Disk(image, self.mount_point)
         disk.restore(self.pristine)
         tool.prepare(self.options.directory / "tools" / tool.name.replace(" ", "-"))
-        with disk:
-            before = None
+        with disk, contextlib.ExitStack() as ending:
+            ending.callback(measure.Timed.end_all)
+            before, fill = None, None
+            if tool.fill_bytes > 0:
+                fill = images.fill(disk, tool.fill_bytes)
+                expected = self.relative(ideal.fingerprint(disk.images(), self.cores))
             for index, which in enumerate(tool.runs):
                 if which == CHANGED:
                     image = images.change(disk, self.scratch, CHANGED_BYTES)
@@ -105,6 +113,8 @@ class Bench:
                 say(f"{tool.name}, {which} ...")
                 result = self.one_run(tool, disk, which, before)
                 before = result["after"]
+                if fill:
+                    result["fill"] = fill
                 following = tool.runs[index + 1:index + 2]
                 if tool.is_ours and following in ((), (CHANGED,)):
                     result["proof"] = self.proof(disk, expected)
@@ -123,8 +133,10 @@ class Bench:
         description = self.pristine_set()
         figures = description["figures"] | {"cores": self.cores}
         say(output.describe(figures))
+        scale = images.SCALES[self.options.size]
+        fill_bytes = int(self.options.repeated_mebibytes * scale) * MEBIBYTE
         runs = []
-        for tool in all_tools(self.options.programs):
+        for tool in all_tools(self.options.programs, fill_bytes):
             if self.options.only in tool.name:
                 for result in self.runs_of(tool, description["fingerprints"]):
                     say(output.row(result, figures["possibleBytes"]))
@@ -145,7 +157,7 @@ class Bench:
                            "machine": self.machine(), "set": figures, "runs": runs,
                            "bars": found}, indent=1) + "\n"
         self.options.results.mkdir(parents=True, exist_ok=True)
-        for folder in (self.options.directory, self.options.results):
+        for folder in {self.options.directory, self.options.results}:
             (folder / "latest.json").write_text(text, encoding="utf-8")
         if any(run["kind"] == "dedupe" for run in runs):
             (self.options.results / "dedupe.svg").write_text(
@@ -155,6 +167,7 @@ class Bench:
 def main():
     """One bench at a time in a directory."""
     options = arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     options.directory.mkdir(parents=True, exist_ok=True)
     with open(options.directory / "lock", "w", encoding="ascii") as lock:
         try:

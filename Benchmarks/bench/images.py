@@ -9,9 +9,10 @@ without sharing; written zeroes, holes and preallocated ranges).
 
 import os
 import shutil
+import time
 
 from . import content
-from .system import MEBIBYTE, Disk, Mounted, emptied, run, say
+from .system import MEBIBYTE, Disk, Mounted, drop_caches, emptied, run, say
 
 # Changes whenever the set does: a pristine file with another number is built anew.
 VERSION = 3
@@ -226,6 +227,31 @@ def build(image, mount_point, scratch, size):
     with disk:
         Builder(disk, scratch, size).build()
         disk.settled()
+
+
+def fill(disk, size_bytes):
+    """Writes zeroes, and one block again and again, behind every image that a qube starts from.
+    Gives how much it has written, and the seconds that reading all of it takes, cold."""
+    grown = [image for image in disk.images() if image.name in ("root.img", "private.img")]
+    half = size_bytes // 2 // MEBIBYTE
+    block = (b"one block, everywhere " * 190)[:4096]
+    starts = []
+    for image in grown:
+        with open(image, "ab") as file:
+            starts.append(file.tell())
+            for piece in (bytes(MEBIBYTE), block * 256):
+                for _ in range(half):
+                    file.write(piece)
+    disk.sync()
+    drop_caches()
+    before = time.monotonic()
+    for image, start in zip(grown, starts):
+        with open(image, "rb", buffering=0) as file:
+            file.seek(start)
+            while file.read(16 * MEBIBYTE):
+                pass
+    seconds = round(time.monotonic() - before, 2)
+    return {"bytes": 2 * half * MEBIBYTE * len(grown), "readSeconds": seconds}
 
 
 def change(disk, scratch, size_bytes):

@@ -69,6 +69,8 @@ class Timed:
     a large program forks would inherit that one's peak.
     """
 
+    alive = set()
+
     def __init__(self, command, log, **options):
         self.notes = pathlib.Path(f"{log}.time")
         self.log = open(log, "wb")
@@ -76,6 +78,7 @@ class Timed:
         self.process = subprocess.Popen(
             [str(word) for word in words], stdin=subprocess.DEVNULL, stderr=self.log,
             stdout=options.pop("stdout", self.log), start_new_session=True, **options)
+        Timed.alive.add(self)
 
     def child(self):
         """The program's own process number."""
@@ -91,7 +94,16 @@ class Timed:
             self.process.wait()
             status = "stopped"
         self.log.close()
+        Timed.alive.discard(self)
         return status
+
+    @classmethod
+    def end_all(cls):
+        """Ends what still runs when the bench itself is ended: no program may keep a mount."""
+        for timed in list(cls.alive):
+            os.killpg(timed.process.pid, signal.SIGKILL)
+            timed.process.wait()
+            cls.alive.discard(timed)
 
     def figures(self):
         """CPU seconds and peak memory, after the end."""

@@ -26,7 +26,8 @@ def describe(figures):
 def row(run, possible):
     """One run."""
     peak, freed = run["peakBytes"] / MEBIBYTE, run["freedBytes"]
-    share = f"{100 * freed / possible:.0f}%" if run["run"] == "first" else ""
+    is_comparable = run["run"] == "first" and run["kind"] != "repeated"
+    share = f"{100 * freed / possible:.0f}%" if is_comparable else ""
     grown = run["after"]["metadataBytes"] / run["before"]["metadataBytes"]
     text = (f"{run['tool']:24} {run['run']:8} {run['wallSeconds']:7.1f} "
             f"{run['processSeconds']:7.1f} {run['allSeconds']:7.1f} {peak:5.0f} "

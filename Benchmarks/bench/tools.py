@@ -20,6 +20,8 @@ class Tool:
     """A tool with a name, what it is for, and the runs it makes on one restored set."""
 
     is_ours = False
+    # Bytes of zeroes and of one repeated block that every image gets before the first run.
+    fill_bytes = 0
 
     def __init__(self, name, kind, runs=(FIRST,)):
         self.name, self.kind, self.runs = name, kind, runs
@@ -118,7 +120,15 @@ class Service(Tool):
         return None
 
 
-def all_tools(programs):
+class Filled(Service):
+    """Dedupe once more, with data in every image that is the same everywhere."""
+
+    def __init__(self, programs, fill_bytes):
+        super().__init__("dedupe, repeated data", "dedupe", programs)
+        self.kind, self.fill_bytes = "repeated", fill_bytes
+
+
+def all_tools(programs, fill_bytes):
     """Everything that is compared, ours first."""
     scan = ["duperemove", "-r", "-d", "-v", "--hashfile={folder}/hashfile"]
     ours = [Service("qubes-btrfs dedupe", "dedupe", programs, (FIRST, AGAIN, CHANGED)),
@@ -132,4 +142,5 @@ def all_tools(programs):
         Peer("defragment -czstd", "compress",
              ["btrfs", "filesystem", "defragment", "-r", "-czstd", "{qubes}"]),
     ]
-    return [tool for tool in ours if tool.is_offered()] + peers
+    filled = [Filled(programs, fill_bytes)] if fill_bytes > 0 else []
+    return [tool for tool in ours if tool.is_offered()] + peers + filled
