@@ -68,19 +68,23 @@ let package = Package(
         program("qubes-btrfs-worker", ["Worker"]),
         program("qvm-btrfs", ["Client"]),
 
+        .target(
+            name: "TestSupport", dependencies: ["SystemCalls", system],
+            path: "Tests/TestSupport", swiftSettings: strict),
         tests("SystemCallsTests", ["SystemCalls", system]),
         tests("ProtocolTests", ["Protocol"]),
         tests("BtrfsTests", ["Btrfs", "CBtrfs"]),
         tests("ZstdTests", ["Zstd"]),
-        tests("QubesTests", ["Qubes", "SystemCalls", system]),
-        tests("EngineTests", ["Engine", "Btrfs"]),
-        tests("ServiceTests", ["Service", "Protocol", "Qubes", "SystemCalls", system]),
+        tests("QubesTests", ["Qubes", "TestSupport", "SystemCalls", system]),
+        tests("EngineTests", ["Engine", "Btrfs", "CChecksum", system]),
+        tests(
+            "ServiceTests", ["Service", "TestSupport", "Protocol", "Qubes", "SystemCalls", system]),
         tests("ClientTests", ["Client", "Protocol", "SystemCalls", system]),
         tests(
             "IntegrationTests",
             [
-                "Worker", "Engine", "Btrfs", "Zstd", "Qubes", "Protocol", "SystemCalls", system,
-                "qubes-btrfsd", "qubes-btrfs-worker", "qvm-btrfs",
+                "Protocol", "TestSupport", "SystemCalls", system, "qubes-btrfsd",
+                "qubes-btrfs-worker", "qvm-btrfs",
             ]),
         tests("HouseTests", ["Protocol"]),
     ]

@@ -27,27 +27,41 @@ extension FileSystem {
             in: .checksums, from: key(first), through: key(end.rawValue - 1),
             bufferBytes: bufferBytes
         ) { (key, _, item) throws(BtrfsError) in
-            guard let range = checksumRange(of: key, item, start, end) else { return }
-            let sectors = UInt64(range.lowerBound / checksumKind.lengthBytes)
-            try body(
-                LogicalAddress(key.offset + sectors * sectorBytes.rawValue),
-                item.extracting(range))
+            let layout = ChecksumItem(
+                address: key.offset, itemBytes: item.byteCount,
+                checksumBytes: checksumKind.lengthBytes, sectorBytes: sectorBytes.rawValue)
+            guard let run = layout.run(from: start, to: end) else { return }
+            try body(run.address, item.extracting(run.bytes))
         }
     }
+}
 
-    /// The bytes of a checksum item that lie within the wanted addresses; nil when none do.
-    private func checksumRange(
-        of key: ItemKey, _ item: RawSpan, _ start: LogicalAddress, _ end: LogicalAddress
-    ) -> Range<Int>? {
-        let length = checksumKind.lengthBytes
-        let sector = sectorBytes.rawValue
-        let count = UInt64(item.byteCount / length)
-        let itemEnd = key.offset + count * sector
-        let from = max(key.offset, start.rawValue)
+/// Where the checksums of one item of the checksum tree lie. Pure.
+struct ChecksumItem {
+    /// Of the first sector.
+    let address: UInt64
+    /// What does not make a whole checksum at the end is nothing.
+    let itemBytes: Int
+    let checksumBytes: Int
+    let sectorBytes: UInt64
+
+    /// The part for the sectors that a range of the address space touches: the address of the first
+    /// of them, and the bytes in the item. nil when there are none, or no such addresses.
+    func run(
+        from start: LogicalAddress, to end: LogicalAddress
+    ) -> (address: LogicalAddress, bytes: Range<Int>)? {
+        let count = UInt64(itemBytes / checksumBytes)
+        let (covered, isTooLong) = count.multipliedReportingOverflow(by: sectorBytes)
+        let (itemEnd, isTooFar) = address.addingReportingOverflow(covered)
+        if isTooLong || isTooFar { return nil }
+        let from = max(address, start.rawValue)
         let to = min(itemEnd, end.rawValue)
         guard from < to else { return nil }
-        let first = Int((from - key.offset) / sector) * length
-        let last = Int((to - key.offset + sector - 1) / sector) * length
-        return first..<last
+        let first = (from - address) / sectorBytes
+        let last = (to - 1 - address) / sectorBytes + 1
+        return (
+            LogicalAddress(address + first * sectorBytes),
+            (Int(first) * checksumBytes)..<(Int(last) * checksumBytes)
+        )
     }
 }

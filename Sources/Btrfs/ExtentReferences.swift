@@ -38,7 +38,8 @@ enum DataContainer {
             let missed = buffer.integer(at: 12, as: UInt32.self)
         else { return nil }
         if missing > 0 || missed > 0 { return .tooMany }
-        guard count.isMultiple(of: 3) else { return nil }
+        guard count.isMultiple(of: 3), buffer.holds(headerBytes, lengthBytes: Int(count) * 8)
+        else { return nil }
         var uses: [ExtentUse] = []
         uses.reserveCapacity(Int(count) / 3)
         for position in stride(from: headerBytes, to: headerBytes + Int(count) * 8, by: 24) {

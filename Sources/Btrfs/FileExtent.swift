@@ -67,7 +67,8 @@ public struct FileExtent: Hashable, Sendable {
         self.storage = storage
     }
 
-    /// Reads an EXTENT_DATA item; nil when it is short, encrypted or of an unknown kind.
+    /// Reads an EXTENT_DATA item; nil when it is short, encrypted, of an unknown kind, or reaches
+    /// beyond what can be addressed.
     init?(key: ItemKey, item: RawSpan) {
         // generation, ram_bytes (64 bits), compression, encryption (8), other_encoding (16), type
         // (8)
@@ -92,7 +93,8 @@ public struct FileExtent: Hashable, Sendable {
             let diskBytes = item.integer(at: 29, as: UInt64.self),
             let offsetInExtent = item.integer(at: 37, as: UInt64.self),
             let lengthBytes = item.integer(at: 45, as: UInt64.self),
-            key.offset <= UInt64.max - lengthBytes
+            key.offset <= UInt64.max - lengthBytes,
+            offsetInExtent <= UInt64.max - lengthBytes, address <= UInt64.max - diskBytes
         else { return nil }
         self.lengthBytes = ByteCount(lengthBytes)
         let reference = Reference(

@@ -26,11 +26,16 @@ public struct SpaceInfo: Equatable, Sendable {
     public var unallocatedBytes = ByteCount.zero
 
     /// Adds what one entry says. The global reserve is a part of metadata and not counted.
-    mutating func add(flags: UInt64, totalBytes: UInt64, usedBytes: UInt64) {
-        if flags & Self.globalReserve != 0 { return }
+    /// - Returns: false when no file system can have as much.
+    mutating func add(flags: UInt64, totalBytes: UInt64, usedBytes: UInt64) -> Bool {
+        if flags & Self.globalReserve != 0 { return true }
+        var fits = true
         func sum(_ kind: inout Kind) {
-            kind.totalBytes += ByteCount(totalBytes)
-            kind.usedBytes += ByteCount(usedBytes)
+            let total = kind.totalBytes.rawValue.addingReportingOverflow(totalBytes)
+            let used = kind.usedBytes.rawValue.addingReportingOverflow(usedBytes)
+            fits = !total.overflow && !used.overflow
+            kind.totalBytes = ByteCount(total.partialValue)
+            kind.usedBytes = ByteCount(used.partialValue)
         }
         // Mixed block groups (small file systems) hold both; they count as data.
         if flags & UInt64(BTRFS_BLOCK_GROUP_DATA) != 0 {
@@ -40,6 +45,7 @@ public struct SpaceInfo: Equatable, Sendable {
         } else if flags & UInt64(BTRFS_BLOCK_GROUP_SYSTEM) != 0 {
             sum(&system)
         }
+        return fits
     }
 
     /// BTRFS_SPACE_INFO_GLOBAL_RSV.
@@ -53,9 +59,9 @@ public struct SpaceInfo: Equatable, Sendable {
             let position = index * entryBytes
             guard let flags = buffer.integer(at: position, as: UInt64.self),
                 let total = buffer.integer(at: position + 8, as: UInt64.self),
-                let used = buffer.integer(at: position + 16, as: UInt64.self)
+                let used = buffer.integer(at: position + 16, as: UInt64.self),
+                info.add(flags: flags, totalBytes: total, usedBytes: used)
             else { return nil }
-            info.add(flags: flags, totalBytes: total, usedBytes: used)
         }
         return info
     }

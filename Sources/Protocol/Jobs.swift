@@ -150,8 +150,8 @@ public struct JobResult: Codable, Equatable, Sendable {
     public var extentsReplaced: UInt64
     /// References re-pointed.
     public var referencesMoved: UInt64
-    /// What the plan predicted to save, in bytes.
-    public var predictedBytes: UInt64
+    /// What the plan predicted to save, in bytes; nil where only doing it tells.
+    public var predictedBytes: UInt64?
     /// What was left alone, and why.
     public var leftAlone: [LeftAlone]
     /// Files that were named and left: NOCOW, gone meanwhile, unreadable.
@@ -174,7 +174,7 @@ public struct JobResult: Codable, Equatable, Sendable {
     /// Makes a result.
     public init(
         before: [FileSystemUsage], after: [FileSystemUsage], extentsSeen: UInt64,
-        extentsReplaced: UInt64, referencesMoved: UInt64, predictedBytes: UInt64,
+        extentsReplaced: UInt64, referencesMoved: UInt64, predictedBytes: UInt64?,
         leftAlone: [LeftAlone], problems: [Report.Problem], elapsedSeconds: Double
     ) {
         self.before = before

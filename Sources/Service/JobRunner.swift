@@ -134,8 +134,8 @@ struct JobRunner: Sendable {
         "The job's worker ended before its work did. What was finished stays done; start the job"
         + " again for the rest."
     private static let daemonEnded =
-        "The service ended before the job did. What was finished stays done; start the job again for"
-        + " the rest."
+        "The service ended before the job did. What was finished stays done; start the job again"
+        + " for the rest."
 
     private static var now: Int64 { Int64(Date().timeIntervalSince1970) }
 

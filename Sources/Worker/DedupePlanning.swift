@@ -15,13 +15,14 @@ struct DedupePlanning {
 
     func plan(_ survey: Survey, scope: Scope) throws(BtrfsError) -> Plan {
         let eligible = DedupePlanner.eligible(survey, scope: scope)
-        output.progress(.fingerprint, totalBytes: UInt64(eligible.count))
+        let total = eligible.reduce(ByteCount.zero) { $0 + survey.extents[$1].contentBytes }
+        output.progress(.fingerprint, totalBytes: total.rawValue)
         let fingerprinter = Fingerprinter(
             store: store, checksums: ChecksumTree(fileSystem: site.fileSystem),
             decoder: ZstdDecoder(), threads: Self.threads)
         let fingerprints = try fingerprinter.fingerprint(eligible, of: survey) { [output] done in
             output.progress(
-                .fingerprint, doneBytes: UInt64(done), totalBytes: UInt64(eligible.count))
+                .fingerprint, doneBytes: done.rawValue, totalBytes: total.rawValue)
         }
         output.progress(.plan)
         return DedupePlanner.plan(

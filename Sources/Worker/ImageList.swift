@@ -125,7 +125,7 @@ extension ImageList {
             if !owners.contains(image.volume) { owners.append(image.volume) }
             let known = byInode[image.inode]
             byInode[image.inode] = ImageFile(
-                inode: image.inode, owners: owners,
+                inode: image.inode, sizeBytes: ByteCount(image.sizeBytes), owners: owners,
                 isLive: image.role.isLive || known?.isLive == true,
                 isRevision: isRevision && known?.isRevision != false,
                 isTransient: isTransient && known?.isTransient != false)

@@ -24,7 +24,7 @@ struct JobWork {
     private func runSites() throws(BtrfsError) -> JobResult {
         var result = JobResult(
             before: [], after: [], extentsSeen: 0, extentsReplaced: 0, referencesMoved: 0,
-            predictedBytes: 0, leftAlone: [], problems: sites.problems, elapsedSeconds: 0)
+            predictedBytes: nil, leftAlone: [], problems: sites.problems, elapsedSeconds: 0)
         var leftAlone = LeftAlone()
         for site in sites.sites {
             output.progress(.survey)
@@ -63,15 +63,16 @@ private struct SiteWork {
         let store = BtrfsStore(fileSystem: site.fileSystem)
         let list = ImageList(site: site, order: order)
         let images = list.imageFiles()
-        let survey = Surveyor.survey(images, in: store) { count in
-            output.progress(
-                .survey, doneBytes: UInt64(count), totalBytes: UInt64(images.count))
+        let survey = Surveyor.survey(images, in: store) { done, total in
+            output.progress(.survey, doneBytes: done.rawValue, totalBytes: total.rawValue)
         }
         result.problems += list.problems + SurveyProblems.unreadable(survey, list, order)
         result.problems += SurveyProblems.nocow(list, order)
         result.extentsSeen += UInt64(survey.extents.count)
         let plan = try plan(survey, store)
-        result.predictedBytes += plan.predictedSaving.rawValue
+        if case .dedupe = order.work {
+            result.predictedBytes = (result.predictedBytes ?? 0) + plan.predictedSaving.rawValue
+        }
         let total = plan.replacements.reduce(ByteCount.zero) { $0 + $1.diskBytes }
         let executor = Executor(
             store: store, roles: RoleBook(site: site, order: order, list: list),

@@ -89,9 +89,11 @@ struct Sites: Sendable {
         }
         // A directory may hand down NOCOW, and what has no checksums shares with nothing that has;
         // or a compression that would repack what is written plain for good reason.
+        // In two steps, as the kernel refuses to set `m` on what is still NOCOW
+        // (check_fsflags_compatible in fs/btrfs/ioctl.c).
         let flags = try FileFlags.of(scratch)
-        let wanted = flags.subtracting([.noCopyOnWrite, .compress]).union(.noCompress)
-        if flags != wanted { try wanted.set(on: scratch) }
+        if flags.contains(.noCopyOnWrite) { try FileFlags([]).set(on: scratch) }
+        try FileFlags.noCompress.set(on: scratch)
         return SharedDescriptor(scratch)
     }
 }

@@ -9,7 +9,7 @@ private let permittedImports: [String: Set<String>] = [
     "Btrfs": ["CBtrfs", "CBtrfsUtil", "SystemCalls"],
     "Zstd": ["CZstd"],
     "Qubes": ["CLibXML2", "SystemCalls"],
-    "Engine": ["Btrfs", "Zstd", "SystemCalls"],
+    "Engine": ["CChecksum", "Btrfs", "SystemCalls"],
     "Worker": ["Engine", "Btrfs", "Zstd", "Qubes", "Protocol", "SystemCalls"],
     "Service": ["Protocol", "Qubes", "SystemCalls"],
     "Client": ["Protocol", "SystemCalls", "ArgumentParser"],
@@ -25,7 +25,9 @@ private let pureModules: Set<String> = ["FoundationEssentials", "Synchronization
 private let systemModules: Set<String> = ["Glibc", "SystemPackage"]
 
 /// Targets of C alone.
-private let cTargets: Set<String> = ["CSystemCalls", "CBtrfs", "CBtrfsUtil", "CZstd", "CLibXML2"]
+private let cTargets: Set<String> = [
+    "CSystemCalls", "CBtrfs", "CBtrfsUtil", "CChecksum", "CZstd", "CLibXML2",
+]
 
 /// The modules that a Swift source imports.
 private func importedModules(_ source: String) throws -> [String] {

@@ -2,6 +2,7 @@
 import Qubes
 import SystemCalls
 import SystemPackage
+import TestSupport
 import Testing
 
 @Suite struct QubesdTests {

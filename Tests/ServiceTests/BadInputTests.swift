@@ -66,6 +66,7 @@ import Testing
             ([0xff, 0xfe], "UTF-8"), (Array("{\"version\":1}\0".utf8), "UTF-8"),
             (Array("version".utf8), "JSON"), (Array("[1]".utf8), "JSON"), (Array(" ".utf8), "JSON"),
             (Array(#"{"version":1"#.utf8), "JSON"), (Array(#"{"version":1}{}"#.utf8), "JSON"),
+            (Array(#"{"version":1,"x":[[[[]]]]}"#.utf8), "not a JSON object"),
             ([UInt8](repeating: UInt8(ascii: "["), count: 60_000), "JSON"),
             (Array(#"{"version":1,"shell":"secret"}"#.utf8), "version, level, running"),
             (Array(#"{"version":2}"#.utf8), "version 1"), (Array(#"{"level":3}"#.utf8), "version"),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The kernel's Btrfs interface as Swift can use it: the headers, and each ioctl number as a constant
- * (the importer drops macros that compute). Nothing here does anything.
+ * The kernel's Btrfs interface as Swift can use it: the headers, and each ioctl number as a
+ * constant (the importer drops macros that compute). Nothing here does anything.
  */
 #pragma once
 #include <linux/btrfs.h>

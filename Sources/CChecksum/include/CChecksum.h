@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* CRC-32C (Castagnoli) as Btrfs stores it, with the processor's own instruction where it has one. */
+/* CRC-32C (Castagnoli) as Btrfs stores it, by the processor's own instruction if it has one. */
 #pragma once
 #include <stddef.h>
 #include <stdint.h>

@@ -62,7 +62,7 @@ int csystemcalls_accept(int socket);
 /* Fills a sockaddr_un; -1 when the path is too long for it. */
 int csystemcalls_unix_address(const char *path, struct sockaddr_un *address);
 
-/* Whether a signal is set to be ignored (sigaction(2)): SIG_IGN is a cast that Swift cannot compare. */
+/* Whether a signal is set to be ignored (sigaction(2)): Swift cannot compare with SIG_IGN. */
 int csystemcalls_is_ignored(int signal);
 
 /* A name_to_handle_at-like Btrfs file handle, opened: any inode of any subvolume, by number. */

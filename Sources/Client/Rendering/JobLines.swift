@@ -123,14 +123,15 @@ enum JobLines {
     }
 
     private static func savedLine(_ result: JobResult) -> Line {
-        let predicted = "(predicted: \(ByteText.size(result.predictedBytes)))"
+        let predicted =
+            result.predictedBytes.map { " (predicted: \(ByteText.size($0)))" } ?? ""
         let saved = result.savedBytes
         if saved < 0 {
             return Line(
                 "Saved: nothing to be seen, \(ByteText.size(saved.magnitude)) more were written "
-                    + "meanwhile \(predicted)", .warning)
+                    + "meanwhile\(predicted)", .warning)
         }
-        return Line("Saved: \(ByteText.size(saved.magnitude)) \(predicted)", .good)
+        return Line("Saved: \(ByteText.size(saved.magnitude))\(predicted)", .good)
     }
 
     private static func counts(_ result: JobResult) -> [Line] {

@@ -67,9 +67,12 @@ enum ProgressLine {
         let stage = progress.stage.rawValue.leading(Self.stageWidth)
         let percent = ByteText.percent(progress.doneBytes, of: progress.totalBytes)
         let saved = "saved \(ByteText.size(progress.savedBytes))"
-        var details = [
-            percent.isEmpty ? ByteText.size(progress.doneBytes) : percent.trailing(5)
-        ]
+        var details: [String] = []
+        if !percent.isEmpty {
+            details.append(percent.trailing(5))
+        } else if progress.doneBytes > 0 {
+            details.append(ByteText.size(progress.doneBytes))
+        }
         if let rate = reading.bytesPerSecond {
             details.append("\(ByteText.size(UInt64(min(rate, 1e18))))/s")
         }

@@ -31,17 +31,8 @@ struct Lane<Store: ExtentStore>: Sendable {
         var distrusted: [Range<ByteCount>] = []
         /// Where parts of the content stand since a reference was moved.
         var moved: [Source<Store.File>] = []
-
-        /// The same with what a round has moved.
-        func afterRound(moved requests: [ShareRequest<Store.File>]) -> Pending {
-            var next = self
-            next.moved += requests.map {
-                Source(
-                    range: $0.range, file: $0.destination, offset: $0.destinationOffset,
-                    isKeeper: true)
-            }
-            return next
-        }
+        /// What was written anew for it.
+        var rewritten = ByteCount.zero
     }
 
     /// A target in work.
@@ -52,6 +43,26 @@ struct Lane<Store: ExtentStore>: Sendable {
         let rewritten: ByteCount
         var moved: [ShareRequest<Store.File>] = []
         var failure: BtrfsError?
+        /// A keeper turned out to differ in this round.
+        var hasDoubt = false
+
+        /// Whether to go on with a request. The last reference stays while another one cannot
+        /// follow: it holds what that one, or the job, may have to go back to.
+        func wants(_ request: ShareRequest<Store.File>) -> Bool {
+            failure == nil && !(hasDoubt && request.reference == target.references.count - 1)
+        }
+
+        /// What is known after the round.
+        var afterRound: Pending {
+            var next = pending
+            next.moved += moved.map {
+                Source(
+                    range: $0.range, file: $0.destination, offset: $0.destinationOffset,
+                    isKeeper: true, isLive: $0.isDestinationLive)
+            }
+            next.rewritten += rewritten
+            return next
+        }
     }
 
     /// Replaces every extent of a batch, or leaves it alone.
@@ -59,29 +70,46 @@ struct Lane<Store: ExtentStore>: Sendable {
     func run(_ batch: [Replacement]) throws(BtrfsError) -> ExecutionOutcome {
         var outcome = ExecutionOutcome()
         var pending = batch.map { Pending(replacement: $0) }
-        for round in 1...limits.rounds where !pending.isEmpty {
-            var works = try prepare(pending, &outcome)
-            share(&works)
-            pending = try settle(works, isLastRound: round == limits.rounds, &outcome)
-            try store.clear(rewriter.scratch)
+        var alone: [Replacement] = []
+        do throws(BtrfsError) {
+            for round in 1...limits.rounds where !pending.isEmpty {
+                var works = try prepare(pending, alone: &alone, &outcome)
+                share(&works)
+                pending = works.map(\.afterRound)
+                pending = try settle(works, isLastRound: round == limits.rounds, &outcome)
+                try store.clear(rewriter.scratch)
+            }
+        } catch {
+            for unfinished in pending { _ = retreat(unfinished) }
+            try? store.clear(rewriter.scratch)
+            throw error
         }
+        for replacement in alone { outcome.add(try run([replacement])) }
         return outcome
     }
 
     // MARK: Before
 
     /// Resolves references and writes what has to be written anew.
+    /// - Parameter alone: takes what cannot be in a batch with others: what ends within a sector
+    ///   can only follow to where the scratch file ends.
     private func prepare(
-        _ batch: [Pending], _ outcome: inout ExecutionOutcome
+        _ batch: [Pending], alone: inout [Replacement], _ outcome: inout ExecutionOutcome
     ) throws(BtrfsError) -> [Work] {
         var targets: [(Pending, ReplacementTarget<Store.File>)] = []
         for pending in batch {
             do throws(ReplacementObstacle) {
                 let target = try resolver.resolve(pending.replacement)
+                if batch.count > 1, pending.moved.isEmpty,
+                    target.references.contains(where: \.isTail)
+                {
+                    alone.append(pending.replacement)
+                    continue
+                }
                 prefetchFirst(target)
                 targets.append((pending, target))
             } catch {
-                leave(pending.replacement, error, &outcome)
+                leave(pending, error, &outcome)
             }
         }
         var works: [Work] = []
@@ -91,7 +119,7 @@ struct Lane<Store: ExtentStore>: Sendable {
                 works.append(try write(pending, target, at: base))
                 base = base + target.replacement.contentBytes.roundedUp(to: limits.frameContent)
             } catch {
-                try leave(pending.replacement, error, &outcome)
+                try leave(pending, error, &outcome)
             }
         }
         return works
@@ -102,17 +130,18 @@ struct Lane<Store: ExtentStore>: Sendable {
     ) throws(RewriteFailure) -> Work {
         var sources = keepers(of: pending, target)
         let written = Ranges.subtract(sources.map(\.range), from: target.usedRanges)
-        let disk = try rewriter.rewrite(written, of: target, at: base)
+        let disk = try rewriter.rewrite(written, of: target, at: base, spent: pending.rewritten)
         sources += written.map {
             Source(
-                range: $0, file: rewriter.scratch, offset: base + $0.lowerBound, isKeeper: false)
+                range: $0, file: rewriter.scratch, offset: base + $0.lowerBound, isKeeper: false,
+                isLive: false)
         }
         return Work(pending: pending, target: target, sources: sources, rewritten: disk)
     }
 
     /// Where the content stands already: where an earlier round has moved it, and the pieces whose
-    /// keeper can be opened. What ends within a sector is always written anew: it needs a source
-    /// that ends just there.
+    /// keeper can be opened. What ends within a sector is always written anew: it needs a source that
+    /// ends just there.
     private func keepers(
         of pending: Pending, _ target: ReplacementTarget<Store.File>
     ) -> [Source<Store.File>] {
@@ -122,7 +151,8 @@ struct Lane<Store: ExtentStore>: Sendable {
         let pieces = pending.replacement.pieces.compactMap { piece -> Source<Store.File>? in
             guard let file = open(piece.keeper.inode) else { return nil }
             return Source(
-                range: piece.range, file: file, offset: piece.keeper.offset, isKeeper: true)
+                range: piece.range, file: file, offset: piece.keeper.offset, isKeeper: true,
+                isLive: roles.isLive(piece.keeper.inode))
         }
         let moved = Source.disjoint(pending.moved, excluding: tailSectors)
         let excluded = pending.distrusted + tailSectors + moved.map(\.range)
@@ -163,12 +193,14 @@ struct Lane<Store: ExtentStore>: Sendable {
                 nextPrefetch += 1
             }
             ahead = ahead - min(request.lengthBytes, ahead)
-            if works[request.target].failure == nil { share(request, &works[request.target]) }
+            if works[request.target].wants(request) { share(request, &works[request.target]) }
         }
     }
 
     private func share(_ request: ShareRequest<Store.File>, _ work: inout Work) {
         var done = ByteCount.zero
+        // What was done stays known, even where the rest of it failed.
+        defer { if done > .zero { work.moved.append(request.prefix(done)) } }
         do throws(BtrfsError) {
             while done < request.lengthBytes {
                 let result = try store.share(
@@ -179,15 +211,17 @@ struct Lane<Store: ExtentStore>: Sendable {
                 case .shared(let count) where count > .zero:
                     done += count
                 case .shared, .differs:
-                    // From a keeper: equal checksums, other bytes. From the scratch file: a qube
-                    // has written there, and what it wrote does not refer to the extent any more.
-                    if request.fromKeeper { work.pending.distrusted.append(request.range) }
+                    // From a keeper: equal checksums, other bytes. From the scratch file: a qube has
+                    // written there, and what it wrote does not refer to the extent any more.
+                    if request.fromKeeper {
+                        work.pending.distrusted.append(request.range)
+                        work.hasDoubt = true
+                    }
                     return
                 case .failed(let reason):
                     throw BtrfsError("FIDEDUPERANGE", "an image", reason)
                 }
             }
-            work.moved.append(request)
         } catch {
             work.failure = error
         }
@@ -213,9 +247,9 @@ struct Lane<Store: ExtentStore>: Sendable {
                 // Another extent's replacement has come to refer to this one on its way: those
                 // references follow to where the others went, and nothing is written twice.
                 outcome.rewritten += work.rewritten
-                again.append(work.pending.afterRound(moved: work.moved))
+                again.append(work.afterRound)
             } else {
-                outcome.referencesMovedBack += retreat(work)
+                outcome.referencesMovedBack += retreat(work.afterRound)
                 outcome.leftAlone.add(
                     work.failure == nil ? .stillUsed : .refused, diskBytes: replacement.diskBytes)
                 if let failure = work.failure { outcome.add(failure) }
@@ -224,23 +258,45 @@ struct Lane<Store: ExtentStore>: Sendable {
         return again
     }
 
-    /// Points references that were moved back to the extent, where one that still refers to it
-    /// holds the same bytes: the extent lives on, and a second copy of it would only cost.
-    private func retreat(_ work: Work) -> Int {
-        guard let target = try? resolver.resolve(work.pending.replacement) else { return 0 }
-        var count = 0
-        for moved in work.moved {
-            for holder in target.references where holder.range.overlaps(moved.range) {
-                let start = max(holder.range.lowerBound, moved.range.lowerBound)
-                let end = min(holder.range.upperBound, moved.range.upperBound)
-                let result = try? store.share(
-                    holder.file, at: holder.fileOffset(of: start), lengthBytes: end - start,
-                    with: moved.destination,
-                    at: moved.destinationOffset + (start - moved.range.lowerBound))
-                if case .shared = result { count += 1 }
-            }
+    /// Points references that were moved back to the extent, where one that still refers to it holds
+    /// the same bytes: the extent lives on, and a second copy of it would only cost.
+    private func retreat(_ pending: Pending) -> Int {
+        guard !pending.moved.isEmpty else { return 0 }
+        // The widest first: mostly it is all that is needed.
+        let holders = resolver.holders(of: pending.replacement)
+            .sorted { $0.lengthBytes > $1.lengthBytes }
+        return pending.moved.count { giveBack($0, to: holders) }
+    }
+
+    /// - Returns: whether any part went back.
+    private func giveBack(
+        _ moved: Source<Store.File>, to holders: [OpenReference<Store.File>]
+    ) -> Bool {
+        var left = [moved.range]
+        for holder in holders {
+            if left.isEmpty { break }
+            let parts = left.map { $0.clamped(to: holder.range) }.filter { !$0.isEmpty }
+            let returned = parts.filter { giveBack(moved, $0, to: holder) }
+            left = Ranges.subtract(returned, from: left)
         }
-        return count
+        return left != [moved.range]
+    }
+
+    private func giveBack(
+        _ moved: Source<Store.File>, _ part: Range<ByteCount>,
+        to holder: OpenReference<Store.File>
+    ) -> Bool {
+        let limit = moved.isLive || holder.isLive ? limits.liveRequest : limits.request
+        var start = part.lowerBound
+        while start < part.upperBound {
+            let length = min(limit, part.upperBound - start)
+            let result = try? store.share(
+                holder.file, at: holder.fileOffset(of: start), lengthBytes: length,
+                with: moved.file, at: moved.offset + (start - moved.range.lowerBound))
+            guard result == .shared(length) else { return false }
+            start = start + length
+        }
+        return true
     }
 
     /// A job reads what nobody may need for a while: it must not push out what qubes work with.
@@ -254,32 +310,36 @@ struct Lane<Store: ExtentStore>: Sendable {
     // MARK: Leaving alone
 
     private func leave(
-        _ replacement: Replacement, _ obstacle: ReplacementObstacle,
+        _ pending: Pending, _ obstacle: ReplacementObstacle,
         _ outcome: inout ExecutionOutcome
     ) {
+        let diskBytes = pending.replacement.diskBytes
+        outcome.referencesMovedBack += retreat(pending)
         switch obstacle {
         case .leave(let reason):
-            outcome.leftAlone.add(reason, diskBytes: replacement.diskBytes)
+            outcome.leftAlone.add(reason, diskBytes: diskBytes)
         case .failed(let error):
-            outcome.leftAlone.add(.unreadable, diskBytes: replacement.diskBytes)
+            outcome.leftAlone.add(.unreadable, diskBytes: diskBytes)
             outcome.add(error)
         }
     }
 
     private func leave(
-        _ replacement: Replacement, _ failure: RewriteFailure,
+        _ pending: Pending, _ failure: RewriteFailure,
         _ outcome: inout ExecutionOutcome
     ) throws(BtrfsError) {
+        let diskBytes = pending.replacement.diskBytes
         switch failure {
         case .doesNotShrink:
-            outcome.leftAlone.add(.doesNotShrink, diskBytes: replacement.diskBytes)
+            outcome.leftAlone.add(.doesNotShrink, diskBytes: diskBytes)
         case .store(let error) where error.reason == .ioError:
-            outcome.leftAlone.add(.unreadable, diskBytes: replacement.diskBytes)
+            outcome.leftAlone.add(.unreadable, diskBytes: diskBytes)
             outcome.add(error)
         case .store(let error) where error.reason == .staleNFSFileHandle:
-            outcome.leftAlone.add(.changedMeanwhile, diskBytes: replacement.diskBytes)
+            outcome.leftAlone.add(.changedMeanwhile, diskBytes: diskBytes)
         case .store(let error):
             throw error
         }
+        outcome.referencesMovedBack += retreat(pending)
     }
 }

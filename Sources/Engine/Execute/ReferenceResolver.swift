@@ -15,7 +15,9 @@ struct ReferenceResolver<Store: ExtentStore>: Sendable {
     let roles: any LiveRoles
 
     /// The extent with its references, or what stands in the way of any of them.
-    func resolve(_ replacement: Replacement) throws(ReplacementObstacle) -> ReplacementTarget<Store.File> {
+    func resolve(_ replacement: Replacement) throws(ReplacementObstacle) -> ReplacementTarget<
+        Store.File
+    > {
         let uses = try attempt { () throws(BtrfsError) in
             try store.uses(ofExtentAt: replacement.address)
         }
@@ -24,10 +26,23 @@ struct ReferenceResolver<Store: ExtentStore>: Sendable {
         var references: [OpenReference<Store.File>] = []
         for use in uses { references.append(try open(use, replacement)) }
         try checkTails(references)
-        references.sort { !$0.isTail && $1.isTail }
+        // The widest moves last: until then it holds what the others must go back to if one fails.
+        references.sort {
+            ($0.isTail ? 1 : 0, $0.lengthBytes) < ($1.isTail ? 1 : 0, $1.lengthBytes)
+        }
         return ReplacementTarget(
             replacement: replacement, references: references,
             usedRanges: Ranges.union(references.map(\.range)))
+    }
+
+    /// The references that can be read now, for others to go back to them.
+    func holders(of replacement: Replacement) -> [OpenReference<Store.File>] {
+        guard case .all(let uses) = try? store.uses(ofExtentAt: replacement.address)
+        else { return [] }
+        return uses.compactMap { use in
+            guard let inode = try? store.inode(use.inode), inode.isRegularFile else { return nil }
+            return try? reference(use, inode, replacement)
+        }
     }
 
     private func open(
@@ -39,6 +54,12 @@ struct ReferenceResolver<Store: ExtentStore>: Sendable {
         if inode.hasNoChecksums { throw .leave(.noChecksums) }
         if inode.isImmutable { throw .leave(.immutable) }
         if roles.isLeftOut(use.inode) { throw .leave(.skipped) }
+        return try reference(use, inode, replacement)
+    }
+
+    private func reference(
+        _ use: ExtentUse, _ inode: InodeItem, _ replacement: Replacement
+    ) throws(ReplacementObstacle) -> OpenReference<Store.File> {
         let (extent, reference) = try item(of: use, replacement)
         guard extent.fileOffset.rawValue < inode.sizeBytes.rawValue else {
             throw .leave(.unalignedEnd)  // preallocated behind the end: nothing can share it

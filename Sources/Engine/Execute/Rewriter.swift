@@ -32,29 +32,31 @@ struct Rewriter<Store: ExtentStore>: Sendable {
     }
 
     /// Writes `ranges` of a target's content at `base` plus their position in the extent.
+    /// - Parameter spent: what was written for the same extent before, and may still be in use.
     /// - Returns: what that takes on the device.
     func rewrite(
         _ ranges: [Range<ByteCount>], of target: ReplacementTarget<Store.File>,
-        at base: FileOffset
+        at base: FileOffset, spent: ByteCount
     ) throws(RewriteFailure) -> ByteCount {
         let frames = Ranges.cut(ranges, atMultiplesOf: limits.frameContent)
+        let total = Ranges.totalBytes(ranges)
         guard case .packed(let level) = target.replacement.rewriting else {
+            try checkGain(spent + total, target.replacement)
             return try writeAll(frames, of: target, at: base, level: nil)
         }
-        let total = Ranges.totalBytes(ranges)
         let isWhole = target.replacement.pieces.isEmpty
         if total <= limits.batchContent {
             // Pack first, decide, then write: what does not shrink costs no write.
             var packed: [Frame] = []
             for range in frames { packed.append(try frame(range, of: target, level: level)) }
             let disk = packed.reduce(ByteCount.zero) { $0 + diskBytes($1) }
-            if isWhole { try checkWorth(disk, target.replacement) }
+            try checkGain(spent + disk, target.replacement)
             for frame in packed { try write(frame, at: base) }
             return disk
         }
         if isWhole { try trySample(frames, of: target, level: level) }
         let disk = try writeAll(frames, of: target, at: base, level: level)
-        if isWhole { try checkWorth(disk, target.replacement) }
+        try checkGain(spent + disk, target.replacement)
         return disk
     }
 
@@ -85,8 +87,12 @@ struct Rewriter<Store: ExtentStore>: Sendable {
         if !isWorth(disk, of: content) { throw .doesNotShrink }
     }
 
-    private func checkWorth(_ disk: ByteCount, _ replacement: Replacement) throws(RewriteFailure) {
-        if !isWorth(disk, of: replacement.diskBytes) { throw .doesNotShrink }
+    /// What is written must take less than what comes back; clearly so if nothing else is gained.
+    private func checkGain(_ disk: ByteCount, _ replacement: Replacement) throws(RewriteFailure) {
+        let isGain =
+            replacement.pieces.isEmpty
+            ? isWorth(disk, of: replacement.diskBytes) : disk < replacement.diskBytes
+        if !isGain { throw .doesNotShrink }
     }
 
     private func isWorth(_ disk: ByteCount, of before: ByteCount) -> Bool {

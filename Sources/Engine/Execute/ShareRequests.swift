@@ -15,8 +15,19 @@ struct ShareRequest<File: Sendable>: Sendable {
     let range: Range<ByteCount>
     /// The source is an image, not our scratch file.
     let fromKeeper: Bool
+    /// A qube may be writing to the destination.
+    let isDestinationLive: Bool
 
     var lengthBytes: ByteCount { range.upperBound - range.lowerBound }
+
+    /// Its first part.
+    func prefix(_ length: ByteCount) -> ShareRequest {
+        ShareRequest(
+            target: target, reference: reference, source: source, sourceOffset: sourceOffset,
+            destination: destination, destinationOffset: destinationOffset,
+            range: range.lowerBound..<(range.lowerBound + length), fromKeeper: fromKeeper,
+            isDestinationLive: isDestinationLive)
+    }
 }
 
 /// Where a part of an extent's content is to be had.
@@ -26,6 +37,8 @@ struct Source<File: Sendable>: Sendable {
     /// Where in the file the part starts.
     let offset: FileOffset
     let isKeeper: Bool
+    /// A qube may be writing to the file now: it is locked as well while the kernel compares.
+    let isLive: Bool
 
     /// The sources without what is excluded and without what an earlier one has: no two overlap.
     static func disjoint(_ sources: [Source], excluding excluded: [Range<ByteCount>]) -> [Source] {
@@ -37,7 +50,7 @@ struct Source<File: Sendable>: Sendable {
                     Source(
                         range: range, file: source.file,
                         offset: source.offset + (range.lowerBound - source.range.lowerBound),
-                        isKeeper: source.isKeeper))
+                        isKeeper: source.isKeeper, isLive: source.isLive))
             }
             taken = Ranges.union(taken + [source.range])
         }
@@ -55,8 +68,9 @@ enum ShareRequests {
     ) -> [ShareRequest<File>] {
         var requests: [ShareRequest<File>] = []
         for (referenceIndex, reference) in target.references.enumerated() {
-            let limit = reference.isLive ? limits.liveRequest : limits.request
             for source in sources where source.range.overlaps(reference.range) {
+                let isLive = reference.isLive || source.isLive
+                let limit = isLive ? limits.liveRequest : limits.request
                 var start = max(source.range.lowerBound, reference.range.lowerBound)
                 let end = min(source.range.upperBound, reference.range.upperBound)
                 while start < end {
@@ -67,7 +81,8 @@ enum ShareRequests {
                             sourceOffset: source.offset + (start - source.range.lowerBound),
                             destination: reference.file,
                             destinationOffset: reference.fileOffset(of: start),
-                            range: start..<next, fromKeeper: source.isKeeper))
+                            range: start..<next, fromKeeper: source.isKeeper,
+                            isDestinationLive: reference.isLive))
                     start = next
                 }
             }

@@ -42,29 +42,35 @@ public struct Fingerprinter<Store: ExtentStore>: Sendable {
 
     /// Fingerprints the given extents of a survey. One that cannot be read, or has no checksums, is
     /// left out: it is neither a copy nor has one.
+    /// - Parameter progress: called with the content gone through, from any thread.
     public func fingerprint(
-        _ indices: [Int], of survey: Survey, progress: @escaping @Sendable (_ done: Int) -> Void
+        _ indices: [Int], of survey: Survey,
+        progress: @escaping @Sendable (_ done: ByteCount) -> Void
     ) throws(BtrfsError) -> Fingerprints {
         let pieces = stride(from: 0, to: indices.count, by: Self.extentsAtATime).map {
             Array(indices[$0..<min($0 + Self.extentsAtATime, indices.count)])
         }
-        let results = Monitor([Int: [Item]]())
+        let results = Monitor((items: [Int: [Item]](), done: ByteCount.zero))
         try concurrently(count: pieces.count, threads: threads) {
             (piece) throws(BtrfsError) in
             var items: [Item] = []
             for index in pieces[piece] {
                 if let item = try fingerprint(index, survey) { items.append(item) }
             }
-            let done = results.withLock { results -> Int in
-                results[piece] = items
-                return results.count
+            let bytes = pieces[piece].reduce(ByteCount.zero) {
+                $0 + survey.extents[$1].contentBytes
             }
-            progress(min(done * Self.extentsAtATime, indices.count))
+            let done = results.withLock { results -> ByteCount in
+                results.items[piece] = items
+                results.done += bytes
+                return results.done
+            }
+            progress(done)
         }
         var fingerprints = Fingerprints()
         results.withLock { results in
             for piece in pieces.indices {
-                for item in results.removeValue(forKey: piece) ?? [] {
+                for item in results.items.removeValue(forKey: piece) ?? [] {
                     fingerprints.append(
                         extent: item.extent, sectors: item.sectors, isUsable: item.isUsable)
                 }

@@ -21,16 +21,19 @@ public struct DedupePlanner {
     private var groupNumbers: [Int] = []
     private var plan = Plan()
 
-    /// The extents that may be matched: all but those that are to be left out altogether. Others
-    /// can keep what one in scope gives up, though they are not in scope themselves.
+    /// The extents that may be matched. Others can keep what one in scope gives up, though they are
+    /// not in scope themselves; but not those that are to be left out altogether, and not what a
+    /// running qube alone uses and will soon have overwritten.
     public static func eligible(_ survey: Survey, scope: Scope) -> [Int] {
         survey.extents.indices.filter { index in
             let references = survey.references(to: survey.extents[index])
-            return references.allSatisfy { reference in
-                let file = survey.files[reference.file]
-                return !reference.isPreallocated && !file.inode.hasNoChecksums
-                    && !file.image.owners.contains { scope.volumes[$0].isSkipped }
-            }
+            let isLiveOnly = references.allSatisfy { survey.files[$0.file].image.isLive }
+            return (scope.includesLiveOnly || !isLiveOnly)
+                && references.allSatisfy { reference in
+                    let file = survey.files[reference.file]
+                    return !reference.isPreallocated && !file.inode.hasNoChecksums
+                        && !file.image.owners.contains { scope.volumes[$0].isSkipped }
+                }
         }
     }
 
@@ -147,7 +150,7 @@ public struct DedupePlanner {
             let position = bytes(run.keeper + done - keeperStart)
             guard
                 let reference = references.filter({ $0.rangeInExtent.contains(position) })
-                    .max(by: { $0.rangeInExtent.upperBound < $1.rangeInExtent.upperBound })
+                    .max(by: { isWorse($0, $1) })
             else { break }
             let here = bytes(run.sectors.lowerBound + done - start)
             let length = min(
@@ -159,6 +162,14 @@ public struct DedupePlanner {
             done += Int(length.rawValue / sectorBytes.rawValue)
         }
         return pieces
+    }
+
+    /// A file that a qube writes to is a poor keeper, then one that does not reach far.
+    private func isWorse(_ left: Survey.Reference, _ right: Survey.Reference) -> Bool {
+        let leftLive = survey.files[left.file].image.isLive
+        let rightLive = survey.files[right.file].image.isLive
+        if leftLive != rightLive { return leftLive }
+        return left.rangeInExtent.upperBound < right.rangeInExtent.upperBound
     }
 
     private func bytes(_ sectors: Int) -> ByteCount {

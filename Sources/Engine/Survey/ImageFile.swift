@@ -5,6 +5,8 @@ public import Btrfs
 public struct ImageFile: Equatable, Sendable {
     /// Which file, whatever its names.
     public let inode: InodeIdentifier
+    /// Its apparent size when it was listed.
+    public let sizeBytes: ByteCount
     /// The volumes it belongs to, by their index in the order. The running image of an app qube's
     /// root is a second name of its template's.
     public var owners: [Int]
@@ -17,10 +19,12 @@ public struct ImageFile: Equatable, Sendable {
 
     /// Makes an image file.
     public init(
-        inode: InodeIdentifier, owners: [Int], isLive: Bool = false, isRevision: Bool = false,
+        inode: InodeIdentifier, sizeBytes: ByteCount = .zero, owners: [Int], isLive: Bool = false,
+        isRevision: Bool = false,
         isTransient: Bool = false
     ) {
         self.inode = inode
+        self.sizeBytes = sizeBytes
         self.owners = owners
         self.isLive = isLive
         self.isRevision = isRevision

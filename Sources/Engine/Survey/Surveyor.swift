@@ -1,18 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-internal import Btrfs
+public import Btrfs
 
 /// Makes a survey.
 public enum Surveyor {
     /// Reads every file's extents by tree search. A file that is gone is left out; one that cannot
     /// be read is named in `unreadable`.
-    /// - Parameter progress: called with the number of files read.
+    /// - Parameter progress: called before each file with the sizes of those read and of all.
     public static func survey(
-        _ images: [ImageFile], in catalog: some ExtentCatalog, progress: (Int) -> Void = { _ in }
+        _ images: [ImageFile], in catalog: some ExtentCatalog,
+        progress: (_ done: ByteCount, _ total: ByteCount) -> Void = { _, _ in }
     ) -> Survey {
         var collector = Collector()
         var survey = Survey()
-        for (count, image) in images.enumerated() {
-            progress(count)
+        let total = images.reduce(ByteCount.zero) { $0 + $1.sizeBytes }
+        var done = ByteCount.zero
+        for image in images {
+            progress(done, total)
+            done += image.sizeBytes
             do throws(BtrfsError) {
                 guard let inode = try catalog.inode(image.inode) else { continue }
                 let index = survey.files.count

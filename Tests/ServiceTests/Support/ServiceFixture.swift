@@ -4,6 +4,7 @@ import Glibc
 import Protocol
 import SystemCalls
 import SystemPackage
+import TestSupport
 
 @testable import Service
 
@@ -31,13 +32,11 @@ final class ServiceFixture {
         var settings = Settings()
         settings.socket = directory.appending("socket")
         settings.qubesXML = directory.appending("qubes.xml")
-        settings.qubesdSocket = directory.appending("qubesd.sock")
         settings.worker = directory.appending("worker")
         settings.stateDirectory = directory.appending("state")
         settings.cacheDirectory = directory.appending("cache")
         settings.logFile = directory.appending("btrfs.log")
         settings.journalSocket = directory.appending("journal.sock")
-        self.settings = settings
         for path in [directory, settings.stateDirectory, settings.cacheDirectory] {
             try FileManager.default.createDirectory(
                 atPath: path.string, withIntermediateDirectories: true)
@@ -53,13 +52,11 @@ final class ServiceFixture {
 
             """, to: settings.worker, mode: 0o700)
         unsafe mkfifo(settings.cacheDirectory.appending("gate").string, 0o600)
-        // Open at both ends, so that a line waits for its reader and nobody waits for the other end.
+        // Open at both ends, so that a line waits for its reader and nobody for the other end.
         gate = try Descriptor.open(settings.cacheDirectory.appending("gate"), .readWrite)
-        qubesd =
-            hasQubesd
-            ? try QubesdStandIn(
-                settings.qubesdSocket,
-                visible: ["admin": ["dom0", "admin", "deb", "work"], "other": ["other"]]) : nil
+        qubesd = hasQubesd ? try QubesdStandIn(Self.world) : nil
+        settings.qubesdSocket = qubesd?.path ?? directory.appending("qubesd.sock")
+        self.settings = settings
         try Self.message("result", .result(Samples.result), settings)
         try Self.message("report", .report(Samples.report(qubes: ["work", "vault"])), settings)
         try Self.message("progress", Samples.progress(doneBytes: 50), settings)
@@ -70,6 +67,16 @@ final class ServiceFixture {
         daemon = try Daemon(
             settings, listener: try UnixSocket.listen(directory.appending("socket"), mode: 0o600),
             bounds: bounds)
+    }
+
+    /// Who is seen by whom.
+    private static var world: QubesdStandIn.World {
+        var world = QubesdStandIn.World()
+        for name in ["dom0", "admin", "deb", "work", "other", "vault"] {
+            world.qubes[name] = "class=AppVM state=Halted"
+        }
+        world.visible = ["admin": ["dom0", "admin", "deb", "work"], "other": ["other"]]
+        return world
     }
 
     deinit {

@@ -1,21 +1,36 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-import SystemCalls
-import SystemPackage
+internal import SystemCalls
+public import SystemPackage
 
 /// Stands in for qubesd at a real socket: the calls that are asked of it, answered from a world
-/// that the test sets, or badly on demand. Self-contained, for any test target.
-final class QubesdStandIn: Sendable {
+/// that the test sets, or badly on demand.
+public final class QubesdStandIn: Sendable {
     /// What it knows, and how it behaves.
-    struct World: Sendable {
+    public struct World: Sendable {
         /// The qubes by name: class, state and UUID, as `class=AppVM state=Halted uuid=...`.
-        var qubes: [String: String] = [:]
+        public var qubes: [String: String] = [:]
         /// The names that a caller may see. A caller that is not in here gets an empty reply; dom0
         /// sees all.
-        var visible: [String: Set<String>] = [:]
-        /// Volumes by `QUBE:VOLUME`, and pools by name: lines of `key=value`.
-        var volumes: [String: String] = [:]
-        var pools: [String: String] = [:]
-        var behaviour = Behaviour.answers
+        public var visible: [String: Set<String>] = [:]
+        /// Volumes by `QUBE:VOLUME`: lines of `key=value`.
+        public var volumes: [String: String] = [:]
+        /// Pools by name: lines of `key=value`.
+        public var pools: [String: String] = [:]
+        /// How it behaves.
+        public var behaviour = Behaviour.answers
+
+        /// An empty world, or one of these.
+        public init(
+            qubes: [String: String] = [:], visible: [String: Set<String>] = [:],
+            volumes: [String: String] = [:], pools: [String: String] = [:],
+            behaviour: Behaviour = .answers
+        ) {
+            self.qubes = qubes
+            self.visible = visible
+            self.volumes = volumes
+            self.pools = pools
+            self.behaviour = behaviour
+        }
 
         /// The state of a qube by its line.
         func state(of qube: String) -> Substring? {
@@ -23,7 +38,8 @@ final class QubesdStandIn: Sendable {
         }
     }
 
-    enum Behaviour: Sendable {
+    /// How it behaves.
+    public enum Behaviour: Sendable {
         /// As qubesd does.
         case answers
         /// These bytes, whatever is asked.
@@ -43,11 +59,12 @@ final class QubesdStandIn: Sendable {
     }
 
     /// The socket's path.
-    let path: FilePath
+    public let path: FilePath
     private let listener: SharedDescriptor
     private let state: Monitor<State>
 
-    init(_ world: World) throws(Errno) {
+    /// Listens at a path of its own.
+    public init(_ world: World) throws(Errno) {
         let number = UInt64.random(in: 0...UInt64.max)
         path = FilePath("/tmp/qubesd-stand-in-\(number).sock")
         let listener = SharedDescriptor(try UnixSocket.listen(path, mode: 0o600))
@@ -73,10 +90,10 @@ final class QubesdStandIn: Sendable {
     }
 
     /// Changes the world while it runs.
-    func change(_ body: (inout World) -> Void) { state.withLock { body(&$0.world) } }
+    public func change(_ body: (inout World) -> Void) { state.withLock { body(&$0.world) } }
 
     /// The headers of all calls so far, in order, without their NUL.
-    var calls: [String] { state.withLock { $0.calls } }
+    public var calls: [String] { state.withLock { $0.calls } }
 
     private static func serve(
         _ connection: borrowing Descriptor, _ state: Monitor<State>

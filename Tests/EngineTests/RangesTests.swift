@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+import Btrfs
+import Testing
+
+@testable import Engine
+
+/// Range arithmetic, held against a bitmap.
+@Suite struct RangesTests {
+    static let size = 64
+
+    static func range(_ start: Int, _ end: Int) -> Range<ByteCount> {
+        ByteCount(start)..<ByteCount(end)
+    }
+
+    static func random(_ generator: inout SeededGenerator) -> [Range<ByteCount>] {
+        (0..<Int.random(in: 0...6, using: &generator)).map { _ in
+            let start = Int.random(in: 0...size, using: &generator)
+            return range(start, Int.random(in: start...size, using: &generator))
+        }
+    }
+
+    static func bits(_ ranges: [Range<ByteCount>]) -> [Bool] {
+        (0..<size).map { position in ranges.contains { $0.contains(ByteCount(position)) } }
+    }
+
+    static func areApart(_ ranges: [Range<ByteCount>]) -> Bool {
+        zip(ranges, ranges.dropFirst()).allSatisfy { $0.upperBound <= $1.lowerBound }
+    }
+
+    @Test func `A union covers what any range covers, in order, with gaps between`() {
+        var generator = SeededGenerator(seed: 1)
+        for _ in 0..<3000 {
+            let ranges = Self.random(&generator)
+            let union = Ranges.union(ranges)
+            #expect(Self.bits(union) == Self.bits(ranges))
+            #expect(zip(union, union.dropFirst()).allSatisfy { $0.upperBound < $1.lowerBound })
+            #expect(union.allSatisfy { !$0.isEmpty })
+        }
+    }
+
+    @Test func `A difference covers what only the first covers`() {
+        var generator = SeededGenerator(seed: 2)
+        for _ in 0..<3000 {
+            let ranges = Ranges.union(Self.random(&generator))
+            let others = Self.random(&generator)
+            let left = Ranges.subtract(others, from: ranges)
+            let expected = zip(Self.bits(ranges), Self.bits(others)).map { $0 && !$1 }
+            #expect(Self.bits(left) == expected)
+            #expect(Self.areApart(left) && left.allSatisfy { !$0.isEmpty })
+        }
+    }
+
+    @Test func `Cut ranges cover the same, and none goes over a whole multiple`() {
+        var generator = SeededGenerator(seed: 3)
+        for _ in 0..<3000 {
+            let ranges = Ranges.union(Self.random(&generator))
+            let unit = Int.random(in: 1...20, using: &generator)
+            let cut = Ranges.cut(ranges, atMultiplesOf: ByteCount(unit))
+            #expect(Self.bits(cut) == Self.bits(ranges))
+            for range in cut {
+                let first = range.lowerBound.count / unit
+                #expect((range.upperBound.count - 1) / unit == first)
+            }
+            #expect(Ranges.totalBytes(cut) == Ranges.totalBytes(ranges))
+            #expect(Ranges.totalBytes(ranges).count == Self.bits(ranges).count(where: \.self))
+        }
+    }
+
+    @Test func `A source gives only what no earlier one and no exclusion has`() {
+        var generator = SeededGenerator(seed: 4)
+        for _ in 0..<1000 {
+            let sources = Self.random(&generator).enumerated().map { index, range in
+                Source(
+                    range: range, file: index, offset: FileOffset(1000) + range.lowerBound,
+                    isKeeper: true, isLive: index == 0)
+            }
+            let excluded = Self.random(&generator)
+            let result = Source.disjoint(sources, excluding: excluded)
+            let wanted = Ranges.subtract(excluded, from: Ranges.union(sources.map(\.range)))
+            #expect(Self.bits(result.map(\.range)) == Self.bits(wanted))
+            #expect(
+                Self.areApart(result.map(\.range).sorted { $0.lowerBound < $1.lowerBound }))
+            for source in result {
+                #expect(source.offset == FileOffset(1000) + source.range.lowerBound)
+                #expect(source.isLive == (source.file == 0))
+            }
+        }
+    }
+}
+
+@Suite struct BatchesTests {
+    static func replacement(_ mebibytes: UInt64, at address: UInt64 = 0) -> Replacement {
+        Replacement(
+            address: LogicalAddress(address), generation: Generation(1),
+            diskBytes: .mebibytes(mebibytes), contentBytes: .mebibytes(mebibytes), pieces: [],
+            rewriting: .plain, predictedSaving: .zero)
+    }
+
+    static func sizes(_ mebibytes: [UInt64]) -> [[UInt64]] {
+        Batches.make(mebibytes.map { replacement($0) }, contentLimit: .mebibytes(16)).map { batch in
+            batch.map { $0.contentBytes.rawValue >> 20 }
+        }
+    }
+
+    @Test func `Batches keep the order and hold up to the limit`() {
+        #expect(Self.sizes([]) == [])
+        #expect(Self.sizes([4, 8, 4, 1, 16, 1]) == [[4, 8, 4], [1], [16], [1]])
+        #expect(Self.sizes([16, 1]) == [[16], [1]])
+        #expect(Self.sizes([15, 2]) == [[15], [2]])
+    }
+
+    @Test func `An extent above the limit is a batch of its own`() {
+        #expect(Self.sizes([1, 128, 1, 17, 2]) == [[1], [128], [1], [17], [2]])
+    }
+}
+
+@Suite struct ShareRequestsTests {
+    static func make(
+        _ lengthBytes: ByteCount, isLive: Bool = false, isSourceLive: Bool = false
+    ) -> [ShareRequest<Int>] {
+        let whole = ByteCount.zero..<lengthBytes
+        let target = ReplacementTarget(
+            replacement: BatchesTests.replacement(64),
+            references: [
+                OpenReference(
+                    file: 1, inode: ModelState.inode(1), fileOffset: FileOffset(1 << 30),
+                    offsetInExtent: .zero, lengthBytes: lengthBytes, isTail: false, isLive: isLive)
+            ], usedRanges: [whole])
+        let source = Source(
+            range: whole, file: 2, offset: FileOffset(1 << 20), isKeeper: true,
+            isLive: isSourceLive)
+        return ShareRequests.make(
+            target: 0, target, sources: [source], limits: ExecutionLimits())
+    }
+
+    @Test func `A request covers at most 16 MiB`() {
+        let limit = ByteCount.mebibytes(16)
+        #expect(ExecutionLimits().request == limit)
+        #expect(Self.make(limit).map(\.lengthBytes) == [limit])
+        #expect(
+            Self.make(limit + .kibibytes(4)).map(\.lengthBytes) == [limit, .kibibytes(4)])
+    }
+
+    @Test(arguments: [(true, false), (false, true), (true, true)])
+    func `A request that locks a live image covers at most 1 MiB`(
+        isLive: Bool, isSourceLive: Bool
+    ) throws {
+        let limit = ByteCount.mebibytes(1)
+        #expect(ExecutionLimits().liveRequest == limit)
+        let one = Self.make(limit, isLive: isLive, isSourceLive: isSourceLive)
+        #expect(one.map(\.lengthBytes) == [limit])
+        let two = Self.make(limit + .kibibytes(4), isLive: isLive, isSourceLive: isSourceLive)
+        try #require(two.map(\.lengthBytes) == [limit, .kibibytes(4)])
+        #expect(two[1].sourceOffset == FileOffset(1 << 20) + limit)
+        #expect(two[1].destinationOffset == FileOffset(1 << 30) + limit)
+        #expect(two.map(\.isDestinationLive) == [isLive, isLive])
+    }
+
+    @Test func `A request that was done in part is known by that part`() {
+        let request = Self.make(.mebibytes(2))[0].prefix(.kibibytes(8))
+        #expect(request.range == .zero ..< .kibibytes(8))
+        #expect(request.destinationOffset == FileOffset(1 << 30))
+    }
+}

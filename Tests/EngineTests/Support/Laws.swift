@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+import Btrfs
+import Engine
+import Testing
+
+/// What must hold on a model whatever happened to a job.
+struct Laws {
+    private let diskUse: UInt64
+    private let writtenByOwners: UInt64
+    private let store: ModelStore
+    private let job: ModelJob
+
+    init(before job: ModelJob) {
+        self.job = job
+        store = job.store
+        diskUse = store.state.diskUse
+        writtenByOwners = store.state.writtenByOwners
+    }
+
+    /// Content is what the owners wrote, disk use has not grown but by what they wrote meanwhile,
+    /// nothing is left in a scratch file, and no request was above its limit.
+    func check(_ comment: Comment? = nil, sourceLocation: SourceLocation = #_sourceLocation) {
+        let state = store.state
+        #expect(state.brokenFiles.isEmpty, comment, sourceLocation: sourceLocation)
+        let allowed = diskUse + (state.writtenByOwners - writtenByOwners)
+        #expect(state.diskUse <= allowed, comment, sourceLocation: sourceLocation)
+        checkScratch(comment, sourceLocation)
+        checkRequests(comment, sourceLocation)
+    }
+
+    private func checkScratch(_ comment: Comment?, _ location: SourceLocation) {
+        let left = store.state.files.values.filter { $0.isScratch && !$0.items.isEmpty }
+        #expect(left.isEmpty, comment, sourceLocation: location)
+    }
+
+    private func checkRequests(_ comment: Comment?, _ location: SourceLocation) {
+        let tooLong = store.log.requests.filter { request in
+            let files = [request.source, request.destination]
+            let isLive = files.contains(where: job.roles.live.contains)
+            let limit = isLive ? job.limits.liveRequest : job.limits.request
+            return request.lengthBytes > limit.rawValue
+        }
+        #expect(tooLong.isEmpty, comment, sourceLocation: location)
+    }
+}

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+import Btrfs
+import Engine
+
+/// Jobs on a model, as the worker puts them together.
+struct ModelJob {
+    let store: ModelStore
+    var roles = ModelRoles()
+    var limits = ExecutionLimits()
+    var lanes = 1
+    /// The volume that each file belongs to; all to the first where it is not named.
+    var owners: [InodeIdentifier: [Int]] = [:]
+    var volumes = [ModelJob.volume()]
+
+    static func volume(
+        selected: Bool = true, skipped: Bool = false, level: Int? = nil, group: Int = 0
+    ) -> Scope.Volume {
+        Scope.Volume(
+            isSelected: selected, isSkipped: skipped, compressionLevel: level, group: group)
+    }
+
+    var includesLiveOnly = false
+
+    var scope: Scope { Scope(volumes: volumes, includesLiveOnly: includesLiveOnly) }
+
+    func survey() -> Survey {
+        let state = store.state
+        let images = state.files.filter { !$0.value.isScratch }.keys.sorted().map { inode in
+            ImageFile(
+                inode: inode, owners: owners[inode] ?? [0], isLive: roles.live.contains(inode))
+        }
+        return Surveyor.survey(images, in: store)
+    }
+
+    func compressionPlan() -> Plan {
+        CompressionPlanner.plan(
+            survey(), scope: scope, requestedLevel: 3, sectorBytes: store.sectorBytes)
+    }
+
+    func dedupePlan(forged: [UInt32: UInt32] = [:]) throws -> Plan {
+        let survey = survey()
+        let fingerprinter = Fingerprinter(
+            store: store, checksums: ModelChecksums(store: store, forged: forged),
+            decoder: ModelDecoder(), threads: 1)
+        let eligible = DedupePlanner.eligible(survey, scope: scope)
+        let fingerprints = try fingerprinter.fingerprint(eligible, of: survey) { _ in }
+        return DedupePlanner.plan(
+            survey, fingerprints, scope: scope, sectorBytes: store.sectorBytes)
+    }
+
+    func execute(_ plan: Plan) throws(BtrfsError) -> ExecutionOutcome {
+        let parts = (0..<lanes).map { lane in
+            Executor<ModelStore>.LaneParts(
+                scratch: store.scratch(1_000_000 + UInt64(lane)), encoder: ModelEncoder())
+        }
+        let executor = Executor(store: store, roles: roles, lanes: parts, limits: limits)
+        return try executor.run(plan.replacements) { _, _ in }
+    }
+
+    @discardableResult func compress() throws -> ExecutionOutcome {
+        try execute(compressionPlan())
+    }
+
+    @discardableResult func dedupe() throws -> ExecutionOutcome { try execute(dedupePlan()) }
+}

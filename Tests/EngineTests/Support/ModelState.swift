@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+import Btrfs
+
+/// A file system in memory: files whose ranges refer to parts of extents.
+///
+/// It stands in for faults that a real Btrfs cannot be made to show. Each file also keeps its
+/// `truth`: the bytes that its owner has written, which no sharing may change.
+struct ModelState: Sendable {
+    static let sector: UInt64 = 4096
+
+    struct Extent: Sendable {
+        /// Unpacked, whole sectors.
+        let content: [UInt8]
+        let diskBytes: UInt64
+        let compression: Compression
+        let generation: Generation
+    }
+
+    /// A file extent item; whole sectors.
+    struct Item: Equatable, Sendable {
+        var fileOffset: UInt64
+        var length: UInt64
+        let address: UInt64
+        var offsetInExtent: UInt64
+
+        var end: UInt64 { fileOffset + length }
+
+        /// The part within a range of the file.
+        func clipped(to range: Range<UInt64>) -> Item? {
+            let start = max(fileOffset, range.lowerBound)
+            let stop = min(end, range.upperBound)
+            guard start < stop else { return nil }
+            return Item(
+                fileOffset: start, length: stop - start, address: address,
+                offsetInExtent: offsetInExtent + (start - fileOffset))
+        }
+    }
+
+    struct File: Sendable {
+        var items: [Item] = []
+        var truth: [UInt8] = []
+        var hasNoChecksums = false
+        var isImmutable = false
+        var links: UInt32 = 1
+        var isScratch = false
+        var scratchBytes: UInt64 = 0
+
+        var sizeBytes: UInt64 { isScratch ? scratchBytes : UInt64(truth.count) }
+    }
+
+    private(set) var extents: [UInt64: Extent] = [:]
+    var files: [InodeIdentifier: File] = [:]
+    private var nextAddress: UInt64 = 1 << 20
+    private var generation: UInt64 = 100
+    /// What the files' owners have written, on the device.
+    private(set) var writtenByOwners: UInt64 = 0
+
+    /// What all extents take.
+    var diskUse: UInt64 { extents.values.reduce(0) { $0 + $1.diskBytes } }
+
+    static func inode(_ number: UInt64) -> InodeIdentifier {
+        InodeIdentifier(subvolume: .topmostSubvolume, number: number)
+    }
+
+    // MARK: What owners of files do
+
+    mutating func make(_ number: UInt64, _ change: (inout File) -> Void = { _ in }) {
+        var file = File()
+        change(&file)
+        files[Self.inode(number)] = file
+    }
+
+    /// Writes one new extent; what ends within a sector must end the file.
+    mutating func write(
+        _ bytes: [UInt8], to number: UInt64, at offset: UInt64, packedTo diskBytes: UInt64? = nil
+    ) {
+        let inode = Self.inode(number)
+        guard var file = files[inode] else { return }
+        let start = Int(offset)
+        if file.truth.count < start + bytes.count {
+            file.truth += [UInt8](
+                repeating: 0, count: start + bytes.count - file.truth.count)
+        }
+        file.truth.replaceSubrange(start..<(start + bytes.count), with: bytes)
+        files[inode] = file
+        let address = add(bytes, diskBytes: diskBytes)
+        writtenByOwners += extents[address]?.diskBytes ?? 0
+        place(
+            [
+                Item(
+                    fileOffset: offset, length: Self.roundUp(UInt64(bytes.count)), address: address,
+                    offsetInExtent: 0)
+            ], in: inode, over: offset..<(offset + Self.roundUp(UInt64(bytes.count))))
+    }
+
+    /// A reflink copy of whole sectors.
+    mutating func clone(
+        _ from: UInt64, _ range: Range<UInt64>, to number: UInt64, at offset: UInt64
+    ) {
+        let (source, destination) = (Self.inode(from), Self.inode(number))
+        guard let sourceFile = files[source], var file = files[destination] else { return }
+        let end = min(range.upperBound, sourceFile.sizeBytes)
+        let bytes = sourceFile.truth[Int(range.lowerBound)..<Int(end)]
+        let stop = Int(offset) + bytes.count
+        if file.truth.count < stop {
+            file.truth += [UInt8](repeating: 0, count: stop - file.truth.count)
+        }
+        file.truth.replaceSubrange(Int(offset)..<stop, with: bytes)
+        files[destination] = file
+        point(source, range.lowerBound, destination, offset, Self.roundUp(end - range.lowerBound))
+    }
+
+    // MARK: What the file system does
+
+    static func roundUp(_ bytes: UInt64) -> UInt64 { (bytes + sector - 1) / sector * sector }
+
+    mutating func add(
+        _ bytes: [UInt8], diskBytes: UInt64? = nil, compression: Compression = .none
+    ) -> UInt64 {
+        let length = Self.roundUp(UInt64(bytes.count))
+        let padding = [UInt8](repeating: 0, count: Int(length) - bytes.count)
+        generation += 1
+        let address = nextAddress
+        nextAddress += length + Self.sector
+        extents[address] = Extent(
+            content: bytes + padding, diskBytes: diskBytes ?? length,
+            compression: diskBytes == nil ? compression : .zstd,
+            generation: Generation(generation))
+        return address
+    }
+
+    /// Puts items in the place of what was in a range, and drops extents that nobody refers to.
+    mutating func place(_ new: [Item], in inode: InodeIdentifier, over range: Range<UInt64>) {
+        guard var file = files[inode] else { return }
+        var kept: [Item] = []
+        var touched: Set<UInt64> = []
+        for item in file.items {
+            guard item.clipped(to: range) != nil else {
+                kept.append(item)
+                continue
+            }
+            touched.insert(item.address)
+            if let left = item.clipped(to: 0..<range.lowerBound) { kept.append(left) }
+            if let right = item.clipped(to: range.upperBound..<UInt64.max) { kept.append(right) }
+        }
+        file.items = (kept + new).sorted { $0.fileOffset < $1.fileOffset }
+        files[inode] = file
+        for address in touched where !isUsed(address) { extents[address] = nil }
+    }
+
+    /// Makes a range of one file refer to what a range of another refers to.
+    mutating func point(
+        _ source: InodeIdentifier, _ sourceOffset: UInt64, _ destination: InodeIdentifier,
+        _ destinationOffset: UInt64, _ length: UInt64
+    ) {
+        let range = sourceOffset..<(sourceOffset + length)
+        let items = (files[source]?.items ?? []).compactMap { item -> Item? in
+            guard var part = item.clipped(to: range) else { return nil }
+            part.fileOffset = destinationOffset + (part.fileOffset - sourceOffset)
+            return part
+        }
+        place(items, in: destination, over: destinationOffset..<(destinationOffset + length))
+    }
+
+    mutating func clear(_ inode: InodeIdentifier) {
+        place([], in: inode, over: 0..<UInt64.max)
+        files[inode]?.scratchBytes = 0
+    }
+
+    func isUsed(_ address: UInt64) -> Bool {
+        files.values.contains { $0.items.contains { $0.address == address } }
+    }
+
+    /// The bytes that a range of a file reads as; holes read as zeroes.
+    func bytes(of inode: InodeIdentifier, _ range: Range<UInt64>) -> [UInt8] {
+        var result = [UInt8](repeating: 0, count: Int(range.upperBound - range.lowerBound))
+        for item in files[inode]?.items ?? [] {
+            guard let part = item.clipped(to: range), let extent = extents[part.address]
+            else { continue }
+            let from = Int(part.offsetInExtent)
+            let to = Int(part.fileOffset - range.lowerBound)
+            result.replaceSubrange(
+                to..<(to + Int(part.length)),
+                with: extent.content[from..<(from + Int(part.length))])
+        }
+        return result
+    }
+
+    /// The files that do not read as what their owners have written.
+    var brokenFiles: [InodeIdentifier] {
+        files.filter { inode, file in
+            !file.isScratch && bytes(of: inode, 0..<file.sizeBytes) != file.truth
+        }.map(\.key).sorted()
+    }
+}

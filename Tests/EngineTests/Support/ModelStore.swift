@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+@testable import Btrfs
+import Engine
+import Synchronization
+import SystemPackage
+
+/// The engine's verbs on a model, with faults on request.
+final class ModelStore: ExtentStore {
+    struct File: Hashable, Sendable {
+        let inode: InodeIdentifier
+        let generation: Generation
+    }
+
+    /// A call of `share`, as it came.
+    struct Request: Equatable, Sendable {
+        let source: InodeIdentifier
+        let destination: InodeIdentifier
+        let destinationOffset: UInt64
+        let lengthBytes: UInt64
+    }
+
+    /// What a request shall answer instead of doing its work.
+    enum ShareFault: Sendable {
+        case answer(DedupeOutcome)
+        case refuse(Errno)
+        /// Only so many bytes of it are done.
+        case shorten(UInt64)
+    }
+
+    /// What goes wrong; each is told the number of the call, from 1.
+    struct Faults: Sendable {
+        /// Before each request; may change files as their owners would.
+        var onShare: @Sendable (Int, Request, inout ModelState) -> ShareFault? = { _, _, _ in nil }
+        /// Before each write to a scratch file.
+        var onWrite: @Sendable (Int, inout ModelState) -> Errno? = { _, _ in nil }
+        /// Before each read of an image.
+        var onRead: @Sendable (Int, InodeIdentifier) -> Errno? = { _, _ in nil }
+        /// Before each look at an extent's uses.
+        var onUses: @Sendable (Int, inout ModelState) -> Void = { _, _ in }
+        /// More uses than this are too many.
+        var usesLimit = 1000
+        /// Inodes that no tree search can read.
+        var unreadable: Set<InodeIdentifier> = []
+    }
+
+    /// What was asked for.
+    struct Log: Sendable {
+        var requests: [Request] = []
+        var writes = 0
+        var reads = 0
+        var uses = 0
+        var synchronizations = 0
+    }
+
+    private struct Guarded {
+        var state: ModelState
+        var log = Log()
+        var faults = Faults()
+    }
+
+    private let guarded: Mutex<Guarded>
+    static let generation = Generation(7)
+    let sectorBytes = ByteCount(ModelState.sector)
+
+    init(_ state: ModelState) { guarded = Mutex(Guarded(state: state)) }
+
+    var state: ModelState { guarded.withLock { $0.state } }
+    var log: Log { guarded.withLock { $0.log } }
+    func change(_ body: (inout ModelState) -> Void) { guarded.withLock { body(&$0.state) } }
+    func set(_ faults: Faults) { guarded.withLock { $0.faults = faults } }
+
+    /// An empty nameless file.
+    func scratch(_ number: UInt64) -> File {
+        change { $0.make(number) { $0.isScratch = true } }
+        return File(inode: ModelState.inode(number), generation: Self.generation)
+    }
+
+    // MARK: The catalog
+
+    func forEachFileExtent(
+        of inode: InodeIdentifier, from start: FileOffset, through end: FileOffset,
+        _ body: (FileExtent) throws(BtrfsError) -> Void
+    ) throws(BtrfsError) {
+        let (state, unreadable) = guarded.withLock { ($0.state, $0.faults.unreadable) }
+        if unreadable.contains(inode) { throw BtrfsError("TREE_SEARCH_V2", "the model", .ioError) }
+        for item in state.files[inode]?.items ?? []
+        where start.rawValue <= item.fileOffset && item.fileOffset <= end.rawValue {
+            guard let extent = state.extents[item.address] else { continue }
+            let reference = FileExtent.Reference(
+                address: LogicalAddress(item.address), diskBytes: ByteCount(extent.diskBytes),
+                offsetInExtent: ByteCount(item.offsetInExtent))
+            try body(
+                FileExtent(
+                    fileOffset: FileOffset(item.fileOffset), lengthBytes: ByteCount(item.length),
+                    contentBytes: ByteCount(extent.content.count), compression: extent.compression,
+                    generation: extent.generation, storage: .regular(reference)))
+        }
+    }
+
+    func uses(ofExtentAt address: LogicalAddress) throws(BtrfsError) -> ExtentUses {
+        guarded.withLock { guarded in
+            guarded.log.uses += 1
+            guarded.faults.onUses(guarded.log.uses, &guarded.state)
+            let uses = guarded.state.files.flatMap { inode, file in
+                file.items.filter { $0.address == address.rawValue }.map {
+                    ExtentUse(inode: inode, fileOffset: FileOffset($0.fileOffset))
+                }
+            }
+            if uses.count > guarded.faults.usesLimit { return .tooMany }
+            return .all(
+                uses.sorted { ($0.inode, $0.fileOffset) < ($1.inode, $1.fileOffset) })
+        }
+    }
+
+    func inode(_ identifier: InodeIdentifier) throws(BtrfsError) -> InodeItem? {
+        state.files[identifier].map { file in
+            InodeItem(
+                generation: Self.generation, sizeBytes: ByteCount(file.sizeBytes),
+                links: file.links, hasNoChecksums: file.hasNoChecksums,
+                isImmutable: file.isImmutable)
+        }
+    }
+
+    // MARK: Images
+
+    func open(_ inode: InodeIdentifier, generation: Generation) throws(BtrfsError) -> File {
+        guard state.files[inode] != nil, generation == Self.generation else {
+            throw BtrfsError("open_by_handle_at", "the model", .staleNFSFileHandle)
+        }
+        return File(inode: inode, generation: generation)
+    }
+
+    func read(
+        _ file: File, at offset: FileOffset, into buffer: UnsafeMutableRawBufferPointer
+    ) throws(BtrfsError) -> Int {
+        let (fault, state) = guarded.withLock { guarded -> (Errno?, ModelState) in
+            guarded.log.reads += 1
+            return (guarded.faults.onRead(guarded.log.reads, file.inode), guarded.state)
+        }
+        if let fault { throw BtrfsError("read", "the model", fault) }
+        let size = state.files[file.inode]?.sizeBytes ?? 0
+        let start = min(offset.rawValue, size)
+        let end = min(size, start + UInt64(buffer.count))
+        let bytes = state.bytes(of: file.inode, start..<end)
+        unsafe buffer.copyBytes(from: bytes)
+        return bytes.count
+    }
+
+    func readEncoded(
+        _ file: File, at offset: FileOffset, lengthBytes: ByteCount
+    ) throws(BtrfsError) -> EncodedExtent? {
+        let state = state
+        guard
+            let item = state.files[file.inode]?.items.first(where: {
+                $0.fileOffset <= offset.rawValue && offset.rawValue < $0.end
+            }), let extent = state.extents[item.address]
+        else { return nil }
+        let skipped = offset.rawValue - item.fileOffset
+        return EncodedExtent(
+            offsetInContent: ByteCount(item.offsetInExtent + skipped),
+            lengthBytes: ByteCount(item.length - skipped),
+            contentBytes: ByteCount(extent.content.count), compression: extent.compression,
+            bytes: extent.content)
+    }
+
+    func prefetch(_ file: File, at offset: FileOffset, lengthBytes: ByteCount) {}
+    func forget(_ file: File, at offset: FileOffset, lengthBytes: ByteCount) {}
+
+    func share(
+        _ source: File, at sourceOffset: FileOffset, lengthBytes: ByteCount,
+        with destination: File, at destinationOffset: FileOffset
+    ) throws(BtrfsError) -> DedupeOutcome {
+        let request = Request(
+            source: source.inode, destination: destination.inode,
+            destinationOffset: destinationOffset.rawValue, lengthBytes: lengthBytes.rawValue)
+        let result = guarded.withLock { guarded -> Result<DedupeOutcome, Errno> in
+            guarded.log.requests.append(request)
+            let number = guarded.log.requests.count
+            let fault = guarded.faults.onShare(number, request, &guarded.state)
+            var shorter = lengthBytes.rawValue
+            switch fault {
+            case .answer(let outcome): return .success(outcome)
+            case .refuse(let reason): return .failure(reason)
+            case .shorten(let length): shorter = min(shorter, length)
+            case nil: break
+            }
+            return .success(
+                guarded.state.share(
+                    source.inode, sourceOffset.rawValue, destination.inode,
+                    destinationOffset.rawValue, shorter))
+        }
+        switch result {
+        case .success(let outcome): return outcome
+        case .failure(let reason): throw BtrfsError("FIDEDUPERANGE", "the model", reason)
+        }
+    }
+
+    // MARK: Scratch files
+
+    func writePlain(
+        _ bytes: UnsafeRawBufferPointer, to scratch: File, at offset: FileOffset
+    ) throws(BtrfsError) {
+        unsafe try write(Array(bytes), lengthBytes: UInt64(bytes.count), nil, scratch, offset)
+    }
+
+    func writePacked(
+        _ packed: UnsafeRawBufferPointer, contentBytes: ByteCount, lengthBytes: ByteCount,
+        to scratch: File, at offset: FileOffset
+    ) throws(BtrfsError) {
+        let content = unsafe ModelCodec.unpack(Array(packed))
+        guard content.count == contentBytes.count, contentBytes <= .kibibytes(128) else {
+            throw BtrfsError("ENCODED_WRITE", "the model", .invalidArgument)
+        }
+        let disk = ModelState.roundUp(UInt64(packed.count))
+        try write(content, lengthBytes: lengthBytes.rawValue, disk, scratch, offset)
+    }
+
+    private func write(
+        _ content: [UInt8], lengthBytes: UInt64, _ diskBytes: UInt64?, _ scratch: File,
+        _ offset: FileOffset
+    ) throws(BtrfsError) {
+        let fault = guarded.withLock { guarded -> Errno? in
+            guarded.log.writes += 1
+            guard guarded.state.files[scratch.inode]?.isScratch == true else {
+                return .badFileDescriptor
+            }
+            if let fault = guarded.faults.onWrite(guarded.log.writes, &guarded.state) {
+                return fault
+            }
+            let address = guarded.state.add(content, diskBytes: diskBytes)
+            let length = ModelState.roundUp(lengthBytes)
+            let item = ModelState.Item(
+                fileOffset: offset.rawValue, length: length, address: address, offsetInExtent: 0)
+            guarded.state.place(
+                [item], in: scratch.inode, over: offset.rawValue..<(offset.rawValue + length))
+            let size = guarded.state.files[scratch.inode]?.scratchBytes ?? 0
+            guarded.state.files[scratch.inode]?.scratchBytes = max(
+                size, offset.rawValue + lengthBytes)
+            return nil
+        }
+        if let fault { throw BtrfsError("write", "the model's scratch file", fault) }
+    }
+
+    func clear(_ scratch: File) throws(BtrfsError) { change { $0.clear(scratch.inode) } }
+
+    func synchronize() throws(BtrfsError) { guarded.withLock { $0.log.synchronizations += 1 } }
+}

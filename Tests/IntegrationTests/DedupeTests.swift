@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+import Foundation
+import Protocol
+import Testing
+
+@Suite("De-duplication on a real Btrfs", .enabled(if: RealBtrfs.isAvailable, RealBtrfs.reason))
+struct DedupeTests {
+    private let volumes = [WorkerRun.volume("one"), WorkerRun.volume("two")]
+
+    /// Two images with the same content that share nothing.
+    private func twins(shiftedBySectors shift: Int = 0) throws -> LoopFileSystem {
+        let fileSystem = try LoopFileSystem(mebibytes: 1024)
+        let content = Content.random(mebibytes: 24, seed: 1)
+        try Files.write(content, to: fileSystem.image("appvms/one/private.img"))
+        let front = Content.random(mebibytes: 1, seed: 2).prefix(shift * 4096)
+        try Files.write(front + content, to: fileSystem.image("appvms/two/private.img"))
+        return fileSystem
+    }
+
+    @Test("Of two copies one is left, and the saving is what the file system counts")
+    func copiesShare() throws {
+        let fileSystem = try twins()
+        let before = try fileSystem.dataUsedBytes()
+        let inventory = try fileSystem.inventory()
+        let result = try WorkerRun.job(WorkerRun.dedupe, volumes, on: fileSystem)
+        let after = try fileSystem.dataUsedBytes()
+        #expect(try fileSystem.inventory() == inventory)
+        #expect(after == before / 2)
+        #expect(result.savedBytes == Int64(before - after))
+        #expect(result.predictedBytes == before - after)
+    }
+
+    @Test("Copies at another offset share, and what is unique is kept", arguments: [1, 3, 17, 100])
+    func shiftedCopiesShare(shift: Int) throws {
+        let fileSystem = try twins(shiftedBySectors: shift)
+        let before = try fileSystem.dataUsedBytes()
+        let inventory = try fileSystem.inventory()
+        try WorkerRun.job(WorkerRun.dedupe, volumes, on: fileSystem)
+        let after = try fileSystem.dataUsedBytes()
+        #expect(try fileSystem.inventory() == inventory)
+        #expect(after <= 24 << 20 + UInt64(shift) * 4096 + 1 << 20, "\(before) to \(after)")
+    }
+
+    @Test("Compressed copies share with each other")
+    func compressedCopiesShare() throws {
+        let fileSystem = try LoopFileSystem(mebibytes: 1024)
+        let content = Content.text(mebibytes: 16, seed: 3)
+        try Files.write(content, to: fileSystem.image("appvms/one/private.img"))
+        try Files.write(content, to: fileSystem.image("appvms/two/private.img"))
+        try WorkerRun.job(WorkerRun.compress, volumes, on: fileSystem)
+        let before = try fileSystem.dataUsedBytes()
+        let inventory = try fileSystem.inventory()
+        try WorkerRun.job(WorkerRun.dedupe, volumes, on: fileSystem)
+        #expect(try fileSystem.inventory() == inventory)
+        #expect(try fileSystem.dataUsedBytes() <= before * 51 / 100)
+    }
+
+    @Test("A compressed copy and a plain one share")
+    func mixedCopiesShare() throws {
+        let fileSystem = try LoopFileSystem(mebibytes: 1024)
+        let content = Content.text(mebibytes: 16, seed: 4)
+        try Files.write(content, to: fileSystem.image("appvms/one/private.img"))
+        try WorkerRun.job(WorkerRun.compress, volumes, on: fileSystem)
+        try Files.write(content, to: fileSystem.image("appvms/two/private.img"))
+        let before = try fileSystem.dataUsedBytes()
+        let inventory = try fileSystem.inventory()
+        try WorkerRun.job(WorkerRun.dedupe, volumes, on: fileSystem)
+        #expect(try fileSystem.inventory() == inventory)
+        #expect(try fileSystem.dataUsedBytes() < before)
+    }
+
+    @Test("Qubes of different groups share nothing, and joined they do")
+    func groupsStayApart() throws {
+        let fileSystem = try twins()
+        let before = try fileSystem.dataUsedBytes()
+        let apart = [WorkerRun.volume("one", group: "a"), WorkerRun.volume("two", group: "b")]
+        let result = try WorkerRun.job(WorkerRun.dedupe, apart, on: fileSystem)
+        #expect(result.extentsReplaced == 0)
+        #expect(try fileSystem.dataUsedBytes() == before)
+        try WorkerRun.job(WorkerRun.dedupe, volumes, on: fileSystem)
+        #expect(try fileSystem.dataUsedBytes() == before / 2)
+    }
+
+    @Test("A clone's references follow, so that an extent is freed whole")
+    func clonesFollow() throws {
+        let fileSystem = try twins()
+        try Files.clone(
+            fileSystem.image("appvms/two/private.img"),
+            to: fileSystem.image("appvms/two/private-precache.img"))
+        try Files.clone(
+            fileSystem.image("appvms/two/private.img"), to: fileSystem.path + "/outside.img")
+        let before = try fileSystem.dataUsedBytes()
+        try WorkerRun.job(WorkerRun.dedupe, volumes, on: fileSystem)
+        #expect(try fileSystem.dataUsedBytes() == before / 2)
+    }
+
+    @Test("Zeroes that fill images share, and end in bounded work")
+    func zeroesShare() throws {
+        let fileSystem = try LoopFileSystem(mebibytes: 1024)
+        let zeroes = Data(count: 48 << 20)
+        try Files.write(zeroes, to: fileSystem.image("appvms/one/private.img"))
+        try Files.write(zeroes, to: fileSystem.image("appvms/two/private.img"))
+        let before = try fileSystem.dataUsedBytes()
+        try WorkerRun.job(WorkerRun.dedupe, volumes, on: fileSystem)
+        #expect(try fileSystem.dataUsedBytes() <= before / 2)
+    }
+
+    @Test("Holes stay holes")
+    func holesStay() throws {
+        let fileSystem = try twins()
+        let image = fileSystem.image("appvms/one/private.img")
+        try Command.check("fallocate", "-p", "-o", "8M", "-l", "4M", image)
+        let inventory = try fileSystem.inventory()
+        let blocks = try Command.check("stat", "-c", "%b", image).output
+        try WorkerRun.job(WorkerRun.dedupe, volumes, on: fileSystem)
+        #expect(try fileSystem.inventory() == inventory)
+        #expect(try Command.check("stat", "-c", "%b", image).output == blocks)
+    }
+
+    @Test("A live image's own extents are left until the request says running")
+    func liveIsLeft() throws {
+        let fileSystem = try LoopFileSystem(mebibytes: 512)
+        let content = Content.random(mebibytes: 8, seed: 5)
+        try Files.write(content, to: fileSystem.image("appvms/one/private.img"))
+        try Files.write(content, to: fileSystem.image("appvms/two/private-dirty.img"))
+        try Files.write(content, to: fileSystem.image("appvms/two/volatile-dirty.img"))
+        let volumes = volumes + [WorkerRun.volume("two", "volatile", isVolatile: true)]
+        let before = try fileSystem.dataUsedBytes()
+        let result = try WorkerRun.job(WorkerRun.dedupe, volumes, on: fileSystem)
+        #expect(try fileSystem.dataUsedBytes() == before)
+        #expect(result.leftAlone.contains { $0.reason == "only running qubes use it" })
+        try WorkerRun.job(.dedupe(running: true), volumes, on: fileSystem)
+        #expect(try fileSystem.dataUsedBytes() == before / 3)
+    }
+
+    @Test(
+        "Other checksums than crc32c serve as well", arguments: ["xxhash", "sha256", "blake2"])
+    func otherChecksums(kind: String) throws {
+        let fileSystem = try LoopFileSystem(mebibytes: 512, options: ["--csum", kind])
+        let content = Content.random(mebibytes: 8, seed: 6)
+        try Files.write(content, to: fileSystem.image("appvms/one/private.img"))
+        try Files.write(content, to: fileSystem.image("appvms/two/private.img"))
+        let before = try fileSystem.dataUsedBytes()
+        try WorkerRun.job(WorkerRun.dedupe, volumes, on: fileSystem)
+        #expect(try fileSystem.dataUsedBytes() == before / 2)
+    }
+}

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+import Foundation
+import Protocol
+import Testing
+
+/// What goes wrong on a real disk must leave every file as it was.
+@Suite("Faults on a real Btrfs", .enabled(if: RealBtrfs.isAvailable, RealBtrfs.reason))
+struct FaultTests {
+    private let volumes = [WorkerRun.volume("work"), WorkerRun.volume("copy")]
+
+    private func populated(mebibytes: Int, in parent: String? = nil) throws -> LoopFileSystem {
+        let fileSystem = try LoopFileSystem(mebibytes: mebibytes, in: parent)
+        let image = fileSystem.image("appvms/work/private.img")
+        try Files.write(Content.text(mebibytes: 32, seed: 1), to: image)
+        try Files.clone(image, to: fileSystem.image("appvms/work/private-precache.img"))
+        try Files.copy(image, to: fileSystem.image("appvms/copy/private.img"))
+        try fileSystem.synchronize()
+        return fileSystem
+    }
+
+    /// Starts a worker, and kills it after so many of its messages.
+    private func killWorker(
+        after count: Int, _ work: WorkerOrder.Work, on fileSystem: LoopFileSystem
+    ) throws {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: Command.program("qubes-btrfs-worker"))
+        let input = Pipe()
+        let output = Pipe()
+        process.standardInput = input
+        process.standardOutput = output
+        try process.run()
+        let order = WorkerRun.order(work, volumes, on: fileSystem)
+        try input.fileHandleForWriting.write(contentsOf: try JSONEncoder().encode(order))
+        try input.fileHandleForWriting.close()
+        var lines = 0
+        while lines < count {
+            let data = output.fileHandleForReading.availableData
+            if data.isEmpty { break }
+            lines += data.count { $0 == 0x0a }
+        }
+        kill(process.processIdentifier, SIGKILL)
+        process.waitUntilExit()
+    }
+
+    @Test(
+        "Killed at any message, it leaves no file, no change, and the next run ends the work",
+        arguments: 1...6)
+    func killed(after count: Int) throws {
+        let fileSystem = try populated(mebibytes: 1024)
+        let before = try fileSystem.dataUsedBytes()
+        let inventory = try fileSystem.inventory()
+        try killWorker(after: count, WorkerRun.compress, on: fileSystem)
+        #expect(try fileSystem.inventory() == inventory)
+        #expect(try fileSystem.dataUsedBytes() <= before)
+        try killWorker(after: count, WorkerRun.dedupe, on: fileSystem)
+        #expect(try fileSystem.inventory() == inventory)
+        #expect(try fileSystem.dataUsedBytes() <= before)
+        try WorkerRun.job(WorkerRun.compress, volumes, on: fileSystem)
+        try WorkerRun.job(WorkerRun.dedupe, volumes, on: fileSystem)
+        #expect(try fileSystem.inventory() == inventory)
+        #expect(try fileSystem.dataUsedBytes() < before / 3)
+    }
+
+    @Test("A power cut at any moment leaves every file whole")
+    func powerCut() throws {
+        // The file system lies in a file on another Btrfs: a clone of that file is the disk as it
+        // was at the moment of the cut.
+        let outer = try LoopFileSystem(mebibytes: 3072)
+        let inner = try populated(mebibytes: 1024, in: outer.path)
+        let inventory = try inner.inventory()
+        let names = Set(inventory.keys)
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: Command.program("qubes-btrfs-worker"))
+        let input = Pipe()
+        let output = Pipe()
+        process.standardInput = input
+        process.standardOutput = output
+        try process.run()
+        let order = WorkerRun.order(WorkerRun.compress, volumes, on: inner)
+        try input.fileHandleForWriting.write(contentsOf: try JSONEncoder().encode(order))
+        try input.fileHandleForWriting.close()
+        var cuts: [String] = []
+        while !output.fileHandleForReading.availableData.isEmpty {
+            let cut = outer.path + "/cut-\(cuts.count)"
+            try Files.clone(inner.backing, to: cut)
+            cuts.append(cut)
+        }
+        process.waitUntilExit()
+        #expect(process.terminationStatus == 0)
+        #expect(cuts.count >= 3)
+        // A mounted Btrfs is known by its UUID: the original must be gone before a cut is mounted.
+        try Command.check("umount", inner.path)
+        for cut in cuts {
+            let after = try LoopFileSystem(existing: cut)
+            let found = try after.inventory()
+            #expect(Set(found.keys) == names)
+            #expect(found == inventory)
+        }
+    }
+
+    @Test("A disk that fills up ends the job with a reason, and nothing has changed")
+    func fullDisk() throws {
+        let fileSystem = try LoopFileSystem(mebibytes: 256, options: ["--mixed"])
+        try Files.write(
+            Content.text(mebibytes: 48, seed: 2),
+            to: fileSystem.image("appvms/work/private.img"))
+        // Fill what is left, to the last block.
+        _ = try Command.run(["sh", "-c", "cat /dev/urandom > \(fileSystem.path)/filler"])
+        _ = try Command.run(["sh", "-c", "cat /dev/urandom >> \(fileSystem.path)/filler"])
+        let inventory = try fileSystem.inventory()
+        let last = try WorkerRun.messages(
+            WorkerRun.order(WorkerRun.compress, volumes, on: fileSystem)
+        ).last
+        if case .failure(let kind, let message, _)? = last {
+            #expect(kind == ServiceException.Kind.unsuitablePool.rawValue)
+            #expect(message.contains("no space"))
+        } else if case .result(let result)? = last {
+            // The kernel may find room for a little, batch by batch: then it is done.
+            #expect(result.savedBytes >= 0)
+        } else {
+            Issue.record("the worker ended with \(String(describing: last))")
+        }
+        #expect(try fileSystem.inventory() == inventory)
+    }
+
+    @Test("An extent that cannot be read is left, and the others are worked on")
+    func readError() throws {
+        let fileSystem = try populated(mebibytes: 1024)
+        let order = WorkerRun.order(WorkerRun.compress, volumes, on: fileSystem)
+        // Flip bytes of the content where it stands in the backing file, under the file system.
+        let needle = Content.text(mebibytes: 32, seed: 1).dropFirst(20 << 20).prefix(64)
+        try Command.check("umount", fileSystem.path)
+        let disk = try FileHandle(forUpdating: URL(fileURLWithPath: fileSystem.backing))
+        var spoiled = 0
+        var offset: UInt64 = 0
+        while let piece = try disk.read(upToCount: 8 << 20), !piece.isEmpty {
+            if let range = piece.range(of: needle), spoiled == 0 {
+                try disk.seek(toOffset: offset + UInt64(range.lowerBound - piece.startIndex))
+                try disk.write(contentsOf: Data("spoiled".utf8))
+                spoiled += 1
+            }
+            offset += UInt64(piece.count)
+            try disk.seek(toOffset: offset)
+        }
+        try disk.close()
+        try #require(spoiled == 1)
+        try Command.check("mount", "-o", "loop", fileSystem.backing, fileSystem.path)
+        let last = try WorkerRun.messages(order).last
+        guard case .result(let result)? = last else {
+            Issue.record("\(String(describing: last))")
+            return
+        }
+        #expect(result.leftAlone.contains { $0.reason == "cannot be read" })
+        #expect(result.extentsReplaced > 0)
+    }
+
+    @Test("A pool that is not Btrfs is refused with its name and the reason")
+    func notBtrfs() throws {
+        let folder = FileManager.default.temporaryDirectory.path + "/plain-\(UUID().uuidString)"
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let order = WorkerOrder(
+            work: WorkerRun.compress, pools: [.init(name: "plain", directory: folder)],
+            volumes: [], wholeMachine: true)
+        guard case .failure(let kind, let message, _)? = try WorkerRun.messages(order).last else {
+            Issue.record("no failure")
+            return
+        }
+        #expect(kind == ServiceException.Kind.unsuitablePool.rawValue)
+        #expect(message.contains("plain") && message.contains("not on Btrfs"))
+    }
+
+    @Test("A volume's directory that is a link is not followed")
+    func linksAreNotFollowed() throws {
+        let fileSystem = try LoopFileSystem(mebibytes: 512)
+        let elsewhere = fileSystem.path + "/elsewhere"
+        try Files.write(Content.text(mebibytes: 4, seed: 3), to: elsewhere + "/private.img")
+        try FileManager.default.createSymbolicLink(
+            atPath: fileSystem.image("appvms/work"), withDestinationPath: elsewhere)
+        let before = try fileSystem.dataUsedBytes()
+        let result = try WorkerRun.job(WorkerRun.compress, volumes, on: fileSystem)
+        #expect(result.extentsSeen == 0)
+        #expect(result.problems.contains { $0.subject.contains("appvms/work") })
+        #expect(try fileSystem.dataUsedBytes() == before)
+    }
+}

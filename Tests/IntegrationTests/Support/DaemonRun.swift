@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+import Foundation
+import Protocol
+import SystemCalls
+import SystemPackage
+import TestSupport
+import Testing
+
+/// The real daemon, as a process, on a real Btrfs, with a stand-in for qubesd. `mgmt` sees `work`
+/// and `deb`; `vault` is seen by dom0 alone.
+final class DaemonRun {
+    let fileSystem: LoopFileSystem
+    let socket: FilePath
+    let log: String
+    private let qubesd: QubesdStandIn
+    private let process = Process()
+
+    init(on fileSystem: LoopFileSystem) throws {
+        self.fileSystem = fileSystem
+        socket = FilePath(fileSystem.folder + "/socket")
+        log = fileSystem.folder + "/btrfs.log"
+        var world = QubesdStandIn.World()
+        for name in ["mgmt", "work", "deb", "vault"] {
+            world.qubes[name] = "class=AppVM state=Halted"
+        }
+        world.visible = ["mgmt": ["mgmt", "work", "deb"]]
+        qubesd = try QubesdStandIn(world)
+        let xml = fileSystem.folder + "/qubes.xml"
+        try Data(Self.inventory(pool: fileSystem.pool).utf8).write(to: URL(fileURLWithPath: xml))
+        for name in ["state", "cache"] {
+            try FileManager.default.createDirectory(
+                atPath: fileSystem.folder + "/" + name, withIntermediateDirectories: true)
+        }
+        process.executableURL = URL(fileURLWithPath: Command.program("qubes-btrfsd"))
+        process.arguments = [
+            "--socket", socket.string, "--qubes-xml", xml, "--qubesd-socket", qubesd.path.string,
+            "--worker", Command.program("qubes-btrfs-worker"),
+            "--state-directory", fileSystem.folder + "/state",
+            "--cache-directory", fileSystem.folder + "/cache", "--log-file", log,
+            "--journal-socket", fileSystem.folder + "/no-journal",
+        ]
+        try process.run()
+        try #require(waitForSocket(), "the daemon listens")
+    }
+
+    deinit {
+        process.terminate()
+        process.waitUntilExit()
+    }
+
+    var isRunning: Bool { process.isRunning }
+
+    /// It listens when its socket takes a connection; a daemon that ended never will.
+    private func waitForSocket() -> Bool {
+        while process.isRunning {
+            if (try? UnixSocket.connect(socket)) != nil { return true }
+            usleep(10_000)
+        }
+        return false
+    }
+
+    /// A call as qrexec makes it for a socket service: header, payload, end; all that comes back.
+    func call(
+        _ service: String, argument: String = "", from source: String,
+        to target: CallHeader.Target, payload: String = ""
+    ) throws -> [UInt8] {
+        let connection = try UnixSocket.connect(socket)
+        let header = CallHeader(
+            service: service, argument: argument, source: source, target: target)
+        try connection.send(header.encoded() + Array(payload.utf8))
+        try connection.shutdownWriting()
+        return try connection.readToEnd(limitBytes: Limits.replyBytes) ?? []
+    }
+
+    /// The content of a reply, or what the exception says.
+    static func reply<Message: Decodable>(_ bytes: [UInt8], as type: Message.Type) throws -> Message
+    {
+        var reader = EnvelopeReader()
+        reader.append(bytes)
+        while try reader.nextEvent() != nil {}
+        switch try reader.last() {
+        case .reply(let content): return try JSONDecoder().decode(type, from: Data(content))
+        case .exception(let exception): throw exception
+        case .event: throw EnvelopeError.malformed
+        }
+    }
+
+    /// Our own client, as in dom0.
+    func client(_ words: String...) throws -> Command.Ending {
+        try Command.run(
+            [Command.program("qvm-btrfs")] + words + ["--socket", socket.string])
+    }
+
+    private static func inventory(pool: String) -> String {
+        func domain(_ number: Int, _ kind: String, _ name: String, _ folder: String) -> String {
+            """
+            <domain id="domain-\(number)" class="\(kind)">
+              <properties><property name="name">\(name)</property></properties>
+              <features/><tags/>
+              <volume-config><volume name="private" pool="varlibqubes" vid="\(folder)/private"
+                rw="True" save_on_stop="True" snap_on_start="False" size="1073741824"/>
+              </volume-config>
+            </domain>
+            """
+        }
+        return """
+            <qubes><labels/>
+            <pools><pool name="varlibqubes" dir_path="\(pool)" driver="file-reflink"/></pools>
+            <properties/>
+            <domains>
+            <domain id="domain-0" class="AdminVM"><properties/><features/><tags/></domain>
+            \(domain(2, "TemplateVM", "deb", "vm-templates/deb"))
+            \(domain(3, "AppVM", "work", "appvms/work"))
+            \(domain(4, "AppVM", "vault", "appvms/vault"))
+            </domains></qubes>
+            """
+    }
+}
