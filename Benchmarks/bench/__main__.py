@@ -80,13 +80,13 @@ class Bench:
 
     def one_run(self, tool, disk, which, before):
         """One measured run, with the count before it where nothing has changed since."""
-        before = before or disk.settled()
+        before = before or disk.settled() | disk.layout()
         drop_caches()
         background = measure.background_cores()
         tool.start(disk, which)
         figures = measure.measured(disk, lambda: tool.work(disk, which))
         figures = tool.stop(figures, which)
-        after = disk.settled()
+        after = disk.settled() | disk.layout()
         foreign = figures["allSeconds"] - figures["processSeconds"] - figures["kernelSeconds"]
         return {"tool": tool.name, "kind": tool.kind, "run": which, **figures,
                 "before": before, "after": after, "backgroundCores": background,

@@ -3,6 +3,7 @@
 
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -114,6 +115,16 @@ class Disk:
             if same < STABLE_READINGS:
                 time.sleep(1)
         return last | {"settleSeconds": round(time.monotonic() - start, 2)}
+
+    def layout(self):
+        """By compsize: how many extents the images have, how often they are referenced, and how
+        much of what is referenced is on disk. It shows whether sharing is still there."""
+        text = run("compsize", "--bytes", self.qubes)
+        found = re.search(r"(\d+) regular extents \((\d+) refs\)", text)
+        total = re.search(r"^TOTAL\s+\S+\s+(\d+)\s+(\d+)\s+(\d+)", text, re.MULTILINE)
+        return {"extents": int(found[1]), "references": int(found[2]),
+                "diskBytes": int(total[1]), "plainBytes": int(total[2]),
+                "referencedBytes": int(total[3])}
 
     def images(self):
         """Every image file, in the order of their names."""
