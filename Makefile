@@ -18,7 +18,7 @@ LICENSEDIR ?= /usr/share/licenses/qubes-btrfs
 INSTALL ?= install
 DOCUMENTS = $(wildcard README.md CHANGELOG.md docs/*.md)
 
-.PHONY: help build test bench demo check format packages clean
+.PHONY: help build test demo bench bench-scale check format packages clean
 .PHONY: install install-files install-programs install-documents install-vm
 
 help: ## List the targets.
@@ -38,6 +38,11 @@ bench: ## Compare with other tools, SIZE=small|default|large (root).
 
 demo: ## Show on a scratch file system what it does.
 	scripts/demo
+
+bench-scale: ## Match 1 TiB and 16 TiB of made-up checksums: time, memory, what was found.
+	$(SWIFT) build -c release --product bench-scale
+	.build/release/bench-scale 1
+	.build/release/bench-scale 16
 
 check: ## Check the format of the sources.
 	$(SWIFT) format lint --strict --recursive Package.swift Sources Tests

@@ -68,6 +68,10 @@ let package = Package(
         program("qubes-btrfs-worker", ["Worker"]),
         program("qvm-btrfs", ["Client"]),
 
+        // Not installed: what `make bench-scale` runs.
+        .executableTarget(
+            name: "bench-scale", dependencies: ["Engine", "Worker", "SystemCalls", system],
+            path: "Benchmarks/Scale", swiftSettings: strict),
         .target(
             name: "TestSupport", dependencies: ["SystemCalls", system],
             path: "Tests/TestSupport", swiftSettings: strict),

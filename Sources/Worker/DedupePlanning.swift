@@ -25,8 +25,11 @@ struct DedupePlanning {
                 .fingerprint, doneBytes: done.rawValue, totalBytes: total.rawValue)
         }
         output.progress(.plan)
-        return DedupePlanner.plan(
-            survey, fingerprints, scope: scope, sectorBytes: store.sectorBytes)
+        var resources = MatchResources()
+        resources.spills = site.spills
+        return try DedupePlanner.plan(
+            survey, fingerprints, scope: scope, sectorBytes: store.sectorBytes,
+            resources: resources)
     }
 }
 

@@ -36,8 +36,7 @@ struct JobWork {
             result.extentsReplaced += UInt64(outcome.extentsReplaced)
             result.referencesMoved += UInt64(outcome.referencesMoved)
             output.progress(.account)
-            // Freed extents come back with the commit that follows the one that dropped them.
-            try site.fileSystem.synchronize()
+            // The executor has committed; what that commit has freed comes back with the next.
             try site.fileSystem.synchronize()
             result.after.append(try FileSystemUsage(site))
             Log.note(outcome.failures)

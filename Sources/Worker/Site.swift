@@ -22,6 +22,8 @@ struct Site: Sendable {
     var pools: [PoolSite]
     /// Nameless files, one for each lane, opened before the worker has forbidden itself to write.
     var scratches: [SharedDescriptor] = []
+    /// Nameless files for what a sort cannot hold in memory.
+    var spills: [Spill] = []
 }
 
 /// Opens pools. What cannot be worked on is named, and the others go on.
@@ -75,6 +77,21 @@ struct Sites: Sendable {
             guard let pool = sites[index].pools.first else { continue }
             for _ in 0..<lanes {
                 sites[index].scratches.append(try Self.openScratch(in: pool))
+            }
+        }
+    }
+
+    /// Opens what sorts spill to: in the cache directory, or in a pool's own where that is not
+    /// given.
+    mutating func openSpills(in cache: SharedDescriptor?) throws(BtrfsError) {
+        for index in sites.indices {
+            guard let pool = sites[index].pools.first else { continue }
+            do throws(Errno) {
+                for _ in 0..<2 {
+                    sites[index].spills.append(try Spill(in: cache ?? pool.directory))
+                }
+            } catch {
+                throw BtrfsError("open(O_TMPFILE)", "the cache directory", error)
             }
         }
     }

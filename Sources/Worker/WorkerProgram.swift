@@ -9,13 +9,15 @@ internal import SystemPackage
 /// does. It can be killed at any moment.
 public enum WorkerProgram {
     /// Runs to the end.
+    /// - Parameter arguments: the command line: the program's name, and then nothing or
+    ///   `--cache-directory PATH`.
     /// - Returns: the exit status: 0 when a report or result was written, 1 otherwise.
-    public static func run() -> Int32 {
+    public static func run(arguments: [String]) -> Int32 {
         Signals.ignoreBrokenPipes()
         Priority.becomeIdle()
         let output = Output(.standardOutput)
         do throws(Failure) {
-            output.send(try perform(output))
+            output.send(try perform(output, cache: try cacheDirectory(arguments)))
             return 0
         } catch {
             if !error.detail.isEmpty { Log.note(error.detail) }
@@ -26,20 +28,43 @@ public enum WorkerProgram {
         }
     }
 
-    private static func perform(_ output: Output) throws(Failure) -> WorkerMessage {
+    private static func cacheDirectory(
+        _ arguments: [String]
+    ) throws(Failure) -> SharedDescriptor? {
+        if arguments.count <= 1 { return nil }
+        guard arguments.count == 3, arguments[1] == "--cache-directory" else {
+            throw Failure(.failed, "the worker was started wrongly; qubes-btrfsd starts it")
+        }
+        do throws(Errno) {
+            return SharedDescriptor(
+                try Descriptor.open(FilePath(arguments[2]), [.readOnly, .directory]))
+        } catch {
+            throw Failure(
+                .failed, "the cache directory cannot be opened; dom0's journal has the detail",
+                detail: "\(arguments[2]): \(error)")
+        }
+    }
+
+    private static func perform(
+        _ output: Output, cache: SharedDescriptor?
+    ) throws(Failure) -> WorkerMessage {
         let order = try readOrder()
         var sites = Sites(pools: order.pools)
         guard let problem = sites.problems.first, sites.sites.isEmpty else {
-            return try perform(order, &sites, output)
+            return try perform(order, &sites, output, cache)
         }
         throw Failure(.unsuitablePool, "\(problem.subject): \(problem.message)")
     }
 
     private static func perform(
-        _ order: WorkerOrder, _ sites: inout Sites, _ output: Output
+        _ order: WorkerOrder, _ sites: inout Sites, _ output: Output,
+        _ cache: SharedDescriptor?
     ) throws(Failure) -> WorkerMessage {
         do throws(BtrfsError) {
-            if order.work != .report { try sites.openScratches(lanes: JobWork.lanes) }
+            if order.work != .report {
+                try sites.openScratches(lanes: JobWork.lanes)
+                try sites.openSpills(in: cache)
+            }
         } catch {
             throw Failure(error)
         }

@@ -2,4 +2,4 @@
 internal import Glibc
 internal import Worker
 
-exit(WorkerProgram.run())
+exit(WorkerProgram.run(arguments: CommandLine.arguments))

@@ -8,9 +8,11 @@ import Testing
         (0..<count).map { _ in UInt32.random(in: 0...UInt32.max, using: &generator) }
     }
 
-    static func hashes(_ sums: [UInt32], usable: [Bool]? = nil) -> [UInt64?] {
-        let usable = usable ?? [Bool](repeating: true, count: sums.count)
-        return WindowHashes.hashes(sums[...], usable: usable[...])
+    /// The anchors of sectors that stand alone.
+    static func anchors(_ sums: [UInt32], unusable: Set<Int> = []) -> [Int] {
+        var picker = WindowHashes(window: WindowHashes.narrowWindow)
+        return picker.anchors(of: 0..<sums.count, in: fingerprints([sums], unusable: unusable))
+            .map(\.place)
     }
 
     static func fingerprints(_ extents: [[UInt32]], unusable: Set<Int> = []) -> Fingerprints {
@@ -26,10 +28,14 @@ import Testing
     }
 
     /// The runs of the second extent in the first.
-    static func runs(_ fingerprints: Fingerprints) -> [Run] {
-        var matcher = Matcher(fingerprints)
-        matcher.enter(matcher.anchors(of: 0), of: 0, salt: 0) { _ in true }
-        return matcher.runs(matcher.anchors(of: 1), of: 1, salts: [0])
+    static func runs(
+        _ fingerprints: Fingerprints, resources: MatchResources = MatchResources()
+    ) throws -> [Run] {
+        let members = fingerprints.extents.indices.map {
+            MatchMember(sectors: fingerprints.range($0), rank: 0, salt: 0, salts: [0])
+        }
+        var matcher = try Matcher(members, in: fingerprints, resources: resources)
+        return try members.map { (member) throws in try matcher.runs(of: member) }[1]
     }
 
     @Test(arguments: 0..<64) func `Two copies at any shift pick the same places of the copy`(
@@ -44,16 +50,16 @@ import Testing
             // Windows that lie within the copy altogether.
             let inner = 3..<(copy.count - 6)
             return Set(
-                WindowHashes.anchors(Self.hashes(sums)).map { $0 - count }.filter(inner.contains))
+                Self.anchors(sums).map { $0 - count }.filter(inner.contains))
         }
         let picked = anchors(behind: 0)
         #expect(!picked.isEmpty)
         #expect(anchors(behind: shift) == picked)
     }
 
-    @Test func `Every run of seven sectors or more is found, at any shift and whole`() {
+    @Test func `Every run of seven sectors or more is found, at any shift and whole`() throws {
         var generator = SeededGenerator(seed: 7)
-        let certain = WindowHashes.sectors + WindowHashes.window - 1
+        let certain = WindowHashes.sectors + WindowHashes.narrowWindow - 1
         #expect(certain == 7)
         for _ in 0..<2000 {
             let run = Self.random(Int.random(in: certain...30, using: &generator), &generator)
@@ -63,20 +69,20 @@ import Testing
             let second = Self.random(here, &generator) + run + Self.random(4, &generator)
             let start = first.count + here
             #expect(
-                Self.runs(Self.fingerprints([first, second])) == [
+                try Self.runs(Self.fingerprints([first, second])) == [
                     Run(sectors: start..<(start + run.count), keeper: there)
                 ])
         }
     }
 
-    @Test func `A run never holds a sector that is of no use, on either side`() {
+    @Test func `A run never holds a sector that is of no use, on either side`() throws {
         var generator = SeededGenerator(seed: 8)
         var found = 0
         for _ in 0..<1000 {
             let sums = Self.random(40, &generator)
             let unusable = Set((0..<4).map { _ in Int.random(in: 0..<80, using: &generator) })
             let fingerprints = Self.fingerprints([sums, sums], unusable: unusable)
-            for run in Self.runs(fingerprints) {
+            for run in try Self.runs(fingerprints) {
                 found += 1
                 #expect(run.sectors.count >= WindowHashes.sectors)
                 for offset in 0..<run.sectors.count {
@@ -88,7 +94,7 @@ import Testing
         #expect(found > 1000)
     }
 
-    @Test func `Runs are in order, apart, equal, and cannot be longer`() {
+    @Test func `Runs are in order, apart, equal, and cannot be longer`() throws {
         var generator = SeededGenerator(seed: 9)
         for _ in 0..<500 {
             let few = (0..<2).map { _ in
@@ -96,7 +102,7 @@ import Testing
             }
             let fingerprints = Self.fingerprints(few)
             let sums = fingerprints.sectors
-            let runs = Self.runs(fingerprints)
+            let runs = try Self.runs(fingerprints)
             var covered = 60
             for run in runs {
                 #expect(run.sectors.lowerBound >= covered && run.sectors.upperBound <= 120)
@@ -115,28 +121,55 @@ import Testing
     }
 
     @Test func `Fewer sectors than a hash takes have none`() {
-        #expect(Self.hashes([1, 2, 3]).isEmpty)
-        #expect(WindowHashes.anchors([]).isEmpty)
-        #expect(Self.hashes([1, 2, 3, 4]).count == 1)
-        let gap = [true, true, true, false, true, true, true, true]
-        #expect(
-            Self.hashes([1, 2, 3, 4, 5, 6, 7, 8], usable: gap).map { $0 != nil } == [
-                false, false, false, false, true,
-            ])
+        #expect(Self.anchors([1, 2, 3]).isEmpty)
+        #expect(Self.anchors([]).isEmpty)
+        #expect(Self.anchors([1, 2, 3, 4]) == [0])
+        #expect(Self.anchors([1, 2, 3, 4, 5, 6, 7, 8], unusable: [3]) == [4])
     }
 
-    @Test func `An index that grows keeps the first place of every hash`() {
+    @Test(arguments: [16, 17, 100, 1000, 5000])
+    func `A sort that spills gives the same as one that does not`(capacity: Int) throws {
         var generator = SeededGenerator(seed: 10)
-        var index = AnchorIndex(expected: 1)
-        var entered: [UInt64: Int] = [:]
-        for place in 0..<20_000 {
-            // Many share their low bits, and many come again.
-            let hash = UInt64.random(in: 0..<8000, using: &generator) << 32
-            index.enter(hash, place: place)
-            if entered[hash] == nil { entered[hash] = place }
+        var sorter = ExternalSorter(capacity: capacity, spill: MemorySpill())
+        var records: [SortRecord] = []
+        for _ in 0..<5000 {
+            let record = SortRecord(
+                key: UInt64.random(in: 0..<700, using: &generator),
+                value: UInt64.random(in: 0..<9, using: &generator))
+            records.append(record)
+            try sorter.append(record)
         }
-        #expect(entered.allSatisfy { index.place(of: $0.key) == $0.value })
-        #expect(index.place(of: 1) == nil)
+        var sorted = try sorter.finish()
+        var result: [SortRecord] = []
+        while let record = try sorted.next() { result.append(record) }
+        #expect(result == records.sorted())
+    }
+
+    @Test func `Matching in little memory finds the same as in plenty`() throws {
+        var generator = SeededGenerator(seed: 11)
+        let common = Self.random(3000, &generator)
+        let fingerprints = Self.fingerprints([
+            common, Self.random(50, &generator) + common[500..<2500] + common[..<100],
+        ])
+        var little = MatchResources()
+        little.sortRecords = 64
+        little.spills = [MemorySpill(), MemorySpill()]
+        let runs = try Self.runs(fingerprints)
+        #expect(runs.map(\.sectors.count).reduce(0, +) == 2100)
+        #expect(try Self.runs(fingerprints, resources: little) == runs)
+    }
+
+    @Test func `A hash that stands in very many places makes one pair for each`() throws {
+        let zeroes = [UInt32](repeating: 7, count: 64)
+        let fingerprints = Self.fingerprints([[UInt32]](repeating: zeroes, count: 400))
+        let members = fingerprints.extents.indices.map {
+            MatchMember(sectors: fingerprints.range($0), rank: 0, salt: 0, salts: [0])
+        }
+        var matcher = try Matcher(members, in: fingerprints)
+        #expect(matcher.anchorCount <= fingerprints.sectorCount)
+        let runs = try members.map { (member) throws in try matcher.runs(of: member) }
+        #expect(runs[0].isEmpty)
+        #expect(runs.dropFirst().allSatisfy { $0.count == 1 && $0[0].keeper == 0 })
     }
 
     @Test func `A group may take from itself and from those that hold all of its groups`() {

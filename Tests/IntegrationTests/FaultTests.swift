@@ -170,13 +170,18 @@ struct FaultTests {
         #expect(message.contains("plain") && message.contains("not on Btrfs"))
     }
 
-    @Test("A volume's directory that is a link is not followed")
-    func linksAreNotFollowed() throws {
+    @Test(
+        "A link on the way to a volume is not followed",
+        arguments: ["/appvms/work", "/appvms"])
+    func linksAreNotFollowed(link: String) throws {
         let fileSystem = try LoopFileSystem(mebibytes: 512)
         let elsewhere = fileSystem.path + "/elsewhere"
-        try Files.write(Content.text(mebibytes: 4, seed: 3), to: elsewhere + "/private.img")
+        let rest = "/appvms/work".dropFirst(link.count)
+        try Files.write(
+            Content.text(mebibytes: 4, seed: 3), to: elsewhere + rest + "/private.img")
+        try? FileManager.default.removeItem(atPath: fileSystem.pool + link)
         try FileManager.default.createSymbolicLink(
-            atPath: fileSystem.image("appvms/work"), withDestinationPath: elsewhere)
+            atPath: fileSystem.pool + link, withDestinationPath: elsewhere)
         let before = try fileSystem.dataUsedBytes()
         let result = try WorkerRun.job(WorkerRun.compress, volumes, on: fileSystem)
         #expect(result.extentsSeen == 0)

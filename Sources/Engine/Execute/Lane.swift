@@ -140,8 +140,8 @@ struct Lane<Store: ExtentStore>: Sendable {
     }
 
     /// Where the content stands already: where an earlier round has moved it, and the pieces whose
-    /// keeper can be opened. What ends within a sector is always written anew: it needs a source that
-    /// ends just there.
+    /// keeper can be opened. What ends within a sector is always written anew: it needs a source
+    /// that ends just there.
     private func keepers(
         of pending: Pending, _ target: ReplacementTarget<Store.File>
     ) -> [Source<Store.File>] {
@@ -211,8 +211,8 @@ struct Lane<Store: ExtentStore>: Sendable {
                 case .shared(let count) where count > .zero:
                     done += count
                 case .shared, .differs:
-                    // From a keeper: equal checksums, other bytes. From the scratch file: a qube has
-                    // written there, and what it wrote does not refer to the extent any more.
+                    // From a keeper: equal checksums, other bytes. From the scratch file: a qube
+                    // has written there, and what it wrote does not refer to the extent any more.
                     if request.fromKeeper {
                         work.pending.distrusted.append(request.range)
                         work.hasDoubt = true
@@ -258,8 +258,8 @@ struct Lane<Store: ExtentStore>: Sendable {
         return again
     }
 
-    /// Points references that were moved back to the extent, where one that still refers to it holds
-    /// the same bytes: the extent lives on, and a second copy of it would only cost.
+    /// Points references that were moved back to the extent, where one that still refers to it
+    /// holds the same bytes: the extent lives on, and a second copy of it would only cost.
     private func retreat(_ pending: Pending) -> Int {
         guard !pending.moved.isEmpty else { return 0 }
         // The widest first: mostly it is all that is needed.

@@ -28,3 +28,25 @@ public struct Fingerprints: Sendable {
     /// The sectors of an extent, by its position in `extents`.
     public func range(_ position: Int) -> Range<Int> { starts[position]..<starts[position + 1] }
 }
+
+extension Fingerprints: SectorSums {
+    /// How many sectors there are.
+    public var sectorCount: Int { sectors.count }
+
+    /// A sector's checksum; nil when it is of no use.
+    public func sum(at place: Int) -> UInt32? { isUsable[place] ? sectors[place] : nil }
+
+    /// The sectors of the extent that a place lies in.
+    public func extent(at place: Int) -> Range<Int> { range(position(at: place)) }
+
+    /// The position in `extents` of the extent that a place lies in.
+    func position(at place: Int) -> Int {
+        var low = 0
+        var high = starts.count - 1
+        while high - low > 1 {
+            let middle = (low + high) / 2
+            if starts[middle] <= place { low = middle } else { high = middle }
+        }
+        return low
+    }
+}

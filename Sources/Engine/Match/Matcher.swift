@@ -1,74 +1,154 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+public import Btrfs
 
-/// A run of an extent's sectors that stands elsewhere too.
-struct Run: Equatable {
-    /// The sectors, as places in `Fingerprints.sectors`.
-    let sectors: Range<Int>
+/// A run of sectors that stands elsewhere too.
+public struct Run: Equatable, Sendable {
+    /// The sectors, by their place.
+    public let sectors: Range<Int>
     /// Where the first of them stands as well.
-    let keeper: Int
+    public let keeper: Int
+
+    /// Makes a run.
+    public init(sectors: Range<Int>, keeper: Int) {
+        self.sectors = sectors
+        self.keeper = keeper
+    }
 }
 
-/// Finds runs of an extent in what was entered before. Pure.
-struct Matcher {
-    private let fingerprints: Fingerprints
-    /// For each sector's place, the extent it belongs to is found by bisection in these starts.
-    private let ranges: [Range<Int>]
-    private var index: AnchorIndex
+/// The checksums that are matched: sectors in a row, cut into extents.
+public protocol SectorSums: Sendable {
+    /// How many sectors there are.
+    var sectorCount: Int { get }
+    /// A sector's checksum; nil when it is of no use.
+    func sum(at place: Int) -> UInt32?
+    /// The sectors of the extent that a place lies in.
+    func extent(at place: Int) -> Range<Int>
+}
 
-    init(_ fingerprints: Fingerprints) {
-        self.fingerprints = fingerprints
-        ranges = fingerprints.extents.indices.map(fingerprints.range)
-        index = AnchorIndex(expected: fingerprints.sectors.count / 2)
+/// How one extent takes part.
+public struct MatchMember: Sendable {
+    /// Its sectors.
+    public let sectors: Range<Int>
+    /// Extents of a lower rank keep what those of a higher one give up; of equal ranks the earlier
+    /// one does. 0 to 127.
+    public let rank: UInt8
+    /// The group its content may be found in by others.
+    public let salt: UInt64
+    /// The groups in which it may find others' content; its own among them.
+    public let salts: [UInt64]
+
+    /// Makes a member.
+    public init(sectors: Range<Int>, rank: UInt8, salt: UInt64, salts: [UInt64]) {
+        self.sectors = sectors
+        self.rank = rank
+        self.salt = salt
+        self.salts = salts
     }
+}
 
-    /// The hashes of an extent and its anchors, as places within it.
-    struct Anchors {
-        let hashes: [UInt64?]
-        let places: [Int]
-    }
+/// The memory and files of matching.
+public struct MatchResources: Sendable {
+    /// The records that a sort holds in memory; each takes 16 bytes.
+    public var sortRecords = 2 << 20
+    /// For the two sorts; without them everything stays in memory.
+    public var spills: [any SpillFile] = []
 
-    func anchors(of position: Int) -> Anchors {
-        let range = fingerprints.range(position)
-        let hashes = WindowHashes.hashes(
-            fingerprints.sectors[range], usable: fingerprints.isUsable[range])
-        return Anchors(hashes: hashes, places: WindowHashes.anchors(hashes))
-    }
+    /// The defaults: 32 MiB, and no files.
+    public init() {}
+}
 
-    /// Enters an extent's anchors for others to be matched with. `salt` keeps groups apart.
-    mutating func enter(
-        _ anchors: Anchors, of position: Int, salt: UInt64, where isWanted: (Int) -> Bool
-    ) {
-        let start = fingerprints.range(position).lowerBound
-        for place in anchors.places {
-            if let hash = anchors.hashes[place], isWanted(start + place) {
-                index.enter(hash ^ salt, place: start + place)
+/// Finds runs that stand more than once, in bounded memory, whatever the number of sectors.
+///
+/// Each extent's anchors are sorted by hash. Of equal ones the first, by rank and place, is the
+/// keeper's; every other is paired with it and with no other, so that a sector that stands in a
+/// million places makes a million pairs and not their square. The pairs, sorted by rank and place,
+/// then meet the extents in that order, and are extended to the longest equal run around them.
+public struct Matcher<Sums: SectorSums> {
+    private let sums: Sums
+    private var pairs: SortedRecords
+    /// How many anchors were sorted.
+    public let anchorCount: Int
+
+    /// Sorts the anchors of all members.
+    public init(
+        _ members: some Sequence<MatchMember>, in sums: Sums,
+        resources: MatchResources = MatchResources()
+    ) throws(BtrfsError) {
+        self.sums = sums
+        let window = WindowHashes.window(sectorCount: sums.sectorCount)
+        var anchors = ExternalSorter(
+            capacity: resources.sortRecords, spill: resources.spills.first)
+        var picker = WindowHashes(window: window)
+        for member in members {
+            for anchor in picker.anchors(of: member.sectors, in: sums) {
+                let key = PlaceKey(rank: member.rank, place: anchor.place)
+                try anchors.append(
+                    SortRecord(key: anchor.hash ^ member.salt, value: key.rawValue))
+                for salt in member.salts where salt != member.salt {
+                    try anchors.append(
+                        SortRecord(key: anchor.hash ^ salt, value: key.asking.rawValue))
+                }
             }
         }
+        anchorCount = anchors.count
+        pairs = try Self.pair(&anchors, resources)
     }
 
-    /// The runs of an extent that stand in what was entered under any of the salts: in order, apart
-    /// from each other, each as long as it can be.
-    func runs(_ anchors: Anchors, of position: Int, salts: [UInt64]) -> [Run] {
-        let range = fingerprints.range(position)
-        var runs: [Run] = []
-        var covered = range.lowerBound
-        for place in anchors.places {
-            let here = range.lowerBound + place
-            guard here >= covered, let hash = anchors.hashes[place] else { continue }
-            let candidates = salts.compactMap { index.place(of: hash ^ $0) }
-            let best = candidates.map { extend(here, $0, within: covered..<range.upperBound) }
-                .max { $0.sectors.count < $1.sectors.count }
-            if let best, best.sectors.count >= WindowHashes.sectors {
-                runs.append(best)
-                covered = best.sectors.upperBound
+    /// Pairs every anchor but the first of its hash with the first.
+    private static func pair(
+        _ anchors: inout ExternalSorter, _ resources: MatchResources
+    ) throws(BtrfsError) -> SortedRecords {
+        var pairs = ExternalSorter(
+            capacity: resources.sortRecords, spill: resources.spills.dropFirst().first)
+        var records = try anchors.finish()
+        var hash: UInt64?
+        var keeper: PlaceKey?
+        while let record = try records.next() {
+            if record.key != hash {
+                hash = record.key
+                keeper = nil
             }
+            let place = PlaceKey(rawValue: record.value)
+            if let keeper {
+                try pairs.append(
+                    SortRecord(key: place.answered.rawValue, value: UInt64(keeper.place)))
+            } else if !place.isAsking {
+                keeper = place
+            }
+        }
+        return try pairs.finish()
+    }
+
+    /// The runs of a member: in order, apart from each other, each as long as it can be. To be
+    /// asked for in the order of rank and place, each member once.
+    public mutating func runs(of member: MatchMember) throws(BtrfsError) -> [Run] {
+        var runs: [Run] = []
+        var covered = member.sectors.lowerBound
+        let start = PlaceKey(rank: member.rank, place: member.sectors.lowerBound)
+        let end = PlaceKey(rank: member.rank, place: member.sectors.upperBound)
+        while let pair = pairs.peek, pair.key < end.rawValue {
+            _ = try pairs.next()
+            let place = PlaceKey(rawValue: pair.key).place
+            guard pair.key >= start.rawValue, place >= covered else { continue }
+            var keepers = [Int(pair.value)]
+            while let other = pairs.peek, other.key == pair.key {
+                _ = try pairs.next()
+                keepers.append(Int(other.value))
+            }
+            // An extent that holds the same twice cannot be replaced by itself.
+            let best = keepers.filter { !member.sectors.contains($0) }
+                .map { extend(place, $0, within: covered..<member.sectors.upperBound) }
+                .max { $0.sectors.count < $1.sectors.count }
+            guard let best, best.sectors.count >= WindowHashes.sectors else { continue }
+            runs.append(best)
+            covered = best.sectors.upperBound
         }
         return runs
     }
 
-    /// The longest run around two places with equal checksums.
+    /// The longest run around two places, within limits here and within one extent there.
     private func extend(_ here: Int, _ there: Int, within limits: Range<Int>) -> Run {
-        let other = extent(at: there)
+        let other = sums.extent(at: there)
         var start = 0
         while here - start > limits.lowerBound, there - start > other.lowerBound,
             areEqual(here - start - 1, there - start - 1)
@@ -85,21 +165,24 @@ struct Matcher {
     }
 
     private func areEqual(_ here: Int, _ there: Int) -> Bool {
-        fingerprints.sectors[here] == fingerprints.sectors[there]
-            && fingerprints.isUsable[here] && fingerprints.isUsable[there]
+        guard let sum = sums.sum(at: here) else { return false }
+        return sums.sum(at: there) == sum
+    }
+}
+
+/// A place with its rank, as one number that sorts by rank, then place. An asking one looks for a
+/// keeper and is none itself.
+private struct PlaceKey {
+    let rawValue: UInt64
+
+    init(rawValue: UInt64) { self.rawValue = rawValue }
+
+    init(rank: UInt8, place: Int) {
+        rawValue = UInt64(rank & 0x7f) << 57 | UInt64(place) << 1
     }
 
-    /// The sectors of the extent that a place lies in.
-    func extent(at place: Int) -> Range<Int> { ranges[extentPosition(at: place)] }
-
-    /// The position in `Fingerprints.extents` of the extent that a place lies in.
-    func extentPosition(at place: Int) -> Int {
-        var low = 0
-        var high = ranges.count
-        while high - low > 1 {
-            let middle = (low + high) / 2
-            if ranges[middle].lowerBound <= place { low = middle } else { high = middle }
-        }
-        return low
-    }
+    var place: Int { Int((rawValue << 7) >> 8) }
+    var isAsking: Bool { rawValue & 1 != 0 }
+    var asking: PlaceKey { PlaceKey(rawValue: rawValue | 1) }
+    var answered: PlaceKey { PlaceKey(rawValue: rawValue & ~1) }
 }

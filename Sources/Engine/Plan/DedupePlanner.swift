@@ -15,7 +15,6 @@ public struct DedupePlanner {
     private let fingerprints: Fingerprints
     private let scope: Scope
     private let sectorBytes: ByteCount
-    private var matcher: Matcher
     private var groups = GroupSets()
     /// By position in the fingerprints.
     private var groupNumbers: [Int] = []
@@ -39,10 +38,11 @@ public struct DedupePlanner {
 
     /// Plans.
     public static func plan(
-        _ survey: Survey, _ fingerprints: Fingerprints, scope: Scope, sectorBytes: ByteCount
-    ) -> Plan {
+        _ survey: Survey, _ fingerprints: Fingerprints, scope: Scope, sectorBytes: ByteCount,
+        resources: MatchResources = MatchResources()
+    ) throws(BtrfsError) -> Plan {
         var planner = DedupePlanner(survey, fingerprints, scope, sectorBytes)
-        planner.run()
+        try planner.run(resources)
         return planner.plan
     }
 
@@ -53,53 +53,42 @@ public struct DedupePlanner {
         self.fingerprints = fingerprints
         self.scope = scope
         self.sectorBytes = sectorBytes
-        matcher = Matcher(fingerprints)
         groupNumbers = fingerprints.extents.map { index in
             let owners = scope.owners(of: survey.extents[index], in: survey)
             return groups.number(of: Set(owners.map { scope.volumes[$0].group }))
         }
     }
 
-    private mutating func run() {
+    private mutating func run(_ resources: MatchResources) throws(BtrfsError) {
         let salts = Set(groupNumbers).reduce(into: [Int: [UInt64]]()) { salts, number in
             salts[number] = groups.supersets(of: number).map(GroupSets.salt)
         }
-        for position in order() { visit(position, salts[groupNumbers[position]] ?? []) }
+        let members = fingerprints.extents.indices.lazy.map { [self] position in
+            MatchMember(
+                sectors: fingerprints.range(position), rank: rank(of: position),
+                salt: GroupSets.salt(groupNumbers[position]),
+                salts: salts[groupNumbers[position]] ?? [])
+        }
+        var matcher = try Matcher(members, in: fingerprints, resources: resources)
+        // By rank, then by place: the order in which the matcher has its runs.
+        let order = members.indices.sorted { (members[$0].rank, $0) < (members[$1].rank, $1) }
+        for position in order {
+            let extent = survey.extents[fingerprints.extents[position]]
+            let runs = try matcher.runs(of: members[position])
+            guard scope.judge(extent, in: survey) == .candidate,
+                let replacement = replacement(of: extent, at: position, runs)
+            else { continue }
+            plan.replacements.append(replacement)
+        }
         plan.replacements.sort(by: Self.isBefore)
         countLeftAlone()
     }
 
-    /// What must stay first, then the largest, then what most refer to, then by address.
-    private func order() -> [Int] {
-        let keys = fingerprints.extents.map { index in
-            let extent = survey.extents[index]
-            let stays = scope.judge(extent, in: survey) != .candidate
-            return (
-                stays ? 0 : 1, UInt64.max - extent.contentBytes.rawValue,
-                Int.max - extent.references.count, extent.address.rawValue
-            )
-        }
-        return keys.indices.sorted { keys[$0] < keys[$1] }
-    }
-
-    private mutating func visit(_ position: Int, _ salts: [UInt64]) {
+    /// What must stay keeps for all others; then the larger for the smaller, in steps of two.
+    private func rank(of position: Int) -> UInt8 {
         let extent = survey.extents[fingerprints.extents[position]]
-        let anchors = matcher.anchors(of: position)
-        let salt = GroupSets.salt(groupNumbers[position])
-        guard scope.judge(extent, in: survey) == .candidate else {
-            matcher.enter(anchors, of: position, salt: salt) { _ in true }
-            return
-        }
-        let runs = matcher.runs(anchors, of: position, salts: salts)
-        if let replacement = replacement(of: extent, at: position, runs) {
-            plan.replacements.append(replacement)
-            // What is unique in it lives on, at the same places of the same files.
-            matcher.enter(anchors, of: position, salt: salt) { place in
-                !runs.contains { $0.sectors.contains(place) }
-            }
-        } else {
-            matcher.enter(anchors, of: position, salt: salt) { _ in true }
-        }
+        guard scope.judge(extent, in: survey) == .candidate else { return 0 }
+        return UInt8(1 + extent.contentBytes.rawValue.leadingZeroBitCount)
     }
 
     /// The replacement, when it brings more than it costs.
@@ -140,7 +129,7 @@ public struct DedupePlanner {
 
     /// A run as pieces that each lie within one reference of the keeper.
     private func pieces(of run: Run, from start: Int) -> [Replacement.Piece] {
-        let keeperPosition = matcher.extentPosition(at: run.keeper)
+        let keeperPosition = fingerprints.position(at: run.keeper)
         let keeperStart = fingerprints.range(keeperPosition).lowerBound
         let keeper = survey.extents[fingerprints.extents[keeperPosition]]
         let references = survey.references(to: keeper)

@@ -44,7 +44,7 @@ struct ModelJob {
             decoder: ModelDecoder(), threads: 1)
         let eligible = DedupePlanner.eligible(survey, scope: scope)
         let fingerprints = try fingerprinter.fingerprint(eligible, of: survey) { _ in }
-        return DedupePlanner.plan(
+        return try DedupePlanner.plan(
             survey, fingerprints, scope: scope, sectorBytes: store.sectorBytes)
     }
 

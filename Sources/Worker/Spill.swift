@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+public import Btrfs
+public import Engine
+public import SystemCalls
+public import SystemPackage
+
+/// A nameless file for what a sort cannot hold in memory, opened before the worker has forbidden
+/// itself to write.
+public final class Spill: SpillFile {
+    private let file: SharedDescriptor
+    private let length = Monitor(UInt64(0))
+
+    /// In a directory of ours, or of the pool where there is none.
+    public init(in directory: SharedDescriptor) throws(Errno) {
+        file = SharedDescriptor(
+            try directory.descriptor.open(beneath: ".", [.readWrite, .temporary, .exclusive]))
+    }
+
+    /// Adds bytes at the end.
+    public func append(_ bytes: UnsafeRawBufferPointer) throws(BtrfsError) {
+        let count = UInt64(bytes.count)
+        let offset = length.withLock { length in
+            defer { length += count }
+            return length
+        }
+        do throws(Errno) {
+            unsafe try file.descriptor.write(bytes, atOffset: offset)
+        } catch {
+            throw BtrfsError("write", "a spill file", error)
+        }
+    }
+
+    /// Reads bytes that were added, until the buffer is full.
+    public func read(
+        at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer
+    ) throws(BtrfsError) {
+        do throws(Errno) {
+            let count = unsafe try file.descriptor.read(into: buffer, atOffset: offset)
+            guard count == buffer.count else { throw .ioError }
+        } catch {
+            throw BtrfsError("read", "a spill file", error)
+        }
+    }
+}
