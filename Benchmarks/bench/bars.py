@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The bars that issues set: what was measured, what was wanted, and whether it holds."""
+
+from .tools import AGAIN, CHANGED, FIRST
+
+MEBIBYTE = 1 << 20
+OURS, PARTIAL, SAME = "qubes-btrfs dedupe", "duperemove same,partial", "duperemove same"
+# The slow end of what the kernel's compare was seen to do with both sides in memory.
+COMPARED_BYTES_A_SECOND = 2e9
+HELD, NOT_HELD, UNKNOWN = "held", "not held", "not measured"
+
+
+def bar(name, measured, wanted, holds):
+    """One line of the list."""
+    return {"name": name, "measured": measured, "wanted": wanted,
+            "fate": {True: HELD, False: NOT_HELD, None: UNKNOWN}[holds]}
+
+
+def at_most(name, value, limit, unit=""):
+    """A figure that should be small."""
+    if value is None:
+        return bar(name, "nothing", f"at most {limit:.3g}{unit}", None)
+    return bar(name, f"{value:.3g}{unit}", f"at most {limit:.3g}{unit}", value <= limit)
+
+
+def at_least(name, value, limit, unit=""):
+    """A figure that should be large."""
+    if value is None:
+        return bar(name, "nothing", f"at least {limit:.3g}{unit}", None)
+    return bar(name, f"{value:.3g}{unit}", f"at least {limit:.3g}{unit}", value >= limit)
+
+
+def ratio(above, below):
+    """A ratio; none when one side was not measured."""
+    if above is None or below is None:
+        return None
+    return above / below if below > 0 else (float("inf") if above > 0 else 0.0)
+
+
+class Runs:
+    """The runs of one bench, by tool and run. One that failed or was stopped has no figures."""
+
+    def __init__(self, runs):
+        self.by_name = {(run["tool"], run["run"]): run for run in runs}
+
+    def get(self, tool, run, key):
+        """A figure of a run, or none."""
+        found = self.by_name.get((tool, run))
+        return found[key] if found and found["status"] == 0 else None
+
+    def rate(self, tool):
+        """Bytes freed a second by a tool's first run."""
+        freed = self.get(tool, FIRST, "freedBytes")
+        return ratio(freed, self.get(tool, FIRST, "wallSeconds"))
+
+    def grown_metadata(self, tool):
+        """Metadata after a tool's first run, of what it was before."""
+        found = self.by_name.get((tool, FIRST))
+        if not found or found["status"] != 0:
+            return None
+        return found["after"]["metadataBytes"] / found["before"]["metadataBytes"]
+
+
+def dedupe_bars(runs, figures, changed_bytes):
+    """Those of issue 3."""
+    runs = Runs(runs)
+    freed, wall = runs.get(OURS, FIRST, "freedBytes"), runs.get(OURS, FIRST, "wallSeconds")
+    again, changed = runs.get(OURS, AGAIN, "wallSeconds"), runs.get(OURS, CHANGED, "wallSeconds")
+    best = [value for peer in (PARTIAL, SAME)
+            if (value := runs.get(peer, FIRST, "freedBytes")) is not None]
+    share = ratio(freed, figures["possibleBytes"])
+    found = [
+        at_least("freed, of what unique 4 KiB blocks would allow",
+                 None if share is None else 100 * share, 85, " %"),
+        at_least("freed, over what the better duperemove run frees",
+                 ratio(freed, max(best)) if best else None, 4, " times"),
+        at_most("wall, over duperemove same,partial",
+                ratio(wall, runs.get(PARTIAL, FIRST, "wallSeconds")), 0.5, " times"),
+        at_least("bytes freed a second, over duperemove same,partial",
+                 ratio(runs.rate(OURS), runs.rate(PARTIAL)), 10, " times"),
+        at_most("metadata after, over before", runs.grown_metadata(OURS), 1.5, " times"),
+        at_most("second run, over the first", ratio(again, wall), 0.05, " times"),
+        at_most("second run, over duperemove's second",
+                ratio(again, runs.get(PARTIAL, AGAIN, "wallSeconds")), 0.05, " times"),
+    ]
+    if None not in (wall, again, changed):
+        # In proportion: as fast for each byte as the first run, within a factor of two.
+        limit = again + 2 * wall * changed_bytes / figures["onDiskBytes"]
+        found.append(at_most(f"third run, {changed_bytes // MEBIBYTE} MiB changed",
+                             changed, limit, " s"))
+    else:
+        found.append(bar("third run", "nothing", "in proportion to what changed", None))
+    peaks = [peak for run in (FIRST, AGAIN, CHANGED)
+             if (peak := runs.get(OURS, run, "peakBytes")) is not None]
+    found.append(at_most("peak memory of the worker",
+                         max(peaks) / MEBIBYTE if peaks else None, 200, " MiB"))
+    return found
+
+
+def proof_bar(runs):
+    """Contents, inodes and time stamps, after every run of ours."""
+    proofs = [run["proof"] for run in runs if run.get("proof")]
+    if not proofs:
+        return bar("contents, inodes, mtimes and ctimes equal", "nothing", "all", None)
+    files, wrong = sum(proof["files"] for proof in proofs), sum(proof["wrong"] for proof in proofs)
+    return bar("contents, inodes, mtimes and ctimes equal",
+               f"{files - wrong} of {files} checks", "all", wrong == 0)
+
+
+def repeated_bar(runs):
+    """What is the same everywhere may cost what reading and comparing it costs, and no more."""
+    name = "dedupe with zeroes and one block repeated in every image"
+    filled = [run for run in runs if run["kind"] == "repeated" and run["status"] == 0]
+    wall = Runs(runs).get(OURS, FIRST, "wallSeconds")
+    if not filled or wall is None:
+        return bar(name, "nothing", "no slower than the compare", None)
+    fill = filled[0]["fill"]
+    limit = wall + fill["readSeconds"] + fill["bytes"] / COMPARED_BYTES_A_SECOND
+    return at_most(name, filled[0]["wallSeconds"], limit, " s")
+
+
+def optimize_bars(runs):
+    """Those of issue 4 that need no more than these runs."""
+    ours, theirs = "qubes-btrfs optimize", "defragment -czstd"
+    if (ours, FIRST) not in Runs(runs).by_name:
+        return []
+    runs = Runs(runs)
+    wall = runs.get(ours, FIRST, "wallSeconds")
+    grown = ratio(runs.grown_metadata(ours), runs.grown_metadata(theirs))
+    return [
+        at_most("optimize: wall, over defragment -czstd",
+                ratio(wall, runs.get(theirs, FIRST, "wallSeconds")), 0.7, " times"),
+        at_most("optimize: metadata after, over defragment's", grown, 1.5, " times"),
+        at_most("optimize: second run, over the first",
+                ratio(runs.get(ours, AGAIN, "wallSeconds"), wall), 0.05, " times"),
+    ]
+
+
+def all_bars(runs, figures, changed_bytes):
+    """Every bar, in the order of the issues."""
+    return (dedupe_bars(runs, figures, changed_bytes) + [proof_bar(runs), repeated_bar(runs)]
+            + optimize_bars(runs))
