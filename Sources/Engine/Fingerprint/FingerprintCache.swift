@@ -2,8 +2,9 @@
 public import Btrfs
 internal import CChecksum
 
-/// Content checksums of compressed extents, kept from one run to the next by address and generation:
-/// an extent is written once and never changes, so that what has both is the same extent. Pure.
+/// Content checksums of compressed extents, kept from one run to the next by address and
+/// generation: an extent is written once and never changes, so that what has both is the same
+/// extent. Pure.
 ///
 /// Plain extents are not in it; the file system keeps their checksums itself.
 public struct FingerprintCache: Equatable, Sendable {
