@@ -166,7 +166,7 @@ import Testing
             MatchMember(sectors: fingerprints.range($0), rank: 0, salt: 0, salts: [0])
         }
         var matcher = try Matcher(members, in: fingerprints)
-        #expect(matcher.anchorCount <= fingerprints.sectorCount)
+        #expect(matcher.anchorCount <= fingerprints.sectorCount / WindowHashes.narrowWindow)
         let runs = try members.map { (member) throws in try matcher.runs(of: member) }
         #expect(runs[0].isEmpty)
         #expect(runs.dropFirst().allSatisfy { $0.count == 1 && $0[0].keeper == 0 })

@@ -37,8 +37,8 @@ struct WindowHashes {
 
     init(window: Int) { self.window = window }
 
-    /// The anchors of a range of sectors, in order: the smallest hash of each window, the last one
-    /// of equals. A window that a sector of no use cuts short picks among what it has.
+    /// The anchors of a range of sectors, in order: the smallest hash of each window; of equals the
+    /// one picked before, or else the last. A window that a sector of no use cuts short picks among what it has.
     mutating func anchors(of range: Range<Int>, in sums: some SectorSums) -> [Anchor] {
         var picked: [Anchor] = []
         var first = 0
@@ -60,7 +60,7 @@ struct WindowHashes {
                 continue
             }
             let isFull = start - range.lowerBound >= window - 1 || place == range.upperBound - 1
-            if isFull, picked.last?.place != candidates[first].place {
+            if isFull, !Self.stands(picked.last, for: candidates[first], after: start - window) {
                 picked.append(candidates[first])
             }
             if first > 4096 {
@@ -69,6 +69,15 @@ struct WindowHashes {
             }
         }
         return picked
+    }
+
+    /// Whether the place picked before still does: it is in the window, and nothing smaller is. So
+    /// one block over and over (zeroes) has one anchor in each window and not one at each place.
+    private static func stands(
+        _ picked: Anchor?, for candidate: Anchor, after start: Int
+    ) -> Bool {
+        guard let picked else { return false }
+        return picked.place > start && picked.hash <= candidate.hash
     }
 
     /// The last few checksums.
