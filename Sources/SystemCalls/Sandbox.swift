@@ -46,6 +46,15 @@ public enum Sandbox {
     }
 }
 
+/// What ties a process to the one that started it.
+public enum Parent {
+    /// From here on this process is killed when the thread that started it ends (`prctl(2)`,
+    /// PR_SET_PDEATHSIG). Fails with ESRCH when the parent is gone already.
+    public static func dieWithIt() throws(Errno) {
+        try checked(csystemcalls_die_with_parent())
+    }
+}
+
 /// How much of the machine a process takes.
 public enum Priority {
     /// Idle class for its reads and writes, where the scheduler knows classes (`ioprio_set(2)`).

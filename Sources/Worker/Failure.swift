@@ -23,6 +23,12 @@ struct Failure: Error {
                 "the file system has no space left for the scratch file; what was finished stays"
                     + " done. Free some space, then start the job again.",
                 detail: "\(error)")
+        case .readOnlyFileSystem:
+            self.init(
+                .unsuitablePool,
+                "the file system is mounted read-only. Mount it for writing (mount -o remount,rw),"
+                    + " then start the job again.",
+                detail: "\(error)")
         case .notPermitted, .permissionDenied:
             self.init(
                 .failed, "the worker is not root; it must be started by qubes-btrfsd",

@@ -35,6 +35,17 @@ struct Sites: Sendable {
         for pool in pools { add(pool) }
     }
 
+    /// What is wrong, when none of the volumes that were asked for lies on a pool that can be worked
+    /// on; or when there is no such pool at all.
+    func problemOfAllSelected(_ order: WorkerOrder) -> Report.Problem? {
+        let fit = Set(sites.flatMap { $0.pools.map(\.pool.name) })
+        let wanted = Set(order.volumes.filter(\.selected).map(\.pool))
+        guard fit.isEmpty || (!wanted.isEmpty && fit.isDisjoint(with: wanted)) else { return nil }
+        return problems.first { problem in
+            wanted.isEmpty || wanted.contains { problem.subject == "pool \($0)" }
+        }
+    }
+
     private mutating func add(_ pool: WorkerOrder.Pool) {
         let subject = "pool \(pool.name)"
         do throws(Errno) {

@@ -14,6 +14,8 @@ public enum WorkerProgram {
     /// - Returns: the exit status: 0 when a report or result was written, 1 otherwise.
     public static func run(arguments: [String]) -> Int32 {
         Signals.ignoreBrokenPipes()
+        // The daemon takes a job without a worker for interrupted, and may start the next one.
+        do throws(Errno) { try Parent.dieWithIt() } catch { return 1 }
         Priority.becomeIdle()
         let output = Output(.standardOutput)
         do throws(Failure) {
@@ -50,10 +52,10 @@ public enum WorkerProgram {
     ) throws(Failure) -> WorkerMessage {
         let order = try readOrder()
         var sites = Sites(pools: order.pools)
-        guard let problem = sites.problems.first, sites.sites.isEmpty else {
-            return try perform(order, &sites, output, cache)
+        if let problem = sites.problemOfAllSelected(order) {
+            throw Failure(.unsuitablePool, "\(problem.subject): \(problem.message)")
         }
-        throw Failure(.unsuitablePool, "\(problem.subject): \(problem.message)")
+        return try perform(order, &sites, output, cache)
     }
 
     private static func perform(

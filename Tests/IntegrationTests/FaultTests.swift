@@ -98,29 +98,72 @@ struct FaultTests {
         }
     }
 
-    @Test("A disk that fills up ends the job with a reason, and nothing has changed")
+    @Test("On a full disk what needs no scratch space is done, the rest is left with the reason")
     func fullDisk() throws {
         let fileSystem = try LoopFileSystem(mebibytes: 256, options: ["--mixed"])
-        try Files.write(
-            Content.text(mebibytes: 48, seed: 2),
-            to: fileSystem.image("appvms/work/private.img"))
+        let content = Content.random(mebibytes: 12, seed: 2)
+        try Files.write(content, to: fileSystem.image("appvms/work/private.img"))
+        try Files.write(content, to: fileSystem.image("appvms/copy/private.img"))
         // Fill what is left, to the last block.
-        _ = try Command.run(["sh", "-c", "cat /dev/urandom > \(fileSystem.path)/filler"])
-        _ = try Command.run(["sh", "-c", "cat /dev/urandom >> \(fileSystem.path)/filler"])
-        let inventory = try fileSystem.inventory()
-        let last = try WorkerRun.messages(
-            WorkerRun.order(WorkerRun.compress, volumes, on: fileSystem)
-        ).last
-        if case .failure(let kind, let message, _)? = last {
-            #expect(kind == ServiceException.Kind.unsuitablePool.rawValue)
-            #expect(message.contains("no space"))
-        } else if case .result(let result)? = last {
-            // The kernel may find room for a little, batch by batch: then it is done.
-            #expect(result.savedBytes >= 0)
-        } else {
-            Issue.record("the worker ended with \(String(describing: last))")
+        for _ in 0..<2 {
+            _ = try Command.run(["sh", "-c", "cat /dev/urandom >> \(fileSystem.path)/filler; sync"])
         }
+        let before = try fileSystem.dataUsedBytes()
+        let inventory = try fileSystem.inventory()
+        let result = try WorkerRun.job(WorkerRun.dedupe, volumes, on: fileSystem)
         #expect(try fileSystem.inventory() == inventory)
+        #expect(try fileSystem.dataUsedBytes() < before - 10 << 20)
+        #expect(result.savedBytes > 10 << 20)
+    }
+
+    @Test("A worker whose daemon dies goes with it")
+    func orphanedWorker() throws {
+        let fileSystem = try populated(mebibytes: 1024)
+        let inventory = try fileSystem.inventory()
+        let order = WorkerRun.order(.compress(level: 19, running: false), volumes, on: fileSystem)
+        let file = fileSystem.folder + "/order"
+        try JSONEncoder().encode(order).write(to: URL(fileURLWithPath: file))
+        // A shell that starts it, waits for its first message, and is killed.
+        let shell = Process()
+        shell.executableURL = URL(fileURLWithPath: "/bin/sh")
+        shell.arguments = [
+            "-c", "'\(Command.program("qubes-btrfs-worker"))' < '\(file)' & wait",
+        ]
+        let output = Pipe()
+        shell.standardOutput = output
+        try shell.run()
+        var text = ""
+        while !text.contains("{") {
+            let data = output.fileHandleForReading.availableData
+            if data.isEmpty { break }
+            text += String(decoding: data, as: UTF8.self)
+        }
+        kill(shell.processIdentifier, SIGKILL)
+        shell.waitUntilExit()
+        // Its end of the pipe closes when it ends: without the tie, only after the whole job.
+        var rest = Data()
+        while case let data = output.fileHandleForReading.availableData, !data.isEmpty {
+            rest += data
+        }
+        #expect(!String(decoding: rest, as: UTF8.self).contains(#""result""#))
+        #expect(try fileSystem.inventory() == inventory)
+    }
+
+    @Test("Qubes whose pool cannot be worked on fail, though others could be")
+    func selectedPoolIsUnfit() throws {
+        let fileSystem = try LoopFileSystem(mebibytes: 512)
+        var order = WorkerRun.order(
+            WorkerRun.compress, [WorkerRun.volume("work", selected: false)], on: fileSystem)
+        order.pools.append(.init(name: "other", directory: "/proc"))
+        var volume = WorkerRun.volume("far")
+        volume.pool = "other"
+        order.volumes.append(volume)
+        guard case .failure(let kind, let message, _)? = try WorkerRun.messages(order).last else {
+            Issue.record("no failure")
+            return
+        }
+        #expect(kind == ServiceException.Kind.unsuitablePool.rawValue)
+        #expect(message.contains("pool other"))
     }
 
     @Test("An extent that cannot be read is left, and the others are worked on")

@@ -39,6 +39,10 @@ int csystemcalls_landlock_restrict_self(int ruleset);
 /* ioprio_set(2) for the calling process: the idle class. */
 int csystemcalls_idle_io(void);
 
+/* This process ends when the thread that started it does (PR_SET_PDEATHSIG, SIGKILL). Returns -1
+ * with errno ESRCH when the parent has gone already. */
+int csystemcalls_die_with_parent(void);
+
 /* fstat/fstatat in fields that need no macro. */
 struct csystemcalls_status {
     uint64_t device, inode, links, size, mode, blocks512;

@@ -66,7 +66,7 @@ struct Lane<Store: ExtentStore>: Sendable {
     }
 
     /// Replaces every extent of a batch, or leaves it alone.
-    /// - Throws: only what stops the job: no space, no memory.
+    /// - Throws: only what stops the job: no memory, a scratch file that cannot be written.
     func run(_ batch: [Replacement]) throws(BtrfsError) -> ExecutionOutcome {
         var outcome = ExecutionOutcome()
         var pending = batch.map { Pending(replacement: $0) }
@@ -337,6 +337,10 @@ struct Lane<Store: ExtentStore>: Sendable {
             outcome.add(error)
         case .store(let error) where error.reason == .staleNFSFileHandle:
             outcome.leftAlone.add(.changedMeanwhile, diskBytes: diskBytes)
+        case .store(let error) where error.reason == .noSpace:
+            // Others may need no scratch space, and free some: they are gone on with.
+            outcome.leftAlone.add(.outOfSpace, diskBytes: diskBytes)
+            outcome.add(error)
         case .store(let error):
             throw error
         }

@@ -62,7 +62,8 @@ struct ReferenceResolver<Store: ExtentStore>: Sendable {
     ) throws(ReplacementObstacle) -> OpenReference<Store.File> {
         let (extent, reference) = try item(of: use, replacement)
         guard extent.fileOffset.rawValue < inode.sizeBytes.rawValue else {
-            throw .leave(.unalignedEnd)  // preallocated behind the end: nothing can share it
+            // Behind the end there is nothing to share; a file that is being deleted has no end.
+            throw .leave(inode.links == 0 ? .changedMeanwhile : .unalignedEnd)
         }
         let left = FileOffset(inode.sizeBytes.rawValue) - extent.fileOffset
         let length = min(extent.lengthBytes, left)

@@ -75,9 +75,7 @@ final class LoopFileSystem {
     func dataUsedBytes() throws -> UInt64 {
         try synchronize()
         let text = try Command.check("btrfs", "filesystem", "df", "--raw", path)
-        return try #require(
-            text.figure(after: "Data, single: total=") != nil
-                ? Self.used(text.output) : nil)
+        return try #require(Self.used(text.output))
     }
 
     private static func used(_ text: String) -> UInt64? {
