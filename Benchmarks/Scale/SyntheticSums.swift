@@ -5,8 +5,8 @@ import Engine
 /// with planted duplicates whose number and place are known.
 ///
 /// The sectors are cut into cells. The first part of a cell holds what is unique; in every fourth
-/// cell a run from an earlier cell's first part is planted behind it. Some extents hold zeroes alone,
-/// and a block that is the same everywhere stands in every cell.
+/// cell a run from an earlier cell's first part is planted behind it. Some extents hold zeroes
+/// alone, and a block that is the same everywhere stands in every cell.
 struct SyntheticSums: SectorSums {
     /// The sectors of a cell: 10 MiB.
     static let cellSectors = 2560

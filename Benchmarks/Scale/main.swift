@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// bench-scale TEBIBYTES: feeds the matcher made-up checksums of so many tebibytes, and tells how long
-// it took, how much memory it had at most, and how many of the planted runs it found.
+// bench-scale TEBIBYTES: feeds the matcher made-up checksums of so many tebibytes, and tells how
+// long it took, how much memory it had at most, and how many of the planted runs it found.
 import Engine
 import Glibc
 import SystemCalls

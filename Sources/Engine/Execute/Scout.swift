@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 internal import Btrfs
 
-/// Starts the reads of a batch that another lane will come to soon, so that the kernel's compare finds
-/// both sides in memory: it reads page by page, and waits for each, where they are not.
+/// Starts the reads of a batch that another lane will come to soon, so that the kernel's compare
+/// finds both sides in memory: it reads page by page, and waits for each, where they are not.
 ///
 /// What it learns is not kept: the lane asks again when it gets there.
 struct Scout<Store: ExtentStore>: Sendable {

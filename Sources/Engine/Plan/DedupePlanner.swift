@@ -8,8 +8,8 @@ public import Btrfs
 /// those that must stay first, then the largest: each is matched with what is kept so far, and then
 /// either replaced or kept itself.
 public struct DedupePlanner {
-    /// What a reference more may cost in bytes: 78 for the file's item and up to 66 for the extent's
-    /// back reference, kept twice.
+    /// What a reference more may cost in bytes: 78 for the file's item and up to 66 for the
+    /// extent's back reference, kept twice.
     static let metadataBytesPerReference: UInt64 = 300
 
     private let survey: Survey
