@@ -37,7 +37,7 @@ struct DedupePlanning {
 private struct ChecksumTree: ChecksumSource {
     let fileSystem: FileSystem
 
-    var isCRC32C: Bool { fileSystem.checksumKind == .crc32c }
+    var kind: ChecksumKind { fileSystem.checksumKind }
 
     func checksums(
         from start: LogicalAddress, sectors: Int
@@ -64,7 +64,7 @@ extension RawSpan {
     }
 }
 
-/// Unpacks zstd extents; others have no fingerprint.
+/// Unpacks zstd extents; the kernel does so with the others.
 private struct ZstdDecoder: FrameDecoder {
     func decode(_ extent: EncodedExtent) -> [UInt8]? {
         guard extent.compression == .zstd, let decompressor = try? FrameDecompressor(),

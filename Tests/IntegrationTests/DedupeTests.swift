@@ -144,4 +144,58 @@ struct DedupeTests {
         try WorkerRun.job(WorkerRun.dedupe, volumes, on: fileSystem)
         #expect(try fileSystem.dataUsedBytes() == before / 2)
     }
+
+    // MARK: Packed copies
+
+    /// How the file system packs what is written, as its mount options name it.
+    enum Packing: String, CaseIterable {
+        case no, zlib, lzo, zstd
+    }
+
+    private func write(
+        _ content: Data, to path: String, packedBy packing: Packing, on fileSystem: LoopFileSystem
+    ) throws {
+        let option = packing == .no ? "compress=no" : "compress-force=\(packing.rawValue)"
+        try Command.check("mount", "-o", "remount,\(option)", fileSystem.path)
+        try Files.write(content, to: path)
+        try fileSystem.synchronize()
+    }
+
+    /// Two copies become one: the larger is all that may be left.
+    private func oneIsLeft(of first: Packing, and second: Packing, checksum: String) throws {
+        let fileSystem = try LoopFileSystem(mebibytes: 512, options: ["--csum", checksum])
+        let content = Content.text(mebibytes: 8, seed: 7)
+        let paths = ["appvms/one/private.img", "appvms/two/private.img"].map(fileSystem.image)
+        try write(content, to: paths[0], packedBy: first, on: fileSystem)
+        let one = try fileSystem.dataUsedBytes()
+        try write(content, to: paths[1], packedBy: second, on: fileSystem)
+        let both = try fileSystem.dataUsedBytes()
+        try #require(one < content.count * 3 / 4, "the first is packed")
+        try #require((both - one < content.count * 3 / 4) == (second != .no), "as the second is")
+        let inventory = try fileSystem.inventory()
+        let result = try WorkerRun.job(WorkerRun.dedupe, volumes, on: fileSystem)
+        let after = try fileSystem.dataUsedBytes()
+        #expect(try fileSystem.inventory() == inventory)
+        #expect(after <= max(one, both - one) * 102 / 100, "\(one) and \(both - one) to \(after)")
+        #expect(result.savedBytes == Int64(both) - Int64(after))
+    }
+
+    @Test(
+        "Packed copies share with packed and plain ones, whatever the checksums",
+        arguments: ["crc32c", "xxhash", "sha256", "blake2"], [Packing.zstd, .no])
+    func packedCopiesUnderAllChecksums(checksum: String, other: Packing) throws {
+        try oneIsLeft(of: .zstd, and: other, checksum: checksum)
+    }
+
+    @Test(
+        "Copies packed by zlib and by LZO share with all others",
+        arguments: [Packing.zlib, .lzo], Packing.allCases)
+    func otherPackings(packing: Packing, other: Packing) throws {
+        try oneIsLeft(of: packing, and: other, checksum: "crc32c")
+    }
+
+    @Test("Copies packed by zlib share where checksums are long as well")
+    func otherPackingAndChecksum() throws {
+        try oneIsLeft(of: .zlib, and: .no, checksum: "blake2")
+    }
 }

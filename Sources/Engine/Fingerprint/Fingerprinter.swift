@@ -1,21 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 public import Btrfs
-internal import CChecksum
 internal import SystemCalls
 
 /// Where checksums of uncompressed content are to be had without reading it.
 public protocol ChecksumSource: Sendable {
-    /// Whether the file system's own checksums are crc32c, so that they can be compared with ours.
-    var isCRC32C: Bool { get }
+    /// The kind of the file system's own checksums: ours are of the same, to be compared with them.
+    var kind: ChecksumKind { get }
     /// The first 32 bits of each checksum of a range of the address space: nil where there is none.
     func checksums(
         from start: LogicalAddress, sectors: Int
     ) throws(BtrfsError) -> [UInt32?]
 }
 
-/// Unpacks the frames of compressed extents.
+/// Unpacks the frames of zstd extents.
 public protocol FrameDecoder: Sendable {
-    /// The content; nil when the frame is broken or of a kind that it does not know.
+    /// The content; nil when the frame is broken.
     func decode(_ extent: EncodedExtent) -> [UInt8]?
 }
 
@@ -39,6 +38,8 @@ public struct Fingerprinter<Store: ExtentStore>: Sendable {
 
     /// How many extents one piece of work takes.
     private static var extentsAtATime: Int { 256 }
+    /// How many files that cannot be read are tried for one extent.
+    private static var failuresAnExtent: Int { 4 }
 
     /// Fingerprints the given extents of a survey. One that cannot be read, or has no checksums, is
     /// left out: it is neither a copy nor has one.
@@ -101,11 +102,18 @@ public struct Fingerprinter<Store: ExtentStore>: Sendable {
             isUsable: zip(known, isUsable).map { $0 != nil && $1 })
     }
 
-    /// The checksums of a compressed extent's content; nil when it cannot be unpacked.
-    private func unpacked(
-        _ extent: Survey.Extent, _ survey: Survey
-    ) throws(BtrfsError) -> [UInt32?]? {
-        guard checksums.isCRC32C, let reference = survey.references(to: extent).first
+    /// The checksums of a compressed extent's content; nil when there is no way to it.
+    private func unpacked(_ extent: Survey.Extent, _ survey: Survey) -> [UInt32?]? {
+        if let content = decoded(extent, survey) {
+            return unsafe content.withUnsafeBytes { unsafe sums(of: $0) }
+        }
+        return read(extent, survey)
+    }
+
+    /// The content of a zstd extent, unpacked by us: that keeps it out of the page cache. nil when
+    /// it is packed otherwise, or cannot be had as it stands.
+    private func decoded(_ extent: Survey.Extent, _ survey: Survey) -> [UInt8]? {
+        guard extent.compression == .zstd, let reference = survey.references(to: extent).first
         else { return nil }
         let file = survey.files[reference.file]
         guard let open = try? store.open(file.image.inode, generation: file.inode.generation),
@@ -115,12 +123,58 @@ public struct Fingerprinter<Store: ExtentStore>: Sendable {
             packed.compression == extent.compression,
             let content = decoder.decode(packed), content.count == extent.contentBytes.count
         else { return nil }
+        return content
+    }
+
+    /// The checksums of what files show of an extent, unpacked by the kernel: each part is read
+    /// through one file, however many show it. nil when nothing of it can be read.
+    private func read(_ extent: Survey.Extent, _ survey: Survey) -> [UInt32?]? {
+        // One read takes a whole extent. The kernel packs no more into one.
+        guard extent.contentBytes <= EncodedIO.frameContentBytes else { return nil }
+        let count = extent.contentBytes.roundedUp(to: store.sectorBytes).count
+        var known = [UInt32?](repeating: nil, count: count / store.sectorBytes.count)
+        var failures = 0
+        for reference in survey.references(to: extent) where !reference.isPreallocated {
+            let shown = shownSectors(of: reference, survey, count: known.count)
+            guard let first = shown.first(where: { known[$0] == nil }),
+                let last = shown.last(where: { known[$0] == nil })
+            else { continue }
+            let skipped = ByteCount((first - shown.lowerBound) * store.sectorBytes.count)
+            let sums = read(
+                survey.files[reference.file], at: reference.fileOffset + skipped,
+                lengthBytes: ByteCount((last + 1 - first) * store.sectorBytes.count))
+            known.replaceSubrange(first..<(first + sums.count), with: sums)
+            // A file may be gone while others are there; a device that fails does so for all.
+            if sums.isEmpty { failures += 1 }
+            if failures == Self.failuresAnExtent { break }
+        }
+        return known.contains { $0 != nil } ? known : nil
+    }
+
+    /// The checksums of the whole sectors of a range of a file, as far as it can be read.
+    private func read(
+        _ file: Survey.File, at offset: FileOffset, lengthBytes: ByteCount
+    ) -> [UInt32?] {
+        guard let open = try? store.open(file.image.inode, generation: file.inode.generation)
+        else { return [] }
+        let content = unsafe [UInt8](unsafeUninitializedCapacity: lengthBytes.count) {
+            unsafe $1 =
+                (try? store.read(open, at: offset, into: UnsafeMutableRawBufferPointer($0)))
+                ?? 0
+        }
+        // As in execution: what a running qube works with stays in memory.
+        if !file.image.isLive { store.forget(open, at: offset, lengthBytes: lengthBytes) }
+        let whole = ByteCount(content.count).roundedDown(to: store.sectorBytes).count
+        return unsafe content.withUnsafeBytes { unsafe sums(of: .init(rebasing: $0[..<whole])) }
+    }
+
+    /// A checksum for each sector; nil for what is no whole one at the end.
+    private func sums(of content: UnsafeRawBufferPointer) -> [UInt32?] {
         let sector = store.sectorBytes.count
         return stride(from: 0, to: content.count, by: sector).map { start in
             guard start + sector <= content.count else { return nil }
-            return unsafe content.withUnsafeBytes {
-                unsafe cchecksum_crc32c($0.baseAddress.map { unsafe $0 + start }, sector)
-            }
+            return unsafe checksums.kind.checksum(
+                of: UnsafeRawBufferPointer(rebasing: content[start..<(start + sector)]))
         }
     }
 
@@ -130,16 +184,25 @@ public struct Fingerprinter<Store: ExtentStore>: Sendable {
         of extent: Survey.Extent, _ survey: Survey, count: Int
     ) -> [Bool] {
         var isUsable = [Bool](repeating: false, count: count)
-        let sector = store.sectorBytes
         for reference in survey.references(to: extent) where !reference.isPreallocated {
-            let size = survey.files[reference.file].inode.sizeBytes
-            let start = reference.offsetInExtent.rawValue / sector.rawValue
-            let fileStart = min(reference.fileOffset.rawValue, size.rawValue)
-            let shown = min(reference.lengthBytes, ByteCount(size.rawValue - fileStart))
-            let end = start + shown.rawValue / sector.rawValue
-            for position in Int(start)..<min(Int(end), count) { isUsable[position] = true }
+            for position in shownSectors(of: reference, survey, count: count) {
+                isUsable[position] = true
+            }
         }
         return isUsable
+    }
+
+    /// The whole sectors of an extent of `count` that a reference shows of it.
+    private func shownSectors(
+        of reference: Survey.Reference, _ survey: Survey, count: Int
+    ) -> Range<Int> {
+        let sector = store.sectorBytes
+        let size = survey.files[reference.file].inode.sizeBytes
+        let start = reference.offsetInExtent.rawValue / sector.rawValue
+        let fileStart = min(reference.fileOffset.rawValue, size.rawValue)
+        let shown = min(reference.lengthBytes, ByteCount(size.rawValue - fileStart))
+        let end = start + shown.rawValue / sector.rawValue
+        return (Int(start)..<Int(end)).clamped(to: 0..<count)
     }
 }
 

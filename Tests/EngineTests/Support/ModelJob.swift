@@ -8,6 +8,7 @@ struct ModelJob {
     var roles = ModelRoles()
     var limits = ExecutionLimits()
     var lanes = 1
+    var checksumKind = ChecksumKind.crc32c
     /// The volume that each file belongs to; all to the first where it is not named.
     var owners: [InodeIdentifier: [Int]] = [:]
     var volumes = [ModelJob.volume()]
@@ -37,13 +38,21 @@ struct ModelJob {
             survey(), scope: scope, requestedLevel: 3, sectorBytes: store.sectorBytes)
     }
 
-    func dedupePlan(forged: [UInt32: UInt32] = [:]) throws -> Plan {
-        let survey = survey()
+    /// What the eligible extents show.
+    func fingerprints(
+        of survey: Survey, forged: [UInt32: UInt32] = [:]
+    ) throws -> Fingerprints {
         let fingerprinter = Fingerprinter(
-            store: store, checksums: ModelChecksums(store: store, forged: forged),
+            store: store,
+            checksums: ModelChecksums(store: store, forged: forged, kind: checksumKind),
             decoder: ModelDecoder(), threads: 1)
         let eligible = DedupePlanner.eligible(survey, scope: scope)
-        let fingerprints = try fingerprinter.fingerprint(eligible, of: survey) { _ in }
+        return try fingerprinter.fingerprint(eligible, of: survey) { _ in }
+    }
+
+    func dedupePlan(forged: [UInt32: UInt32] = [:]) throws -> Plan {
+        let survey = survey()
+        let fingerprints = try fingerprints(of: survey, forged: forged)
         return try DedupePlanner.plan(
             survey, fingerprints, scope: scope, sectorBytes: store.sectorBytes)
     }

@@ -50,7 +50,7 @@ struct ModelChecksums: ChecksumSource {
     let store: ModelStore
     /// Checksums that are not what the content has, by their place: what collides.
     var forged: [UInt32: UInt32] = [:]
-    var isCRC32C: Bool { true }
+    var kind = ChecksumKind.crc32c
 
     func checksums(
         from start: LogicalAddress, sectors: Int
@@ -62,9 +62,20 @@ struct ModelChecksums: ChecksumSource {
         return (0..<sectors).map { index in
             guard (index + 1) * sector <= content.count else { return nil }
             let sum = unsafe content.withUnsafeBytes {
-                unsafe cchecksum_crc32c($0.baseAddress.map { unsafe $0 + index * sector }, sector)
+                unsafe Self.sum($0.baseAddress.map { unsafe $0 + index * sector }, sector, kind)
             }
             return forged[sum] ?? sum
+        }
+    }
+
+    private static func sum(_ bytes: UnsafeRawPointer?, _ length: Int, _ kind: ChecksumKind)
+        -> UInt32
+    {
+        switch kind {
+        case .crc32c: unsafe cchecksum_crc32c(bytes, length)
+        case .xxhash64: unsafe cchecksum_xxhash64_32(bytes, length)
+        case .sha256: unsafe cchecksum_sha256_32(bytes, length)
+        case .blake2b: unsafe cchecksum_blake2b_32(bytes, length)
         }
     }
 }

@@ -72,7 +72,8 @@ struct ModelState: Sendable {
 
     /// Writes one new extent; what ends within a sector must end the file.
     mutating func write(
-        _ bytes: [UInt8], to number: UInt64, at offset: UInt64, packedTo diskBytes: UInt64? = nil
+        _ bytes: [UInt8], to number: UInt64, at offset: UInt64, packedTo diskBytes: UInt64? = nil,
+        by compression: Compression = .zstd
     ) {
         let inode = Self.inode(number)
         guard var file = files[inode] else { return }
@@ -83,7 +84,7 @@ struct ModelState: Sendable {
         }
         file.truth.replaceSubrange(start..<(start + bytes.count), with: bytes)
         files[inode] = file
-        let address = add(bytes, diskBytes: diskBytes)
+        let address = add(bytes, diskBytes: diskBytes, compression: compression)
         writtenByOwners += extents[address]?.diskBytes ?? 0
         place(
             [
@@ -115,7 +116,7 @@ struct ModelState: Sendable {
     static func roundUp(_ bytes: UInt64) -> UInt64 { (bytes + sector - 1) / sector * sector }
 
     mutating func add(
-        _ bytes: [UInt8], diskBytes: UInt64? = nil, compression: Compression = .none
+        _ bytes: [UInt8], diskBytes: UInt64? = nil, compression: Compression = .zstd
     ) -> UInt64 {
         let length = Self.roundUp(UInt64(bytes.count))
         let padding = [UInt8](repeating: 0, count: Int(length) - bytes.count)
@@ -124,7 +125,7 @@ struct ModelState: Sendable {
         nextAddress += length + Self.sector
         extents[address] = Extent(
             content: bytes + padding, diskBytes: diskBytes ?? length,
-            compression: diskBytes == nil ? compression : .zstd,
+            compression: diskBytes == nil ? .none : compression,
             generation: Generation(generation))
         return address
     }

@@ -35,6 +35,8 @@ final class ModelStore: ExtentStore {
         var onWrite: @Sendable (Int, inout ModelState) -> Errno? = { _, _ in nil }
         /// Before each read of an image.
         var onRead: @Sendable (Int, InodeIdentifier) -> Errno? = { _, _ in nil }
+        /// At every read of an extent as it stands.
+        var onReadEncoded: Errno?
         /// Before each look at an extent's uses.
         var onUses: @Sendable (Int, inout ModelState) -> Void = { _, _ in }
         /// More uses than this are too many.
@@ -48,6 +50,9 @@ final class ModelStore: ExtentStore {
         var requests: [Request] = []
         var writes = 0
         var reads = 0
+        var encodedReads = 0
+        var readBytes = 0
+        var forgotten: [InodeIdentifier] = []
         var uses = 0
         var synchronizations = 0
     }
@@ -142,6 +147,7 @@ final class ModelStore: ExtentStore {
         let start = min(offset.rawValue, size)
         let end = min(size, start + UInt64(buffer.count))
         let bytes = state.bytes(of: file.inode, start..<end)
+        guarded.withLock { $0.log.readBytes += bytes.count }
         unsafe buffer.copyBytes(from: bytes)
         return bytes.count
     }
@@ -149,7 +155,11 @@ final class ModelStore: ExtentStore {
     func readEncoded(
         _ file: File, at offset: FileOffset, lengthBytes: ByteCount
     ) throws(BtrfsError) -> EncodedExtent? {
-        let state = state
+        let (state, fault) = guarded.withLock { guarded in
+            guarded.log.encodedReads += 1
+            return (guarded.state, guarded.faults.onReadEncoded)
+        }
+        if let fault { throw BtrfsError("ENCODED_READ", "the model", fault) }
         guard
             let item = state.files[file.inode]?.items.first(where: {
                 $0.fileOffset <= offset.rawValue && offset.rawValue < $0.end
@@ -164,7 +174,9 @@ final class ModelStore: ExtentStore {
     }
 
     func prefetch(_ file: File, at offset: FileOffset, lengthBytes: ByteCount) {}
-    func forget(_ file: File, at offset: FileOffset, lengthBytes: ByteCount) {}
+    func forget(_ file: File, at offset: FileOffset, lengthBytes: ByteCount) {
+        guarded.withLock { $0.log.forgotten.append(file.inode) }
+    }
 
     func share(
         _ source: File, at sourceOffset: FileOffset, lengthBytes: ByteCount,
