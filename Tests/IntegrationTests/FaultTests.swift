@@ -100,7 +100,7 @@ struct FaultTests {
 
     @Test("On a full disk what needs no scratch space is done, the rest is left with the reason")
     func fullDisk() throws {
-        let fileSystem = try LoopFileSystem(mebibytes: 256, options: ["--mixed"])
+        let fileSystem = try LoopFileSystem(mebibytes: 512)
         let content = Content.random(mebibytes: 12, seed: 2)
         try Files.write(content, to: fileSystem.image("appvms/work/private.img"))
         try Files.write(content, to: fileSystem.image("appvms/copy/private.img"))
