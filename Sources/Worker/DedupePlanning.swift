@@ -19,11 +19,16 @@ struct DedupePlanning {
         output.progress(.fingerprint, totalBytes: total.rawValue)
         let fingerprinter = Fingerprinter(
             store: store, checksums: ChecksumTree(fileSystem: site.fileSystem),
-            decoder: ZstdDecoder(), threads: Self.threads)
-        let fingerprints = try fingerprinter.fingerprint(eligible, of: survey) { [output] done in
-            output.progress(
-                .fingerprint, doneBytes: done.rawValue, totalBytes: total.rawValue)
-        }
+            decoder: ZstdDecoder(), threads: Self.threads, kept: site.cache?.read())
+        var cache = FingerprintCache(
+            fileSystem: site.fileSystem.identity, checksumKind: site.fileSystem.checksumKind)
+        let fingerprints = try fingerprinter.fingerprint(
+            eligible, of: survey,
+            progress: { [output] done in
+                output.progress(
+                    .fingerprint, doneBytes: done.rawValue, totalBytes: total.rawValue)
+            }, keep: { cache.append($0) })
+        if cache.count > 0 { site.cache?.write(cache) }
         output.progress(.plan)
         var resources = MatchResources()
         resources.spills = site.spills

@@ -24,6 +24,8 @@ struct Site: Sendable {
     var scratches: [SharedDescriptor] = []
     /// Nameless files for what a sort cannot hold in memory.
     var spills: [Spill] = []
+    /// Where fingerprints are kept; nil without a cache directory.
+    var cache: CacheFile?
 }
 
 /// Opens pools. What cannot be worked on is named, and the others go on.
@@ -94,9 +96,12 @@ struct Sites: Sendable {
 
     /// Opens what sorts spill to: in the cache directory, or in a pool's own where that is not
     /// given.
-    mutating func openSpills(in cache: SharedDescriptor?) throws(BtrfsError) {
+    mutating func openCaches(in cache: SharedDescriptor?) throws(BtrfsError) {
         for index in sites.indices {
             guard let pool = sites[index].pools.first else { continue }
+            if let cache {
+                sites[index].cache = CacheFile(in: cache, for: sites[index].fileSystem)
+            }
             do throws(Errno) {
                 for _ in 0..<2 {
                     sites[index].spills.append(try Spill(in: cache ?? pool.directory))

@@ -65,12 +65,12 @@ public enum WorkerProgram {
         do throws(BtrfsError) {
             if order.work != .report {
                 try sites.openScratches(lanes: JobWork.lanes)
-                try sites.openSpills(in: cache)
+                try sites.openCaches(in: cache)
             }
         } catch {
             throw Failure(error)
         }
-        try forbidWriting()
+        try forbidWriting(exceptBeneath: cache)
         switch order.work {
         case .report:
             do throws(BtrfsError) {
@@ -83,11 +83,12 @@ public enum WorkerProgram {
         }
     }
 
-    /// From here on nothing can be opened for writing: a bug could not write to an image. Before
-    /// any thread is started, as Landlock binds the calling thread and its children.
-    private static func forbidWriting() throws(Failure) {
+    /// From here on nothing can be opened for writing but in the cache directory: a bug could not
+    /// write to an image. Before any thread is started, as Landlock binds the calling thread and its
+    /// children.
+    private static func forbidWriting(exceptBeneath cache: SharedDescriptor?) throws(Failure) {
         do throws(Errno) {
-            if try Sandbox.forbidWriting(exceptBeneath: []) == .unavailable {
+            if try Sandbox.forbidWriting(exceptBeneath: cache.map { [$0] } ?? []) == .unavailable {
                 Log.note("this kernel has no Landlock: images are protected by open flags alone")
             }
         } catch {

@@ -25,15 +25,18 @@ public struct Fingerprinter<Store: ExtentStore>: Sendable {
     private let checksums: any ChecksumSource
     private let decoder: any FrameDecoder
     private let threads: Int
+    private let kept: FingerprintCache?
 
-    /// With `threads` of them at work.
+    /// With `threads` of them at work, and what an earlier run has kept.
     public init(
-        store: Store, checksums: any ChecksumSource, decoder: any FrameDecoder, threads: Int
+        store: Store, checksums: any ChecksumSource, decoder: any FrameDecoder, threads: Int,
+        kept: FingerprintCache? = nil
     ) {
         self.store = store
         self.checksums = checksums
         self.decoder = decoder
         self.threads = threads
+        self.kept = kept
     }
 
     /// How many extents one piece of work takes.
@@ -43,10 +46,13 @@ public struct Fingerprinter<Store: ExtentStore>: Sendable {
 
     /// Fingerprints the given extents of a survey. One that cannot be read, or has no checksums, is
     /// left out: it is neither a copy nor has one.
-    /// - Parameter progress: called with the content gone through, from any thread.
+    /// - Parameters:
+    ///   - progress: called with the content gone through, from any thread.
+    ///   - keep: called for each compressed extent whose whole content is known, in order.
     public func fingerprint(
         _ indices: [Int], of survey: Survey,
-        progress: @escaping @Sendable (_ done: ByteCount) -> Void
+        progress: @escaping @Sendable (_ done: ByteCount) -> Void,
+        keep: (FingerprintCache.Entry) -> Void = { _ in }
     ) throws(BtrfsError) -> Fingerprints {
         let pieces = stride(from: 0, to: indices.count, by: Self.extentsAtATime).map {
             Array(indices[$0..<min($0 + Self.extentsAtATime, indices.count)])
@@ -72,6 +78,13 @@ public struct Fingerprinter<Store: ExtentStore>: Sendable {
         results.withLock { results in
             for piece in pieces.indices {
                 for item in results.items.removeValue(forKey: piece) ?? [] {
+                    let extent = survey.extents[item.extent]
+                    if extent.compression != .none && item.isWhole {
+                        keep(
+                            FingerprintCache.Entry(
+                                address: extent.address, generation: extent.generation,
+                                sums: item.sectors))
+                    }
                     fingerprints.append(
                         extent: item.extent, sectors: item.sectors, isUsable: item.isUsable)
                 }
@@ -84,6 +97,8 @@ public struct Fingerprinter<Store: ExtentStore>: Sendable {
         let extent: Int
         let sectors: [UInt32]
         let isUsable: [Bool]
+        /// Every sector's checksum is known, whether a file shows it or not.
+        let isWhole: Bool
     }
 
     private func fingerprint(_ index: Int, _ survey: Survey) throws(BtrfsError) -> Item? {
@@ -99,11 +114,18 @@ public struct Fingerprinter<Store: ExtentStore>: Sendable {
         let isUsable = usableSectors(of: extent, survey, count: known.count)
         return Item(
             extent: index, sectors: known.map { $0 ?? 0 },
-            isUsable: zip(known, isUsable).map { $0 != nil && $1 })
+            isUsable: zip(known, isUsable).map { $0 != nil && $1 },
+            isWhole: known.allSatisfy { $0 != nil })
     }
 
     /// The checksums of a compressed extent's content; nil when there is no way to it.
     private func unpacked(_ extent: Survey.Extent, _ survey: Survey) -> [UInt32?]? {
+        if let sums = kept?.sums(ofExtentAt: extent.address, generation: extent.generation),
+            ByteCount(sums.count * store.sectorBytes.count)
+                == extent.contentBytes.roundedUp(to: store.sectorBytes)
+        {
+            return sums
+        }
         if let content = decoded(extent, survey) {
             return unsafe content.withUnsafeBytes { unsafe sums(of: $0) }
         }

@@ -74,7 +74,7 @@ public enum LeftAloneReason: String, CaseIterable, Sendable {
     case alreadyCompressed = "already compressed"
     case doesNotShrink = "does not shrink"
     case onlyLive = "only running qubes use it"
-    case skipped = "a qube that uses it is to be skipped (btrfs.skip)"
+    case skipped = "a qube that uses it is to be left alone (btrfs.skip)"
     case switchedOff = "compression is off for its qubes (btrfs.compress)"
     case beingMade = "its file is still being made"
     case tooSmall = "too small to shrink"
