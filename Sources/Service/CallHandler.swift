@@ -33,7 +33,7 @@ struct CallHandler: Sendable {
             }
         } catch {
             audit.request(untrustedHeader, error)
-            return .whole(.exception(error.exception))
+            return .whole(.exception(error.exception(for: untrustedHeader.source)))
         }
     }
 
@@ -53,7 +53,7 @@ struct CallHandler: Sendable {
             audit.request(
                 header, .reportEnd, outcome: error.exception.kind.rawValue,
                 detail: error.detail ?? "")
-            return .exception(error.exception)
+            return .exception(error.exception(for: call.caller))
         }
     }
 

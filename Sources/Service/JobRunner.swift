@@ -129,13 +129,10 @@ struct JobRunner: Sendable {
         }
     }
 
-    private static let badWorker = "The job's worker failed. The log in dom0 says why."
-    private static let workerEnded =
-        "The job's worker ended before its work did. What was finished stays done; start the job"
-        + " again for the rest."
-    private static let daemonEnded =
-        "The service ended before the job did. What was finished stays done; start the job again"
-        + " for the rest."
+    private static let badWorker = "The job's worker failed. \(Refusal.seeLog)"
+    // That what was finished stays done is so for each of them: whoever shows a state says it.
+    private static let workerEnded = "The job's worker ended before its work did."
+    private static let daemonEnded = "The service ended before the job did."
 
     private static var now: Int64 { Int64(Date().timeIntervalSince1970) }
 

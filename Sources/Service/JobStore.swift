@@ -17,7 +17,49 @@ struct JobStore: Sendable {
     private static let ending = ".json"
     private static let unfinishedEnding = ".new"
 
+    /// Which job came before which: the seconds of `submittedAt` do not tell them all apart.
+    private struct Order {
+        var last: UInt64 = 0
+        var numbers: [String: UInt64] = [:]
+
+        /// The job's number, the next one for a new job.
+        mutating func number(_ job: String) -> UInt64 {
+            if let number = numbers[job] { return number }
+            // One that was read from disk may be any number.
+            last = last == .max ? last : last + 1
+            numbers[job] = last
+            return last
+        }
+    }
+
+    /// A record with what only the store needs, as one object.
+    private struct Stored: Codable {
+        enum CodingKeys: String, CodingKey { case sequence }
+
+        let record: JobRecord
+        /// Nil in the files of a release that kept no order.
+        let sequence: UInt64?
+
+        init(_ record: JobRecord, sequence: UInt64) {
+            self.record = record
+            self.sequence = sequence
+        }
+
+        init(from decoder: any Decoder) throws {
+            record = try JobRecord(from: decoder)
+            sequence = try decoder.container(keyedBy: CodingKeys.self)
+                .decodeIfPresent(UInt64.self, forKey: .sequence)
+        }
+
+        func encode(to encoder: any Encoder) throws {
+            try record.encode(to: encoder)
+            var own = encoder.container(keyedBy: CodingKeys.self)
+            try own.encodeIfPresent(sequence, forKey: .sequence)
+        }
+    }
+
     private let directory: SharedDescriptor
+    private let order = Monitor(Order())
 
     /// Opens the directory of the history, which is made when it is not there yet. What a death has
     /// left half written is removed.
@@ -41,7 +83,7 @@ struct JobStore: Sendable {
 
     /// Every job of the history, oldest first, and the names of files that are none.
     func load() throws(Failure) -> (jobs: [JobRecord], strays: [String]) {
-        var jobs: [JobRecord] = []
+        var jobs: [Stored] = []
         var strays: [String] = []
         let names: [String]
         do throws(Errno) {
@@ -50,21 +92,31 @@ struct JobStore: Sendable {
             throw Failure(subject: "jobs", reason: "\(error)")
         }
         for name in names {
-            if let record = read(name) { jobs.append(record) } else { strays.append(name) }
+            if let stored = read(name) { jobs.append(stored) } else { strays.append(name) }
         }
-        jobs.sort { ($0.submittedAt, $0.job) < ($1.submittedAt, $1.job) }
-        return (jobs, strays)
+        jobs.sort {
+            ($0.sequence ?? 0, $0.record.submittedAt, $0.record.job)
+                < ($1.sequence ?? 0, $1.record.submittedAt, $1.record.job)
+        }
+        order.withLock { order in
+            for stored in jobs {
+                guard let sequence = stored.sequence else { continue }
+                order.numbers[stored.record.job] = sequence
+                order.last = max(order.last, sequence)
+            }
+        }
+        return (jobs.map(\.record), strays)
     }
 
-    private func read(_ name: String) -> JobRecord? {
+    private func read(_ name: String) -> Stored? {
         guard name.hasSuffix(Self.ending),
             let file = try? directory.descriptor.open(
                 beneath: FilePath(name), [.readOnly, .nonBlocking]),
             let bytes = try? file.readToEnd(limitBytes: Limits.eventBytes),
-            let record = try? JSONDecoder().decode(JobRecord.self, from: Data(bytes)),
-            Names.isJob(record.job), name == record.job + Self.ending
+            let stored = try? JSONDecoder().decode(Stored.self, from: Data(bytes)),
+            Names.isJob(stored.record.job), name == stored.record.job + Self.ending
         else { return nil }
-        return record
+        return stored
     }
 
     /// Writes a job's record; once this returns, a power cut does not lose it.
@@ -72,7 +124,8 @@ struct JobStore: Sendable {
         let name = record.job + Self.ending
         let unfinished = record.job + Self.unfinishedEnding
         do {
-            let bytes = try [UInt8](JSONEncoder().encode(record))
+            let sequence = order.withLock { $0.number(record.job) }
+            let bytes = try [UInt8](JSONEncoder().encode(Stored(record, sequence: sequence)))
             let file = try directory.descriptor.open(
                 beneath: FilePath(unfinished), [.writeOnly, .create, .truncate], mode: 0o600)
             try file.write(bytes)
@@ -86,6 +139,7 @@ struct JobStore: Sendable {
 
     /// Removes a job from the history.
     func remove(_ job: String) throws(Failure) {
+        order.withLock { _ = $0.numbers.removeValue(forKey: job) }
         do throws(Errno) {
             try directory.descriptor.remove(entry: job + Self.ending)
         } catch .noSuchFileOrDirectory {

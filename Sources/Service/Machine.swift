@@ -15,7 +15,7 @@ struct Machine: Sendable {
         do throws(InventoryError) {
             return try Inventory.read(path: qubesXML)
         } catch {
-            throw .failed("The list of qubes could not be read.", detail: "\(qubesXML): \(error)")
+            throw .failed("The list of qubes could not be read.", detail: "\(error)")
         }
     }
 

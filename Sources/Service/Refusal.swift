@@ -3,10 +3,12 @@ internal import Protocol
 
 /// Why a call is not answered: what the caller reads, and what dom0's log says besides.
 struct Refusal: Error, Equatable {
-    /// For the caller. It holds nothing that the caller sent, and no detail of dom0.
+    /// For any caller. It holds nothing that the caller sent, and no detail of dom0.
     let exception: ServiceException
     /// For the log.
     let detail: String?
+    /// For dom0, which may read the log anyway; nil where it gets what any caller gets.
+    private var ownMessage: String?
 
     init(_ kind: ServiceException.Kind, _ message: String, detail: String? = nil) {
         exception = ServiceException(kind, message)
@@ -23,6 +25,17 @@ struct Refusal: Error, Equatable {
 
     /// Something failed in dom0.
     static func failed(_ message: String, detail: String) -> Refusal {
-        Refusal(.failed, "\(message) The log in dom0 says why.", detail: detail)
+        var refusal = Refusal(.failed, "\(message) \(seeLog)", detail: detail)
+        refusal.ownMessage = "\(message) The reason: \(detail.bounded())"
+        return refusal
+    }
+
+    /// Where the reason stands that a caller is not told.
+    static let seeLog = "The log in dom0, \(Settings().logFile), says why."
+
+    /// What this caller reads.
+    func exception(for caller: String) -> ServiceException {
+        guard caller == Names.machine, let ownMessage else { return exception }
+        return ServiceException(exception.kind, ownMessage)
     }
 }

@@ -91,24 +91,26 @@ struct Selection {
         var problems: [Report.Problem] = []
         for qube in scope.inventory.qubes {
             let isSelected = isSelected(of: qube)
-            var isMalformed = false
             for volume in qube.volumes where names.contains(volume.pool) {
-                let settings = settings(for: volume, of: qube)
-                isMalformed = isMalformed || (settings == nil && isSelected(volume))
+                let settings: VolumeSettings?
+                do throws(SettingsError) {
+                    settings = try scope.inventory.settings(for: volume, of: qube)
+                } catch {
+                    settings = nil
+                    let problem = malformed(error, of: qube)
+                    if isSelected(volume) && problems.count < Limits.namedItems
+                        && !problems.contains(problem)
+                    {
+                        problems.append(problem)
+                    }
+                }
                 volumes.append(
                     Self.item(volume, of: qube, settings, selected: isSelected(volume)))
-            }
-            if isMalformed && problems.count < Limits.namedItems {
-                problems.append(Self.malformedFeatures(of: qube))
             }
         }
         let order = WorkerOrder(
             work: work, pools: pools, volumes: volumes, wholeMachine: scope.qube == nil)
         return (order, problems)
-    }
-
-    private func settings(for volume: Volume, of qube: Qube) -> VolumeSettings? {
-        try? scope.inventory.settings(for: volume, of: qube)
     }
 
     /// A feature that cannot be read may have meant `btrfs.skip`, so that the qube is left alone.
@@ -123,11 +125,18 @@ struct Selection {
             dedupeGroup: settings?.dedupeGroup ?? "malformed:\(qube.name):\(volume.name)")
     }
 
-    private static func malformedFeatures(of qube: Qube) -> Report.Problem {
-        Report.Problem(
-            subject: qube.name,
-            message:
-                "A btrfs feature of this qube, or of dom0 as the default, is malformed, so that"
-                + " jobs leave the qube alone: correct it with qvm-features.")
+    /// Named once, at the qube that has the feature: a default of dom0, or what a template says of
+    /// its root, counts for others as well. A caller that may not know of that qube learns which of
+    /// those it sees is left alone.
+    private func malformed(_ error: SettingsError, of qube: Qube) -> Report.Problem {
+        guard scope.visibility.shows(error.qube) else {
+            return Report.Problem(
+                subject: qube.name,
+                message: "Jobs leave it alone: a feature that counts for it, of a qube that is not"
+                    + " visible to the caller, has a value that cannot be. dom0 can correct it.")
+        }
+        let who = error.qube == qube.name ? "it" : "every qube for which this counts"
+        return Report.Problem(
+            subject: error.qube, message: "Jobs leave \(who) alone: \(error)")
     }
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+import ArgumentParser
 import FoundationEssentials
 import Protocol
 import Testing
@@ -90,6 +91,51 @@ import Testing
             isDom0: true)
         #expect(program.run(["help", command]) == .done)
         #expect(capture.output.contains("Example: qvm-btrfs \(command)"))
+    }
+
+    @Test(arguments: [
+        ["compress"], ["dedupe", "9x"], ["report", "work", "Root"],
+        ["compress", "work", "--level", "x"], ["watch", "xyz"], ["dedupe", "work", "--frob"],
+    ])
+    func complaintsOfWrongUsageAreAtMost80ColumnsWide(arguments: [String]) {
+        let capture = Capture()
+        let program = Program(
+            console: capture.console(), interruption: Interruption(), environment: [:],
+            isDom0: true)
+        _ = program.run(arguments)
+        let lines = capture.error.split(separator: "\n")
+        #expect(lines.contains { $0.hasPrefix("Usage: ") })
+        for line in lines { #expect(line.count <= 80) }
+    }
+
+    @Test(arguments: QvmBtrfs.configuration.subcommands.map { $0._commandName })
+    func everyCommandsHelpFits80Columns(command: String) throws {
+        let subcommands = QvmBtrfs.configuration.subcommands
+        let type = try #require(subcommands.first { $0._commandName == command })
+        let lines = QvmBtrfs.helpMessage(for: type, columns: 80).split(separator: "\n")
+        #expect(lines.contains { $0.hasPrefix("USAGE: qvm-btrfs \(command) ") })
+        for line in lines { #expect(line.count <= 80) }
+    }
+
+    @Test func theVersionIsTheReleases() {
+        let capture = Capture()
+        let program = Program(
+            console: capture.console(), interruption: Interruption(), environment: [:],
+            isDom0: true)
+        #expect(program.run(["--version"]) == .done)
+        #expect(capture.output == "\(Release.version)\n")
+    }
+
+    @Test func aLongExceptionIsWrapped() throws {
+        let words = Array(repeating: "words", count: 40).joined(separator: " ")
+        let run = try Run(
+            ["report"], [.answer(Envelope.exception(.init(.failed, words)).encoded())])
+        let lines = run.error.split(separator: "\n")
+        #expect(lines.count > 1)
+        #expect(lines.allSatisfy { $0.count <= 80 })
+        #expect(
+            run.error.split(whereSeparator: \.isWhitespace).joined(separator: " ")
+                == "qvm-btrfs: \(words)")
     }
 
     @Test func aSocketThatIsNotThereIs3() {

@@ -36,6 +36,12 @@ import Testing
         #expect(ProgressLine.text(reading, columns: 80) == "survey       2.00 KiB")
     }
 
+    @Test func aStageWithoutFiguresHasNoBlanksBehindIt() {
+        let reading = ProgressMeter.Reading(
+            progress: Sample.progress(.survey, done: 0, of: 0, at: 1))
+        #expect(ProgressLine.text(reading, columns: 80) == "survey")
+    }
+
     @Test func moreDoneThanThereIsFillsTheBarAndNoMore() {
         let reading = ProgressMeter.Reading(
             progress: Sample.progress(done: .max, of: 1, at: 1))

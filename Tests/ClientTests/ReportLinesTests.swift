@@ -24,6 +24,19 @@ import Testing
             ])
     }
 
+    @Test func aReportOfDom0IsTheOneOfTheMachine() throws {
+        let answer = try Envelope.answer(
+            Sample.report(
+                [Sample.qube("work", bytes: 4096)],
+                fileSystems: [Sample.usage(dataUsedBytes: Sample.gibibyte)])
+        ).encoded()
+        let machine = try Run(["report"], [.answer(answer)])
+        let dom0 = try Run(["report", "dom0"], [.answer(answer)])
+        #expect(dom0.calls == machine.calls)
+        #expect(dom0.output == machine.output)
+        #expect(machine.output.contains("\nTotal (1 qube) "))
+    }
+
     @Test func qubesOfOneSizeAreSortedByName() {
         let names = ["c", "a", "b"]
         let lines = ReportLines.machine(

@@ -48,6 +48,34 @@ import Testing
         #expect(try fixture.end(of: job) == before)
     }
 
+    @Test func jobsOfOneSecondKeepTheirOrder() throws {
+        let fixture = try ServiceFixture()
+        // So many that no order by chance is theirs, most of them in one second.
+        let jobs = try (0..<12).map { _ in
+            let job = try fixture.submit()
+            _ = try fixture.end(of: job)
+            return job
+        }
+        try fixture.restart()
+        let later = try fixture.submit()
+        _ = try fixture.end(of: later)
+        try fixture.restart()
+        let list = try fixture.reply(JobList.self, .jobList, on: .name("dom0"))
+        #expect(list.jobs.map(\.job) == (jobs + [later]).reversed())
+    }
+
+    @Test func theOrderOfHistoryIsKeptWhateverTheClockSays() throws {
+        let fixture = try ServiceFixture()
+        let store = try JobStore(stateDirectory: fixture.settings.stateDirectory)
+        var records = (0..<4).map { _ in record(.done) }
+        for index in records.indices {
+            records[index].submittedAt -= Int64(index)
+            try store.write(records[index])
+        }
+        let again = try JobStore(stateDirectory: fixture.settings.stateDirectory)
+        #expect(try again.load().jobs == records)
+    }
+
     @Test func whatAPowerCutLeftHalfWrittenIsRemovedAndStrangersAreLeftAlone() throws {
         let half = Names.newJob() + ".new"
         let fixture = try ServiceFixture { settings in

@@ -6,6 +6,7 @@ struct CompressCommand: ClientCommand {
     static let configuration = CommandConfiguration(
         commandName: "compress",
         abstract: "Compress a qube's images; what is shared stays shared.",
+        usage: "qvm-btrfs compress <qube> [<volume>] [--level <number>] [<options>]",
         discussion: """
             The job runs in dom0 and goes on when this program ends; Ctrl-C only stops to follow \
             it. Without --level the qube's feature 'btrfs.compress' says, or the service.

@@ -6,6 +6,7 @@ struct DedupeCommand: ClientCommand {
     static let configuration = CommandConfiguration(
         commandName: "dedupe",
         abstract: "Share equal data within a qube's dedupe group.",
+        usage: "qvm-btrfs dedupe <qube> [<volume>] [<options>]",
         discussion: """
             The job runs in dom0 and goes on when this program ends; Ctrl-C only stops to follow \
             it. The qube's feature 'btrfs.dedupe-group' says with which others it may share.

@@ -16,6 +16,7 @@ public struct QvmBtrfs: ParsableCommand {
 
             Example: qvm-btrfs report
             """,
+        version: Release.version,
         subcommands: [
             ReportCommand.self, CompressCommand.self, DedupeCommand.self, JobsCommand.self,
             WatchCommand.self,

@@ -7,17 +7,18 @@ struct ReportCommand: ClientCommand {
         commandName: "report",
         abstract: "Show what qubes take on disk.",
         discussion: """
-            Without QUBE: all qubes that you may see, the largest first, and the file systems. \
-            With QUBE: each of its volumes.
+            Without QUBE, or with 'dom0': all qubes that you may see, the largest first, and the \
+            file systems. With QUBE: each of its volumes.
 
             DATA is what the images hold, DISK what that takes on the device, EXCLUSIVE what comes \
             back if the qube goes, SHARED what others use, too, REVISIONS what comes back if the \
-            revisions go, RATIO is DATA over DISK.
+            revisions go, RATIO is DATA over DISK. In the total an extent that two \
+            qubes share counts once, and is exclusive to all of them together.
 
             Example: qvm-btrfs report work private
             """)
 
-    @Argument(help: "The qube.", transform: Arguments.qube)
+    @Argument(help: "The qube; 'dom0' for all.", transform: Arguments.qube)
     var qube: QubeName?
 
     @Argument(help: "One volume of it.", transform: Arguments.volume)

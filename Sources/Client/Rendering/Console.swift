@@ -39,10 +39,12 @@ final class Console {
         try write(text + "\n")
     }
 
-    /// Prose, for standard error.
+    /// Prose, for standard error: in lines of 80 columns, the second and later ones indented.
     func note(_ line: Line) {
         endProgress()
-        writeError(styled(line, streams.errorColours))
+        let isNarrow = line.text.sanitised.count <= TextTable.columns
+        let lines = isNarrow ? [line] : Line.wrapped(line.text, indent: 2, style: line.style)
+        writeError(lines.map { styled($0, streams.errorColours) }.joined())
     }
 
     /// A job's progress: over the last one on a terminal, below it elsewhere.

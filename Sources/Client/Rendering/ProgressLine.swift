@@ -86,6 +86,8 @@ enum ProgressLine {
         if !percent.isEmpty && room >= barWidths.lowerBound {
             parts.append(bar(progress, width: min(room, barWidths.upperBound)))
         }
+        // Nothing stands behind a stage without figures: no blanks, either.
+        if details.isEmpty { parts = [progress.stage.rawValue] }
         return (parts + details).joined(separator: "  ").shortened(to: max(columns, 0))
     }
 

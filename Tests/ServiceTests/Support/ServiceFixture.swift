@@ -170,13 +170,22 @@ final class ServiceFixture {
 
     static let inventory = inventory(workFeatures: "")
 
-    static func inventory(workFeatures: String, workNumber: Int = 3) -> String {
+    /// Replaces qubes.xml by one in which dom0 has features.
+    func writeInventory(adminFeatures: String) throws {
+        try Self.write(
+            Self.inventory(workFeatures: "", adminFeatures: adminFeatures), to: settings.qubesXML)
+    }
+
+    static func inventory(
+        workFeatures: String, workNumber: Int = 3, adminFeatures: String = ""
+    ) -> String {
         """
         <qubes><labels/><pools>
           <pool name="varlibqubes" dir_path="/var/lib/qubes" driver="file-reflink"/>
           <pool name="linux-kernel" dir_path="/var/lib/qubes/vm-kernels" driver="linux-kernel"/>
         </pools><properties/><domains>
-          <domain id="domain-0" class="AdminVM"><properties/><features/><tags/></domain>
+          <domain id="domain-0" class="AdminVM"><properties/>
+            <features>\(adminFeatures)</features><tags/></domain>
           \(domain(2, "deb", kind: "TemplateVM"))
           \(domain(workNumber, "work", features: workFeatures))
           \(domain(4, "vault"))
