@@ -37,8 +37,8 @@ struct Sites: Sendable {
         for pool in pools { add(pool) }
     }
 
-    /// What is wrong, when none of the volumes that were asked for lies on a pool that can be worked
-    /// on; or when there is no such pool at all.
+    /// What is wrong, when none of the volumes that were asked for lies on a pool that can be
+    /// worked on; or when there is no such pool at all.
     func problemOfAllSelected(_ order: WorkerOrder) -> Report.Problem? {
         let fit = Set(sites.flatMap { $0.pools.map(\.pool.name) })
         let wanted = Set(order.volumes.filter(\.selected).map(\.pool))

@@ -84,8 +84,8 @@ public enum WorkerProgram {
     }
 
     /// From here on nothing can be opened for writing but in the cache directory: a bug could not
-    /// write to an image. Before any thread is started, as Landlock binds the calling thread and its
-    /// children.
+    /// write to an image. Before any thread is started, as Landlock binds the calling thread and
+    /// its children.
     private static func forbidWriting(exceptBeneath cache: SharedDescriptor?) throws(Failure) {
         do throws(Errno) {
             if try Sandbox.forbidWriting(exceptBeneath: cache.map { [$0] } ?? []) == .unavailable {

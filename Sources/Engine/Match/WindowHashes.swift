@@ -38,7 +38,8 @@ struct WindowHashes {
     init(window: Int) { self.window = window }
 
     /// The anchors of a range of sectors, in order: the smallest hash of each window; of equals the
-    /// one picked before, or else the last. A window that a sector of no use cuts short picks among what it has.
+    /// one picked before, or else the last. A window that a sector of no use cuts short picks among
+    /// what it has.
     mutating func anchors(of range: Range<Int>, in sums: some SectorSums) -> [Anchor] {
         var picked: [Anchor] = []
         var first = 0
