@@ -47,18 +47,56 @@ private struct ChecksumTree: ChecksumSource {
     func checksums(
         from start: LogicalAddress, sectors: Int
     ) throws(BtrfsError) -> [UInt32?] {
-        var result = [UInt32?](repeating: nil, count: sectors)
-        let sector = fileSystem.sectorBytes
-        let end = start + ByteCount(UInt64(sectors) * sector.rawValue)
-        let step = fileSystem.checksumKind.lengthBytes
-        try fileSystem.forEachChecksumRun(from: start, to: end, bufferBytes: 256 * 1024) {
-            (address, run) throws(BtrfsError) in
-            let first = Int((address - start).rawValue / sector.rawValue)
-            for index in 0..<min(run.byteCount / step, sectors - first) {
-                result[first + index] = run.littleEndian32(at: index * step)
+        try checksums(of: [Stretch(start: start, sectors: sectors)]).first ?? []
+    }
+
+    /// Neighbours are read with one search: each costs a look back over a leaf's reach, 16 MiB of
+    /// addresses with 16 KiB nodes.
+    func checksums(of stretches: [Stretch]) throws(BtrfsError) -> [[UInt32?]] {
+        var result = stretches.map { [UInt32?](repeating: nil, count: $0.sectors) }
+        var first = 0
+        while first < stretches.count {
+            var last = first
+            while last + 1 < stretches.count,
+                stretches[last + 1].start <= end(of: stretches[last]) + Self.nearby
+            {
+                last += 1
             }
+            try read(stretches, first...last, into: &result)
+            first = last + 1
         }
         return result
+    }
+
+    /// Stretches no further apart than this are neighbours.
+    private static let nearby = ByteCount.mebibytes(4)
+
+    private func end(of stretch: Stretch) -> LogicalAddress {
+        stretch.start + ByteCount(UInt64(stretch.sectors) * fileSystem.sectorBytes.rawValue)
+    }
+
+    private func read(
+        _ stretches: [Stretch], _ range: ClosedRange<Int>, into result: inout [[UInt32?]]
+    ) throws(BtrfsError) {
+        let sector = fileSystem.sectorBytes.rawValue
+        let step = fileSystem.checksumKind.lengthBytes
+        var current = range.lowerBound
+        try fileSystem.forEachChecksumRun(
+            from: stretches[range.lowerBound].start, to: end(of: stretches[range.upperBound]),
+            bufferBytes: 256 * 1024
+        ) { (address, run) throws(BtrfsError) in
+            for index in 0..<(run.byteCount / step) {
+                let place = address.rawValue + UInt64(index) * sector
+                while current < range.upperBound, end(of: stretches[current]).rawValue <= place {
+                    current += 1
+                }
+                let stretch = stretches[current]
+                guard place >= stretch.start.rawValue else { continue }
+                let position = Int((place - stretch.start.rawValue) / sector)
+                guard position < stretch.sectors else { continue }
+                result[current][position] = run.littleEndian32(at: index * step)
+            }
+        }
     }
 }
 

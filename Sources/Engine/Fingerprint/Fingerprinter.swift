@@ -10,6 +10,33 @@ public protocol ChecksumSource: Sendable {
     func checksums(
         from start: LogicalAddress, sectors: Int
     ) throws(BtrfsError) -> [UInt32?]
+    /// The same for many stretches of the address space, in order and apart from each other.
+    func checksums(of stretches: [Stretch]) throws(BtrfsError) -> [[UInt32?]]
+}
+
+/// A stretch of the address space.
+public struct Stretch: Equatable, Sendable {
+    /// Where it starts.
+    public let start: LogicalAddress
+    /// How many sectors it has.
+    public let sectors: Int
+
+    /// Makes a stretch.
+    public init(start: LogicalAddress, sectors: Int) {
+        self.start = start
+        self.sectors = sectors
+    }
+}
+
+extension ChecksumSource {
+    /// One after the other.
+    public func checksums(of stretches: [Stretch]) throws(BtrfsError) -> [[UInt32?]] {
+        var result: [[UInt32?]] = []
+        for stretch in stretches {
+            result.append(try checksums(from: stretch.start, sectors: stretch.sectors))
+        }
+        return result
+    }
 }
 
 /// Unpacks the frames of zstd extents.
@@ -60,10 +87,7 @@ public struct Fingerprinter<Store: ExtentStore>: Sendable {
         let results = Monitor((items: [Int: [Item]](), done: ByteCount.zero))
         try concurrently(count: pieces.count, threads: threads) {
             (piece) throws(BtrfsError) in
-            var items: [Item] = []
-            for index in pieces[piece] {
-                if let item = try fingerprint(index, survey) { items.append(item) }
-            }
+            let items = try fingerprint(pieces[piece], survey)
             let bytes = pieces[piece].reduce(ByteCount.zero) {
                 $0 + survey.extents[$1].contentBytes
             }
@@ -101,21 +125,27 @@ public struct Fingerprinter<Store: ExtentStore>: Sendable {
         let isWhole: Bool
     }
 
-    private func fingerprint(_ index: Int, _ survey: Survey) throws(BtrfsError) -> Item? {
-        let extent = survey.extents[index]
-        let known =
-            try extent.compression == .none
-            ? checksums.checksums(
-                from: extent.address,
-                sectors: (extent.contentBytes.roundedUp(to: store.sectorBytes).rawValue
-                    / store.sectorBytes.rawValue).asInt)
-            : unpacked(extent, survey)
-        guard let known else { return nil }
-        let isUsable = usableSectors(of: extent, survey, count: known.count)
-        return Item(
-            extent: index, sectors: known.map { $0 ?? 0 },
-            isUsable: zip(known, isUsable).map { $0 != nil && $1 },
-            isWhole: known.allSatisfy { $0 != nil })
+    private func fingerprint(
+        _ indices: [Int], _ survey: Survey
+    ) throws(BtrfsError) -> [Item] {
+        let plain = indices.filter { survey.extents[$0].compression == .none }
+        let sums = try checksums.checksums(
+            of: plain.map { index in
+                let extent = survey.extents[index]
+                let length = extent.contentBytes.roundedUp(to: store.sectorBytes)
+                return Stretch(
+                    start: extent.address, sectors: length.count / store.sectorBytes.count)
+            })
+        let known = Dictionary(uniqueKeysWithValues: zip(plain, sums))
+        return indices.compactMap { index in
+            let extent = survey.extents[index]
+            guard let known = known[index] ?? unpacked(extent, survey) else { return nil }
+            let isUsable = usableSectors(of: extent, survey, count: known.count)
+            return Item(
+                extent: index, sectors: known.map { $0 ?? 0 },
+                isUsable: zip(known, isUsable).map { $0 != nil && $1 },
+                isWhole: known.allSatisfy { $0 != nil })
+        }
     }
 
     /// The checksums of a compressed extent's content; nil when there is no way to it.
@@ -226,8 +256,4 @@ public struct Fingerprinter<Store: ExtentStore>: Sendable {
         let end = start + shown.rawValue / sector.rawValue
         return (Int(start)..<Int(end)).clamped(to: 0..<count)
     }
-}
-
-extension UInt64 {
-    var asInt: Int { Int(self) }
 }
