@@ -71,7 +71,9 @@ public struct DedupePlanner {
                 salts: salts[groupNumbers[position]] ?? [])
         }
         var matcher = try Matcher(members, in: fingerprints, resources: resources)
-        // By rank, then by place: the order in which the matcher has its runs.
+        // By rank, then by place: the order in which the matcher has its runs, the largest extents
+        // first. They are replaced in the same order: what others are pointed into has then gone to
+        // its new place already, and nothing is moved and compared twice.
         let order = members.indices.sorted { (members[$0].rank, $0) < (members[$1].rank, $1) }
         for position in order {
             let extent = survey.extents[fingerprints.extents[position]]
@@ -81,7 +83,6 @@ public struct DedupePlanner {
             else { continue }
             plan.replacements.append(replacement)
         }
-        plan.replacements.sort(by: Self.isBefore)
         countLeftAlone()
     }
 
@@ -164,13 +165,6 @@ public struct DedupePlanner {
 
     private func bytes(_ sectors: Int) -> ByteCount {
         ByteCount(UInt64(sectors) * sectorBytes.rawValue)
-    }
-
-    /// Largest saving first, in steps of two, so that within a step the disk is read forward.
-    private static func isBefore(_ left: Replacement, _ right: Replacement) -> Bool {
-        let leftStep = left.predictedSaving.rawValue.leadingZeroBitCount
-        let rightStep = right.predictedSaving.rawValue.leadingZeroBitCount
-        return (leftStep, left.address) < (rightStep, right.address)
     }
 
     private mutating func countLeftAlone() {
