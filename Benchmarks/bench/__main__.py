@@ -12,7 +12,7 @@ import signal
 import sys
 import time
 
-from . import bars, ideal, images, measure, output, picture
+from . import bars, ideal, images, measure, output, packed, picture
 from .system import MEBIBYTE, Disk, drop_caches, run, say
 from .tools import CHANGED, all_tools
 
@@ -62,6 +62,8 @@ class Bench:
             found, used = disk.images(), disk.settled()
             figures = ideal.measure(found, images.DISK_BYTES[self.options.size], self.cores)
             fingerprints = self.relative(ideal.fingerprint(found, self.cores))
+            figures["idealPackedBytes"] = packed.measure(
+                found, images.DISK_BYTES[self.options.size])
         figures |= {"files": len(found), "onDiskBytes": used["dataBytes"],
                     "metadataBytes": used["metadataBytes"],
                     "possibleBytes": used["dataBytes"] - figures["idealBytes"]}

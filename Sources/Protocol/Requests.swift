@@ -19,7 +19,7 @@ public struct PlainRequest: StrictRequest, Equatable {
     }
 }
 
-/// The payload of `btrfs.Compress`.
+/// The payload of `btrfs.Compress` and `btrfs.Optimize`.
 public struct CompressRequest: StrictRequest, Equatable {
     /// The zstd levels that can be asked for.
     public static let levels = 1...19
@@ -54,7 +54,7 @@ public struct CompressRequest: StrictRequest, Equatable {
     }
 }
 
-/// The payload of `btrfs.Dedupe`.
+/// The payload of `btrfs.Dedupe` and `btrfs.Defragment`.
 public struct DedupeRequest: StrictRequest, Equatable {
     /// The version of this message.
     public var version: ProtocolVersion

@@ -8,6 +8,10 @@ public enum ServiceName: String, Codable, Sendable, CaseIterable {
     case compress = "btrfs.Compress"
     /// Share equal data within the dedupe group.
     case dedupe = "btrfs.Dedupe"
+    /// Share equal data and compress what is left, in one pass.
+    case optimize = "btrfs.Optimize"
+    /// Fewer and larger extents, and keep sharing.
+    case defragment = "btrfs.Defragment"
     /// The queue and the history.
     case jobList = "btrfs.job.List"
     /// A job's events as they come, then its result.
@@ -20,12 +24,18 @@ public enum Operation: String, Codable, Sendable, CaseIterable {
     case compress
     /// Share equal data within the dedupe group.
     case dedupe
+    /// Share equal data and compress what is left, in one pass.
+    case optimize
+    /// Fewer and larger extents, and keep sharing.
+    case defragment
 
     /// The service that starts it.
     public var service: ServiceName {
         switch self {
         case .compress: .compress
         case .dedupe: .dedupe
+        case .optimize: .optimize
+        case .defragment: .defragment
         }
     }
 }

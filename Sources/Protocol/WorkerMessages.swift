@@ -12,6 +12,10 @@ public struct WorkerOrder: Codable, Equatable, Sendable {
         case compress(level: Int?, running: Bool)
         /// Share equal data.
         case dedupe(running: Bool)
+        /// Share equal data, and compress what is left.
+        case optimize(level: Int?, running: Bool)
+        /// Make fewer and larger extents.
+        case defragment(running: Bool)
     }
 
     /// A pool of driver `file-reflink`.

@@ -26,7 +26,7 @@ struct CallHandler: Sendable {
             let call = try Judge.judge(untrustedHeader)
             switch call.service {
             case .report: return .whole(try report(call, untrustedHeader, untrustedPayload))
-            case .compress, .dedupe:
+            case .compress, .dedupe, .optimize, .defragment:
                 return .whole(try submit(call, untrustedHeader, untrustedPayload))
             case .jobList: return .whole(try list(call, untrustedHeader, untrustedPayload))
             case .jobWatch: return .stream(try watch(call, untrustedHeader, untrustedPayload))
@@ -60,17 +60,7 @@ struct CallHandler: Sendable {
     private func submit(
         _ call: JudgedCall, _ header: CallHeader, _ untrustedPayload: [UInt8]
     ) throws(Refusal) -> Envelope {
-        let operation: Operation
-        let work: WorkerOrder.Work
-        if call.service == .compress {
-            let request = try Payload.decode(CompressRequest.self, untrusted: untrustedPayload)
-            operation = .compress
-            work = .compress(level: request.level, running: request.running)
-        } else {
-            let request = try Payload.decode(DedupeRequest.self, untrusted: untrustedPayload)
-            operation = .dedupe
-            work = .dedupe(running: request.running)
-        }
+        let (operation, work) = try Self.work(of: call.service, untrustedPayload)
         let scope = try machine.scope(of: call.target, for: call.caller)
         _ = try Selection(scope, call.argument)
         let request = JobRequest(
@@ -81,6 +71,26 @@ struct CallHandler: Sendable {
         audit.request(header, outcome: AuditLog.accepted, job: job)
         runner.jobs.enqueue(job)
         return try Self.reply(JobAccepted(job: job))
+    }
+
+    /// What a service that starts jobs is asked to do.
+    private static func work(
+        of service: ServiceName, _ untrustedPayload: [UInt8]
+    ) throws(Refusal) -> (Operation, WorkerOrder.Work) {
+        switch service {
+        case .compress, .optimize:
+            let request = try Payload.decode(CompressRequest.self, untrusted: untrustedPayload)
+            return service == .compress
+                ? (.compress, .compress(level: request.level, running: request.running))
+                : (.optimize, .optimize(level: request.level, running: request.running))
+        case .dedupe, .defragment:
+            let request = try Payload.decode(DedupeRequest.self, untrusted: untrustedPayload)
+            return service == .dedupe
+                ? (.dedupe, .dedupe(running: request.running))
+                : (.defragment, .defragment(running: request.running))
+        case .report, .jobList, .jobWatch:
+            throw Refusal.failed("This service starts no job.", detail: service.rawValue)
+        }
     }
 
     private func list(

@@ -13,7 +13,9 @@ struct DedupePlanning {
     let store: BtrfsStore
     let output: Output
 
-    func plan(_ survey: Survey, scope: Scope) throws(BtrfsError) -> Plan {
+    func plan(
+        _ survey: Survey, scope: Scope, compression: DedupePlanner.Compression
+    ) throws(BtrfsError) -> Plan {
         let eligible = DedupePlanner.eligible(survey, scope: scope)
         let total = eligible.reduce(ByteCount.zero) { $0 + survey.extents[$1].contentBytes }
         output.progress(.fingerprint, totalBytes: total.rawValue)
@@ -34,7 +36,7 @@ struct DedupePlanning {
         resources.spills = site.spills
         return try DedupePlanner.plan(
             survey, fingerprints, scope: scope, sectorBytes: store.sectorBytes,
-            resources: resources)
+            compression: compression, resources: resources)
     }
 }
 

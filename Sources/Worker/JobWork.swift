@@ -98,7 +98,14 @@ private struct SiteWork {
                 sectorBytes: store.sectorBytes)
         case .dedupe(let running):
             return try DedupePlanning(site: site, store: store, output: output)
-                .plan(survey, scope: scope(running: running))
+                .plan(survey, scope: scope(running: running), compression: .none)
+        case .optimize(let level, let running):
+            return try DedupePlanning(site: site, store: store, output: output)
+                .plan(
+                    survey, scope: scope(running: running),
+                    compression: .packed(requestedLevel: level))
+        case .defragment:
+            return Plan()
         }
     }
 

@@ -78,7 +78,7 @@ public enum WorkerProgram {
             } catch {
                 throw Failure(error)
             }
-        case .compress, .dedupe:
+        case .compress, .dedupe, .optimize, .defragment:
             return .result(try JobWork(order: order, sites: sites, output: output).run())
         }
     }

@@ -67,7 +67,7 @@ struct EndToEndTests {
         let fileSystem = try populated()
         let daemon = try DaemonRun(on: fileSystem)
         let before = try fileSystem.dataUsedBytes()
-        for service in ["btrfs.Report", "btrfs.Compress", "btrfs.Dedupe"] {
+        for service in ["btrfs.Report", "btrfs.Compress", "btrfs.Dedupe", "btrfs.Optimize"] {
             let forbidden = try daemon.call(service, from: "mgmt", to: .name("vault"))
             let unknown = try daemon.call(service, from: "mgmt", to: .name("nosuch"))
             #expect(forbidden == unknown)

@@ -65,15 +65,18 @@ import Testing
     @Test func theServicesAndExceptionsHaveTheseNames() {
         #expect(
             ServiceName.allCases.map(\.rawValue) == [
-                "btrfs.Report", "btrfs.Compress", "btrfs.Dedupe", "btrfs.job.List",
-                "btrfs.job.Watch",
+                "btrfs.Report", "btrfs.Compress", "btrfs.Dedupe", "btrfs.Optimize",
+                "btrfs.Defragment", "btrfs.job.List", "btrfs.job.Watch",
             ])
         #expect(
             ServiceException.Kind.allCases.map(\.rawValue) == [
                 "QubesValueError", "QubesVMNotFoundError", "QubesVolumeNotFoundError",
                 "BtrfsJobNotFoundError", "BtrfsPoolError", "BtrfsBusyError", "BtrfsError",
             ])
-        #expect(Protocol.Operation.allCases.map(\.service) == [.compress, .dedupe])
+        #expect(
+            Protocol.Operation.allCases.map(\.service) == [
+                .compress, .dedupe, .optimize, .defragment,
+            ])
     }
 
     @Test func report() throws {

@@ -18,7 +18,8 @@ public struct QvmBtrfs: ParsableCommand {
             """,
         version: Release.version,
         subcommands: [
-            ReportCommand.self, CompressCommand.self, DedupeCommand.self, JobsCommand.self,
+            ReportCommand.self, CompressCommand.self, DedupeCommand.self,
+            OptimizeCommand.self, DefragmentCommand.self, JobsCommand.self,
             WatchCommand.self,
         ])
 

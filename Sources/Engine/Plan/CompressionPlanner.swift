@@ -29,11 +29,12 @@ public enum CompressionPlanner {
         return plan
     }
 
-    private struct Left: Error { let reason: LeftAloneReason }
+    /// Why an extent is not compressed.
+    struct Left: Error { let reason: LeftAloneReason }
 
     /// Of several qubes that use an extent, the one that wants it smallest decides; it stays plain
     /// only if all of those asked about want it so.
-    private static func level(
+    static func level(
         for extent: Survey.Extent, _ survey: Survey, _ scope: Scope, _ requested: Int?,
         _ sectorBytes: ByteCount
     ) -> Result<Int, Left> {
@@ -47,7 +48,7 @@ public enum CompressionPlanner {
         return .success(requested ?? highest)
     }
 
-    private static func replacement(of extent: Survey.Extent, level: Int) -> Replacement {
+    static func replacement(of extent: Survey.Extent, level: Int) -> Replacement {
         Replacement(
             address: extent.address, generation: extent.generation, diskBytes: extent.diskBytes,
             contentBytes: extent.contentBytes, pieces: [], rewriting: .packed(level: level),

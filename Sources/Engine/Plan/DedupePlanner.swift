@@ -20,6 +20,15 @@ public struct DedupePlanner {
     /// By position in the fingerprints.
     private var groupNumbers: [Int] = []
     private var plan = Plan()
+    private let compression: Compression
+
+    /// What becomes of extents that are not found elsewhere.
+    public enum Compression: Equatable, Sendable {
+        /// They stay as they are.
+        case none
+        /// They are compressed: at the request's level, if it has one, or at the qubes' own.
+        case packed(requestedLevel: Int?)
+    }
 
     /// The extents that may be matched. Others can keep what one in scope gives up, though they are
     /// not in scope themselves; but not those that are to be left out altogether, and not what a
@@ -40,16 +49,18 @@ public struct DedupePlanner {
     /// Plans.
     public static func plan(
         _ survey: Survey, _ fingerprints: Fingerprints, scope: Scope, sectorBytes: ByteCount,
-        resources: MatchResources = MatchResources()
+        compression: Compression = .none, resources: MatchResources = MatchResources()
     ) throws(BtrfsError) -> Plan {
-        var planner = DedupePlanner(survey, fingerprints, scope, sectorBytes)
+        var planner = DedupePlanner(survey, fingerprints, scope, sectorBytes, compression)
         try planner.run(resources)
         return planner.plan
     }
 
     private init(
-        _ survey: Survey, _ fingerprints: Fingerprints, _ scope: Scope, _ sectorBytes: ByteCount
+        _ survey: Survey, _ fingerprints: Fingerprints, _ scope: Scope, _ sectorBytes: ByteCount,
+        _ compression: Compression
     ) {
+        self.compression = compression
         self.survey = survey
         self.fingerprints = fingerprints
         self.scope = scope
@@ -83,14 +94,47 @@ public struct DedupePlanner {
             else { continue }
             plan.replacements.append(replacement)
         }
+        compressOthers()
         countLeftAlone()
     }
 
-    /// What must stay keeps for all others; then the larger for the smaller, in steps of two.
+    /// What must stay keeps for all others. Then what many refer to for what few do: each reference
+    /// that moves is compared byte by byte. Then the larger for the smaller, in steps of two.
     private func rank(of position: Int) -> UInt8 {
         let extent = survey.extents[fingerprints.extents[position]]
         guard scope.judge(extent, in: survey) == .candidate else { return 0 }
-        return UInt8(1 + extent.contentBytes.rawValue.leadingZeroBitCount)
+        let references = min(extent.references.count, 8)
+        let few = UInt8(references.leadingZeroBitCount - 8.leadingZeroBitCount)
+        let largest = ByteCount.mebibytes(128).rawValue.leadingZeroBitCount
+        let small = extent.contentBytes.rawValue.leadingZeroBitCount - largest
+        return 1 + few * 24 + UInt8(clamping: min(max(small, 0), 23))
+    }
+
+    /// Compresses what stays, in front of all replacements: they are pointed to what it becomes.
+    private mutating func compressOthers() {
+        guard case .packed(let requestedLevel) = compression else { return }
+        let replaced = Set(plan.replacements.map(\.address))
+        var others: [Replacement] = []
+        for extent in survey.extents
+        where !replaced.contains(extent.address) && scope.judge(extent, in: survey) == .candidate {
+            switch CompressionPlanner.level(for: extent, survey, scope, requestedLevel, sectorBytes)
+            {
+            case .failure(let left): plan.leftAlone.add(left.reason, diskBytes: extent.diskBytes)
+            case .success(let level):
+                others.append(CompressionPlanner.replacement(of: extent, level: level))
+            }
+        }
+        plan.replacements = others + plan.replacements
+    }
+
+    /// How what is unique in a replaced extent is written anew.
+    private func rewriting(of extent: Survey.Extent) -> Replacement.Rewriting {
+        if extent.compression != .none { return .packed(level: CompressionPlanner.defaultLevel) }
+        guard case .packed(let requestedLevel) = compression,
+            case .success(let level) = CompressionPlanner.level(
+                for: extent, survey, scope, requestedLevel, sectorBytes)
+        else { return .plain }
+        return .packed(level: level)
     }
 
     /// The replacement, when it brings more than it costs.
@@ -110,8 +154,7 @@ public struct DedupePlanner {
         return Replacement(
             address: extent.address, generation: extent.generation, diskBytes: extent.diskBytes,
             contentBytes: extent.contentBytes, pieces: pieces,
-            rewriting: extent.compression == .none
-                ? .plain : .packed(level: CompressionPlanner.defaultLevel),
+            rewriting: rewriting(of: extent),
             predictedSaving: extent.diskBytes - leftDisk)
     }
 

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+import ArgumentParser
+import Protocol
+
+struct DefragmentCommand: ClientCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "defragment",
+        abstract: "Make fewer, larger extents; what is shared stays shared.",
+        usage: "qvm-btrfs defragment <qube> [<volume>] [<options>]",
+        discussion: """
+            The job runs in dom0 and goes on when this program ends; Ctrl-C only stops to follow \
+            it. What can be read quickly as it is, is left alone.
+
+            Example: qvm-btrfs defragment work private
+            """)
+
+    @Argument(help: "The qube; 'dom0' for all.", transform: Arguments.qube)
+    var qube: QubeName
+
+    @Argument(help: "One volume of it.", transform: Arguments.volume)
+    var volume: VolumeName?
+
+    @OptionGroup var job: JobOptions
+    @OptionGroup var shared: SharedOptions
+
+    func execute(_ context: CommandContext) throws(ClientError) -> ExitStatus {
+        try context.follower(json: shared.json).start(
+            .defragment, target: qube.text, volume: volume?.text ?? "",
+            request: DedupeRequest(running: job.running), waits: !job.noWait)
+    }
+}
