@@ -4,47 +4,75 @@ internal import Engine
 internal import SystemCalls
 internal import SystemPackage
 
-/// The file that keeps fingerprints of one file system from one run to the next, in the cache
+/// A file that keeps something about one file system from one run to the next, in the cache
 /// directory. Losing it costs time and nothing else, so that no failure here ends a job.
 struct CacheFile: Sendable {
     private let directory: SharedDescriptor
-    private let fileSystem: FileSystem
     private let name: String
 
-    init(in directory: SharedDescriptor, for fileSystem: FileSystem) {
+    /// - Parameter kind: what the file keeps; its name is that and the file system's UUID.
+    init(_ kind: String, in directory: SharedDescriptor, for fileSystem: FileSystem) {
         self.directory = directory
-        self.fileSystem = fileSystem
         let digits = Array("0123456789abcdef")
         name =
-            "fingerprints-"
+            "\(kind)-"
             + String(
                 fileSystem.identity.bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] })
     }
 
-    /// What was kept; nil when there is nothing, or nothing that fits.
-    func read() -> FingerprintCache? {
-        guard
-            let file = try? directory.descriptor.open(
-                beneath: FilePath(name), [.readOnly, .noFollow]),
-            let bytes = try? file.readToEnd(limitBytes: FingerprintCache.limitBytes)
-        else { return nil }
-        return FingerprintCache(
-            decoding: bytes, fileSystem: fileSystem.identity,
-            checksumKind: fileSystem.checksumKind)
+    /// What was kept; nil when there is nothing, or more than the limit.
+    func read(limitBytes: Int) -> [UInt8]? {
+        let file = try? directory.descriptor.open(
+            beneath: FilePath(name), [.readOnly, .noFollow])
+        return try? file?.readToEnd(limitBytes: limitBytes)
     }
 
-    /// Keeps a cache in place of what was there, at once or not at all.
-    func write(_ cache: FingerprintCache) {
+    /// Keeps this in place of what was there, at once or not at all.
+    func write(_ bytes: [UInt8]) {
         let new = name + ".new"
         do throws(Errno) {
             let file = try directory.descriptor.open(
                 beneath: FilePath(new), [.writeOnly, .create, .truncate, .noFollow])
-            try file.write(cache.encoded())
+            try file.write(bytes)
             try file.synchronizeData()
             try directory.descriptor.rename(entry: new, to: name)
         } catch {
             try? directory.descriptor.remove(entry: new)
-            Log.note("the fingerprints could not be kept: \(error)")
+            Log.note("\(name) could not be kept in the cache directory: \(error)")
         }
     }
+}
+
+/// The files that are kept about one file system.
+struct SiteCache: Sendable {
+    private let fileSystem: FileSystem
+    private let fingerprintFile: CacheFile
+    private let settledFile: CacheFile
+
+    init(in directory: SharedDescriptor, for fileSystem: FileSystem) {
+        self.fileSystem = fileSystem
+        fingerprintFile = CacheFile("fingerprints", in: directory, for: fileSystem)
+        settledFile = CacheFile("settled", in: directory, for: fileSystem)
+    }
+
+    /// The fingerprints of an earlier run; nil when there are none, or none that fit.
+    func fingerprints() -> FingerprintCache? {
+        fingerprintFile.read(limitBytes: FingerprintCache.limitBytes).flatMap {
+            FingerprintCache(
+                decoding: $0, fileSystem: fileSystem.identity,
+                checksumKind: fileSystem.checksumKind)
+        }
+    }
+
+    /// Keeps fingerprints.
+    func keep(_ fingerprints: FingerprintCache) { fingerprintFile.write(fingerprints.encoded()) }
+
+    /// The jobs that have nothing left to do as long as nothing changes.
+    func settledJobs() -> SettledJobs {
+        settledFile.read(limitBytes: SettledJobs.limitBytes).flatMap(SettledJobs.init(decoding:))
+            ?? SettledJobs()
+    }
+
+    /// Keeps which jobs those are.
+    func keep(_ jobs: SettledJobs) { settledFile.write(jobs.encoded()) }
 }

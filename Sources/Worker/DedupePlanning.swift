@@ -21,7 +21,7 @@ struct DedupePlanning {
         output.progress(.fingerprint, totalBytes: total.rawValue)
         let fingerprinter = Fingerprinter(
             store: store, checksums: ChecksumTree(fileSystem: site.fileSystem),
-            decoder: ZstdDecoder(), threads: Self.threads, kept: site.cache?.read())
+            decoder: ZstdDecoder(), threads: Self.threads, kept: site.cache?.fingerprints())
         var cache = FingerprintCache(
             fileSystem: site.fileSystem.identity, checksumKind: site.fileSystem.checksumKind)
         let fingerprints = try fingerprinter.fingerprint(
@@ -30,7 +30,7 @@ struct DedupePlanning {
                 output.progress(
                     .fingerprint, doneBytes: done.rawValue, totalBytes: total.rawValue)
             }, keep: { cache.append($0) })
-        if cache.count > 0 { site.cache?.write(cache) }
+        if cache.count > 0 { site.cache?.keep(cache) }
         output.progress(.plan)
         var resources = MatchResources()
         resources.spills = site.spills

@@ -61,17 +61,31 @@ private struct SiteWork {
     func run(_ result: inout JobResult) throws(BtrfsError) -> ExecutionOutcome {
         let store = BtrfsStore(fileSystem: site.fileSystem)
         let list = ImageList(site: site, order: order)
-        let images = list.imageFiles()
-        let survey = Surveyor.survey(images, in: store) { done, total in
+        let survey = Surveyor.survey(list.imageFiles(), in: store) { done, total in
             output.progress(.survey, doneBytes: done.rawValue, totalBytes: total.rawValue)
         }
         result.problems += list.problems + SurveyProblems.unreadable(survey, list, order)
         result.problems += SurveyProblems.nocow(list, order)
         result.extentsSeen += UInt64(survey.extents.count)
+        var settled = site.cache?.settledJobs() ?? SettledJobs()
+        if let left = settled.leftAlone(by: order.work, at: SurveyDigest(survey, scope: scope)) {
+            return ExecutionOutcome(leftAlone: left)
+        }
         let plan = try plan(survey, store)
         if case .dedupe = order.work {
             result.predictedBytes = (result.predictedBytes ?? 0) + plan.predictedSaving.rawValue
         }
+        let outcome = try execute(plan, store, list)
+        let now = Surveyor.survey(ImageList(site: site, order: order).imageFiles(), in: store)
+        settled.remember(
+            order.work, at: SurveyDigest(now, scope: scope), leaving: outcome.leftAlone)
+        site.cache?.keep(settled)
+        return outcome
+    }
+
+    private func execute(
+        _ plan: Plan, _ store: BtrfsStore, _ list: ImageList
+    ) throws(BtrfsError) -> ExecutionOutcome {
         let total = plan.replacements.reduce(ByteCount.zero) { $0 + $1.diskBytes }
         let executor = Executor(
             store: store, roles: RoleBook(site: site, order: order, list: list),
@@ -92,24 +106,21 @@ private struct SiteWork {
         switch order.work {
         case .report:
             return Plan()
-        case .compress(let level, let running):
+        case .compress(let level, _):
             return CompressionPlanner.plan(
-                survey, scope: scope(running: running), requestedLevel: level,
-                sectorBytes: store.sectorBytes)
-        case .dedupe(let running):
+                survey, scope: scope, requestedLevel: level, sectorBytes: store.sectorBytes)
+        case .dedupe:
             return try DedupePlanning(site: site, store: store, output: output)
-                .plan(survey, scope: scope(running: running), compression: .none)
-        case .optimize(let level, let running):
+                .plan(survey, scope: scope, compression: .none)
+        case .optimize(let level, _):
             return try DedupePlanning(site: site, store: store, output: output)
-                .plan(
-                    survey, scope: scope(running: running),
-                    compression: .packed(requestedLevel: level))
+                .plan(survey, scope: scope, compression: .packed(requestedLevel: level))
         case .defragment:
             return Plan()
         }
     }
 
-    private func scope(running: Bool) -> Scope {
+    private var scope: Scope {
         var groups: [String: Int] = [:]
         let volumes = order.volumes.map { volume in
             let group = groups[volume.dedupeGroup] ?? groups.count
@@ -118,6 +129,17 @@ private struct SiteWork {
                 isSelected: volume.selected, isSkipped: volume.skipped,
                 compressionLevel: volume.compressionLevel, group: group)
         }
-        return Scope(volumes: volumes, includesLiveOnly: running)
+        return Scope(volumes: volumes, includesLiveOnly: order.work.includesRunning)
+    }
+}
+
+extension WorkerOrder.Work {
+    /// Whether extents that only images of running qubes use are worked on too.
+    fileprivate var includesRunning: Bool {
+        switch self {
+        case .report: false
+        case .compress(_, let running), .optimize(_, let running): running
+        case .dedupe(let running), .defragment(let running): running
+        }
     }
 }

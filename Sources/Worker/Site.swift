@@ -24,8 +24,8 @@ struct Site: Sendable {
     var scratches: [SharedDescriptor] = []
     /// Nameless files for what a sort cannot hold in memory.
     var spills: [Spill] = []
-    /// Where fingerprints are kept; nil without a cache directory.
-    var cache: CacheFile?
+    /// What is kept from run to run; nil without a cache directory.
+    var cache: SiteCache?
 }
 
 /// Opens pools. What cannot be worked on is named, and the others go on.
@@ -100,7 +100,7 @@ struct Sites: Sendable {
         for index in sites.indices {
             guard let pool = sites[index].pools.first else { continue }
             if let cache {
-                sites[index].cache = CacheFile(in: cache, for: sites[index].fileSystem)
+                sites[index].cache = SiteCache(in: cache, for: sites[index].fileSystem)
             }
             do throws(Errno) {
                 for _ in 0..<2 {

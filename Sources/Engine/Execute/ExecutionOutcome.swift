@@ -21,8 +21,8 @@ public struct ExecutionOutcome: Equatable, Sendable {
     /// The most failures that are kept.
     public static let failureLimit = 20
 
-    /// Nothing yet.
-    public init() {}
+    /// Nothing done, and this left alone.
+    public init(leftAlone: LeftAlone = LeftAlone()) { self.leftAlone = leftAlone }
 
     /// What has come back on balance so far.
     public var saved: ByteCount { freed - min(rewritten, freed) }

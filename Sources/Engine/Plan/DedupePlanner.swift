@@ -11,6 +11,10 @@ public struct DedupePlanner {
     /// What a reference more may cost in bytes: 78 for the file's item and up to 66 for the
     /// extent's back reference, kept twice.
     static let metadataBytesPerReference: UInt64 = 300
+    /// The least of an extent's content that has to stand elsewhere: a fifth. The rest is read,
+    /// written anew, and compared for each reference: on the benchmark's set the extents that have
+    /// less in common were a quarter of all compares and 2 % of the gain.
+    static let contentBytesForOneFreed: UInt64 = 5
 
     private let survey: Survey
     private let fingerprints: Fingerprints
@@ -151,11 +155,15 @@ public struct DedupePlanner {
         let items = UInt64((pieces.count + left.count) * references.count)
         let cost = leftDisk.rawValue + items * Self.metadataBytesPerReference
         guard extent.diskBytes.rawValue > cost else { return nil }
+        let freed = extent.diskBytes - leftDisk
+        guard extent.diskBytes.rawValue <= freed.rawValue * Self.contentBytesForOneFreed else {
+            return nil
+        }
         return Replacement(
             address: extent.address, generation: extent.generation, diskBytes: extent.diskBytes,
             contentBytes: extent.contentBytes, pieces: pieces,
             rewriting: rewriting(of: extent),
-            predictedSaving: extent.diskBytes - leftDisk)
+            predictedSaving: freed)
     }
 
     /// What parts of an extent will take when they are written anew: of a compressed one their

@@ -89,6 +89,14 @@ public enum LeftAloneReason: String, CaseIterable, Sendable {
     case refused = "the kernel refused to share it"
     case outOfSpace = "no space for the scratch file"
 
+    /// It may be otherwise the next time, though no file has changed.
+    public var isPassing: Bool {
+        switch self {
+        case .changedMeanwhile, .stillUsed, .unreadable, .refused, .outOfSpace: true
+        default: false
+        }
+    }
+
     /// Worth telling a person, and not only the normal course of things.
     public var isTrouble: Bool {
         switch self {
@@ -114,9 +122,11 @@ public struct LeftAlone: Equatable, Sendable {
     /// Nothing yet.
     public init() {}
 
-    /// One more.
-    public mutating func add(_ reason: LeftAloneReason, diskBytes: ByteCount) {
-        tallies[reason, default: Tally()].extents += 1
+    /// More of them; `diskBytes` is what all of these take.
+    public mutating func add(
+        _ reason: LeftAloneReason, extents: Int = 1, diskBytes: ByteCount
+    ) {
+        tallies[reason, default: Tally()].extents += extents
         tallies[reason, default: Tally()].disk += diskBytes
     }
 
