@@ -14,7 +14,7 @@ import time
 
 from . import bars, ideal, images, measure, output, packed, picture
 from .system import MEBIBYTE, Disk, drop_caches, run, say
-from .tools import CHANGED, all_tools
+from .tools import CHANGED, FIRST, all_tools
 
 CHANGED_BYTES = 50 * MEBIBYTE
 
@@ -28,7 +28,7 @@ def arguments():
     parser.add_argument("--size", choices=sorted(images.SCALES), default="default")
     parser.add_argument("--repeated-mebibytes", type=int, default=256, metavar="MIB",
                         help="repeated data in each image in the last run, 0 for no such run")
-    parser.add_argument("--only", default="", help="tools with this in their names")
+    parser.add_argument("--only", default="", help="tools with one of these, parted by commas, in their names")
     return parser.parse_args()
 
 
@@ -88,6 +88,8 @@ class Bench:
         tool.start(disk, which)
         figures = measure.measured(disk, lambda: tool.work(disk, which))
         figures = tool.stop(figures, which)
+        if which == FIRST and tool.kind in ("optimize", "compress", "both", "defragment"):
+            figures["readSeconds"] = measure.read_in_order(disk)
         after = disk.settled() | disk.layout()
         foreign = figures["allSeconds"] - figures["processSeconds"] - figures["kernelSeconds"]
         return {"tool": tool.name, "kind": tool.kind, "run": which, **figures,
@@ -104,6 +106,7 @@ class Bench:
         with disk, contextlib.ExitStack() as ending:
             ending.callback(measure.Timed.end_all)
             before, fill = None, None
+            read_before = measure.read_in_order(disk) if tool.kind == "optimize" else None
             if tool.fill_bytes > 0:
                 fill = images.fill(disk, tool.fill_bytes)
                 expected = self.relative(ideal.fingerprint(disk.images(), self.cores))
@@ -115,6 +118,7 @@ class Bench:
                 say(f"{tool.name}, {which} ...")
                 result = self.one_run(tool, disk, which, before)
                 before = result["after"]
+                result["readBeforeSeconds"] = read_before
                 if fill:
                     result["fill"] = fill
                 following = tool.runs[index + 1:index + 2]
@@ -139,7 +143,7 @@ class Bench:
         fill_bytes = int(self.options.repeated_mebibytes * scale) * MEBIBYTE
         runs = []
         for tool in all_tools(self.options.programs, fill_bytes):
-            if self.options.only in tool.name:
+            if any(part in tool.name for part in self.options.only.split(",")):
                 for result in self.runs_of(tool, description["fingerprints"]):
                     say(output.row(result, figures["possibleBytes"]))
                     runs.append(result)

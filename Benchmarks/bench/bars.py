@@ -7,6 +7,9 @@ MEBIBYTE = 1 << 20
 OURS, PARTIAL, SAME = "qubes-btrfs dedupe", "duperemove same,partial", "duperemove same"
 # The slow end of what the kernel's compare was seen to do with both sides in memory.
 COMPARED_BYTES_A_SECOND = 2e9
+# What a job may take on its way: what is written before the next commit frees its like, and what
+# each lane has in its scratch file.
+SCRATCH_MEBIBYTES = 256 + 5 * 16
 HELD, NOT_HELD, UNKNOWN = "held", "not held", "not measured"
 
 
@@ -119,15 +122,32 @@ def repeated_bar(runs):
     return at_most(name, filled[0]["wallSeconds"], limit, " s")
 
 
-def optimize_bars(runs):
+def optimize_bars(runs, figures):
     """Those of issue 4 that need no more than these runs."""
     ours, theirs = "qubes-btrfs optimize", "defragment -czstd"
     if (ours, FIRST) not in Runs(runs).by_name:
         return []
     runs = Runs(runs)
-    wall = runs.get(ours, FIRST, "wallSeconds")
+    wall, read = runs.get(ours, FIRST, "wallSeconds"), runs.get(ours, FIRST, "readSeconds")
+    after, peak = runs.get(ours, FIRST, "after"), runs.get(ours, FIRST, "peakUsedBytes")
+    before, again = runs.get(ours, FIRST, "before"), runs.get(ours, AGAIN, "job")
     grown = ratio(runs.grown_metadata(ours), runs.grown_metadata(theirs))
+    replaced = ((again or {}).get("result") or {}).get("extentsReplaced")
+    one, other = "qubes-btrfs compress, one image", "defragment -czstd, one image"
     return [
+        at_most("optimize: data after, over unique blocks packed",
+                ratio(after and after["dataBytes"], figures["idealPackedBytes"]), 1.1, " times"),
+        at_most("optimize: reading every image in order, over before",
+                ratio(read, runs.get(ours, FIRST, "readBeforeSeconds")), 1.2, " times"),
+        at_most("optimize: most space used at any moment, over before",
+                peak and (peak - before["usedBytes"]) / MEBIBYTE, SCRATCH_MEBIBYTES, " MiB"),
+        at_most("optimize: extents replaced by the second run", replaced, 0),
+        at_most("compress of one image: wall, over defragment -czstd",
+                ratio(runs.get(one, FIRST, "wallSeconds"),
+                      runs.get(other, FIRST, "wallSeconds")), 1, " times"),
+        at_most("compress of one image: data after, over defragment -czstd",
+                ratio((runs.get(one, FIRST, "after") or {}).get("dataBytes"),
+                      (runs.get(other, FIRST, "after") or {}).get("dataBytes")), 1, " times"),
         at_most("optimize: wall, over defragment -czstd",
                 ratio(wall, runs.get(theirs, FIRST, "wallSeconds")), 0.7, " times"),
         at_most("optimize: metadata after, over defragment's", grown, 1.5, " times"),
@@ -139,4 +159,4 @@ def optimize_bars(runs):
 def all_bars(runs, figures, changed_bytes):
     """Every bar, in the order of the issues."""
     return (dedupe_bars(runs, figures, changed_bytes) + [proof_bar(runs), repeated_bar(runs)]
-            + optimize_bars(runs))
+            + optimize_bars(runs, figures))

@@ -102,7 +102,9 @@ class Disk:
             if kind in ("Data", "Metadata"):
                 used = int(line.rsplit("used=", 1)[1])
                 figures[kind] = figures.get(kind, 0) + used
-        return {"dataBytes": figures["Data"], "metadataBytes": figures["Metadata"]}
+        status = os.statvfs(self.mount_point)
+        return {"dataBytes": figures["Data"], "metadataBytes": figures["Metadata"],
+                "usedBytes": (status.f_blocks - status.f_bfree) * status.f_frsize}
 
     def settled(self):
         """The count once nothing moves any more, and the seconds that took."""

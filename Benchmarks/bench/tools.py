@@ -10,10 +10,12 @@ import time
 
 from . import images
 from .measure import RUN_SECONDS_AT_MOST, Timed
-from .system import emptied
+from .system import emptied, run as system_run
 
 SOCKET_SECONDS = 20
 FIRST, AGAIN, CHANGED = "first", "again", "changed"
+# A volume that shares nothing: the template that was installed a second time.
+ONE = ("debian-12-again", "root")
 
 
 class Tool:
@@ -45,9 +47,13 @@ class Tool:
 class Peer(Tool):
     """A program of Debian's."""
 
-    def __init__(self, name, kind, command, runs=(FIRST,)):
+    def __init__(self, name, kind, command, runs=(FIRST,), before=()):
         super().__init__(name, kind, runs)
-        self.command = command
+        self.command, self.before = command, before
+
+    def start(self, disk, run):
+        for words in self.before:
+            system_run(*[word.format(qubes=disk.qubes, mount=disk.mount_point) for word in words])
 
     def work(self, disk, run):
         words = [word.format(qubes=disk.qubes, folder=self.folder) for word in self.command]
@@ -64,9 +70,9 @@ class Service(Tool):
 
     is_ours = True
 
-    def __init__(self, name, operation, programs, runs=(FIRST,)):
+    def __init__(self, name, operation, programs, runs=(FIRST,), about=("dom0",)):
         super().__init__(name, operation, runs)
-        self.operation, self.programs = operation, pathlib.Path(programs)
+        self.operation, self.programs, self.about = operation, pathlib.Path(programs), about
 
     def is_offered(self):
         """Whether this client knows the operation."""
@@ -99,7 +105,7 @@ class Service(Tool):
         output = self.folder / f"{run}.json"
         with open(output, "wb") as lines:
             client = Timed(
-                [self.programs / "qvm-btrfs", self.operation, "dom0", "--json",
+                [self.programs / "qvm-btrfs", self.operation, *self.about, "--json",
                  "--socket", self.socket], self.folder / f"{run}.log", stdout=lines)
             status = client.wait(RUN_SECONDS_AT_MOST)
         return {"status": status, "processSeconds": client.figures()["processSeconds"]}
@@ -120,6 +126,14 @@ class Service(Tool):
         return None
 
 
+class One(Service):
+    """One volume that shares nothing."""
+
+    def __init__(self, name, operation, programs, about):
+        super().__init__(name, operation, programs, about=about)
+        self.kind = "one"
+
+
 class Filled(Service):
     """Dedupe once more, with data in every image that is the same everywhere."""
 
@@ -133,7 +147,8 @@ def all_tools(programs, fill_bytes):
     scan = ["duperemove", "-r", "-d", "-v", "--hashfile={folder}/hashfile"]
     ours = [Service("qubes-btrfs dedupe", "dedupe", programs, (FIRST, AGAIN, CHANGED)),
             Service("qubes-btrfs compress", "compress", programs),
-            Service("qubes-btrfs optimize", "optimize", programs, (FIRST, AGAIN))]
+            Service("qubes-btrfs optimize", "optimize", programs, (FIRST, AGAIN)),
+            One("qubes-btrfs compress, one image", "compress", programs, about=ONE)]
     peers = [
         Peer("duperemove same,partial", "dedupe",
              [*scan, "--dedupe-options=same,partial", "{qubes}"], (FIRST, AGAIN, CHANGED)),
@@ -141,6 +156,13 @@ def all_tools(programs, fill_bytes):
              (FIRST, AGAIN)),
         Peer("defragment -czstd", "compress",
              ["btrfs", "filesystem", "defragment", "-r", "-czstd", "{qubes}"]),
+        Peer("the guide's sequence", "both",
+             ["sh", "-c", "btrfs filesystem defragment -r -czstd {qubes} && " + " ".join(
+                 [*scan, "--dedupe-options=same,partial", "{qubes}"])],
+             before=[["mount", "-o", "remount,compress=zstd", "{mount}"]]),
+        Peer("defragment -czstd, one image", "one",
+             ["btrfs", "filesystem", "defragment", "-czstd",
+              "{qubes}/vm-templates/" + "/".join(ONE) + ".img"]),
     ]
     filled = [Filled(programs, fill_bytes)] if fill_bytes > 0 else []
     return [tool for tool in ours if tool.is_offered()] + peers + filled

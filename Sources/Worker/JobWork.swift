@@ -7,7 +7,7 @@ internal import SystemCalls
 /// Compresses or de-duplicates: survey, plan, execute and account, file system by file system.
 struct JobWork {
     /// How many batches are worked on at a time; each holds a scratch file and a few buffers.
-    static let lanes = 3
+    static let lanes = 5
 
     let order: WorkerOrder
     let sites: Sites
