@@ -71,8 +71,8 @@ import Testing
         for _ in 0..<1000 {
             let sources = Self.random(&generator).enumerated().map { index, range in
                 Source(
-                    range: range, file: index, offset: FileOffset(1000) + range.lowerBound,
-                    isKeeper: true, isLive: index == 0)
+                    range: range, file: index, identity: ModelState.inode(1),
+                    offset: FileOffset(1000) + range.lowerBound, isLive: index == 0)
             }
             let excluded = Self.random(&generator)
             let result = Source.disjoint(sources, excluding: excluded)
@@ -111,54 +111,5 @@ import Testing
 
     @Test func `An extent above the limit is a batch of its own`() {
         #expect(Self.sizes([1, 128, 1, 17, 2]) == [[1], [128], [1], [17], [2]])
-    }
-}
-
-@Suite struct ShareRequestsTests {
-    static func make(
-        _ lengthBytes: ByteCount, isLive: Bool = false, isSourceLive: Bool = false
-    ) -> [ShareRequest<Int>] {
-        let whole = ByteCount.zero..<lengthBytes
-        let target = ReplacementTarget(
-            replacement: BatchesTests.replacement(64),
-            references: [
-                OpenReference(
-                    file: 1, inode: ModelState.inode(1), fileOffset: FileOffset(1 << 30),
-                    offsetInExtent: .zero, lengthBytes: lengthBytes, isTail: false, isLive: isLive)
-            ], usedRanges: [whole])
-        let source = Source(
-            range: whole, file: 2, offset: FileOffset(1 << 20), isKeeper: true,
-            isLive: isSourceLive)
-        return ShareRequests.make(
-            target: 0, target, sources: [source], limits: ExecutionLimits())
-    }
-
-    @Test func `A request covers at most 16 MiB`() {
-        let limit = ByteCount.mebibytes(16)
-        #expect(ExecutionLimits().request == limit)
-        #expect(Self.make(limit).map(\.lengthBytes) == [limit])
-        #expect(
-            Self.make(limit + .kibibytes(4)).map(\.lengthBytes) == [limit, .kibibytes(4)])
-    }
-
-    @Test(arguments: [(true, false), (false, true), (true, true)])
-    func `A request that locks a live image covers at most 1 MiB`(
-        isLive: Bool, isSourceLive: Bool
-    ) throws {
-        let limit = ByteCount.mebibytes(1)
-        #expect(ExecutionLimits().liveRequest == limit)
-        let one = Self.make(limit, isLive: isLive, isSourceLive: isSourceLive)
-        #expect(one.map(\.lengthBytes) == [limit])
-        let two = Self.make(limit + .kibibytes(4), isLive: isLive, isSourceLive: isSourceLive)
-        try #require(two.map(\.lengthBytes) == [limit, .kibibytes(4)])
-        #expect(two[1].sourceOffset == FileOffset(1 << 20) + limit)
-        #expect(two[1].destinationOffset == FileOffset(1 << 30) + limit)
-        #expect(two.map(\.isDestinationLive) == [isLive, isLive])
-    }
-
-    @Test func `A request that was done in part is known by that part`() {
-        let request = Self.make(.mebibytes(2))[0].prefix(.kibibytes(8))
-        #expect(request.range == .zero ..< .kibibytes(8))
-        #expect(request.destinationOffset == FileOffset(1 << 30))
     }
 }

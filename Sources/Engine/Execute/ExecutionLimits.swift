@@ -9,6 +9,10 @@ public struct ExecutionLimits: Sendable {
     public var batchContent = ByteCount.mebibytes(16)
     /// The most content of one frame; the kernel takes no longer ones.
     public var frameContent = EncodedIO.frameContentBytes
+    /// The most content of neighbours that are packed together to bring space: more than a few
+    /// frames would shrink no further, and all of it is packed again when one of them does not
+    /// gain.
+    public var chain = ByteCount.kibibytes(512)
     /// The most that one dedupe request covers: the kernel holds both files locked for so long.
     public var request = DedupeRange.limitBytes
     /// The same where a qube may be writing to the file: it waits for milliseconds, not more.
@@ -30,6 +34,14 @@ public struct ExecutionLimits: Sendable {
     /// See `worthwhileNumerator`.
     public var worthwhileDenominator: UInt64 = 32
 
+    /// An extent of at least this content is sampled before it is packed.
+    public var sampledContent = ByteCount.kibibytes(512)
+
     /// The defaults.
     public init() {}
+
+    /// Whether what takes `disk` bytes instead of `before` is worth having.
+    func isWorth(_ disk: ByteCount, of before: ByteCount) -> Bool {
+        disk.rawValue * worthwhileDenominator <= before.rawValue * worthwhileNumerator
+    }
 }

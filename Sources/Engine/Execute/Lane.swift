@@ -21,11 +21,12 @@ struct Lane<Store: ExtentStore>: Sendable {
         self.files = files
         self.roles = roles
         self.limits = limits
-        rewriter = Rewriter(store: store, scratch: scratch, encoder: encoder, limits: limits)
+        let frames = FrameMaker(store: store, scratch: scratch, encoder: encoder, limits: limits)
+        rewriter = Rewriter(frames: frames, limits: limits)
     }
 
     /// A replacement, and what earlier rounds have found out.
-    private struct Pending {
+    struct Pending {
         let replacement: Replacement
         /// Parts that turned out not to equal their keeper.
         var distrusted: [Range<ByteCount>] = []
@@ -36,29 +37,27 @@ struct Lane<Store: ExtentStore>: Sendable {
     }
 
     /// A target in work.
-    private struct Work {
+    struct Work {
         var pending: Pending
         let target: ReplacementTarget<Store.File>
         let sources: [Source<Store.File>]
         let rewritten: ByteCount
-        var moved: [ShareRequest<Store.File>] = []
+        var moved: [Move<Store.File>] = []
         var failure: BtrfsError?
         /// A keeper turned out to differ in this round.
         var hasDoubt = false
 
-        /// Whether to go on with a request. The last reference stays while another one cannot
-        /// follow: it holds what that one, or the job, may have to go back to.
-        func wants(_ request: ShareRequest<Store.File>) -> Bool {
-            failure == nil && !(hasDoubt && request.reference == target.references.count - 1)
-        }
+        /// The reference that moves last. It stays while another one cannot follow: it holds what
+        /// that one, or the job, may have to go back to.
+        var lastReference: Int { target.references.count - 1 }
 
         /// What is known after the round.
         var afterRound: Pending {
             var next = pending
             next.moved += moved.map {
                 Source(
-                    range: $0.range, file: $0.destination, offset: $0.destinationOffset,
-                    isKeeper: true, isLive: $0.isDestinationLive)
+                    range: $0.range, file: $0.destination.file, identity: $0.destination.inode,
+                    offset: $0.destinationOffset, isLive: $0.destination.isLive)
             }
             next.rewritten += rewritten
             return next
@@ -112,31 +111,38 @@ struct Lane<Store: ExtentStore>: Sendable {
                 leave(pending, error, &outcome)
             }
         }
-        var works: [Work] = []
-        var base = FileOffset.start
-        for (pending, target) in targets {
-            do throws(RewriteFailure) {
-                works.append(try write(pending, target, at: base))
-                base = base + target.replacement.contentBytes.roundedUp(to: limits.frameContent)
-            } catch {
-                try leave(pending, error, &outcome)
-            }
-        }
-        return works
+        return try write(targets, &outcome)
     }
 
     private func write(
-        _ pending: Pending, _ target: ReplacementTarget<Store.File>, at base: FileOffset
-    ) throws(RewriteFailure) -> Work {
-        var sources = keepers(of: pending, target)
-        let written = Ranges.subtract(sources.map(\.range), from: target.usedRanges)
-        let disk = try rewriter.rewrite(written, of: target, at: base, spent: pending.rewritten)
-        sources += written.map {
-            Source(
-                range: $0, file: rewriter.scratch, offset: base + $0.lowerBound, isKeeper: false,
-                isLive: false)
+        _ targets: [(Pending, ReplacementTarget<Store.File>)], _ outcome: inout ExecutionOutcome
+    ) throws(BtrfsError) -> [Work] {
+        let known = targets.map { keepers(of: $0, $1) }
+        let parts = zip(targets, known).map { item, keepers in
+            WrittenPart(
+                target: item.1,
+                ranges: Ranges.subtract(keepers.map(\.range), from: item.1.usedRanges),
+                spent: item.0.rewritten)
         }
-        return Work(pending: pending, target: target, sources: sources, rewritten: disk)
+        var works: [Work] = []
+        for (index, result) in rewriter.rewrite(parts).enumerated() {
+            let (pending, target) = targets[index]
+            switch result {
+            case .success(let rewritten):
+                let written = rewritten.places.map {
+                    Source(
+                        range: $0.range, file: rewriter.scratch, identity: nil, offset: $0.offset,
+                        isLive: false)
+                }
+                works.append(
+                    Work(
+                        pending: pending, target: target, sources: known[index] + written,
+                        rewritten: rewritten.diskBytes))
+            case .failure(let failure):
+                try leave(pending, failure, &outcome)
+            }
+        }
+        return works
     }
 
     /// Where the content stands already: where an earlier round has moved it, and the pieces whose
@@ -151,8 +157,8 @@ struct Lane<Store: ExtentStore>: Sendable {
         let pieces = pending.replacement.pieces.compactMap { piece -> Source<Store.File>? in
             guard let file = open(piece.keeper.inode) else { return nil }
             return Source(
-                range: piece.range, file: file, offset: piece.keeper.offset, isKeeper: true,
-                isLive: roles.isLive(piece.keeper.inode))
+                range: piece.range, file: file, identity: piece.keeper.inode,
+                offset: piece.keeper.offset, isLive: roles.isLive(piece.keeper.inode))
         }
         let moved = Source.disjoint(pending.moved, excluding: tailSectors)
         let excluded = pending.distrusted + tailSectors + moved.map(\.range)
@@ -169,62 +175,6 @@ struct Lane<Store: ExtentStore>: Sendable {
     private func prefetchFirst(_ target: ReplacementTarget<Store.File>) {
         guard let first = target.references.first else { return }
         store.prefetch(first.file, at: first.fileOffset, lengthBytes: first.lengthBytes)
-    }
-
-    // MARK: Sharing
-
-    /// Moves every reference, reading ahead of the kernel's compare.
-    private func share(_ works: inout [Work]) {
-        let requests = works.enumerated().flatMap { index, work in
-            ShareRequests.make(
-                target: index, work.target, sources: work.sources, limits: limits)
-        }
-        var nextPrefetch = 0
-        var ahead = ByteCount.zero
-        for request in requests {
-            while nextPrefetch < requests.count, ahead < limits.prefetchAhead {
-                let coming = requests[nextPrefetch]
-                store.prefetch(
-                    coming.source, at: coming.sourceOffset, lengthBytes: coming.lengthBytes)
-                store.prefetch(
-                    coming.destination, at: coming.destinationOffset,
-                    lengthBytes: coming.lengthBytes)
-                ahead += coming.lengthBytes
-                nextPrefetch += 1
-            }
-            ahead = ahead - min(request.lengthBytes, ahead)
-            if works[request.target].wants(request) { share(request, &works[request.target]) }
-        }
-    }
-
-    private func share(_ request: ShareRequest<Store.File>, _ work: inout Work) {
-        var done = ByteCount.zero
-        // What was done stays known, even where the rest of it failed.
-        defer { if done > .zero { work.moved.append(request.prefix(done)) } }
-        do throws(BtrfsError) {
-            while done < request.lengthBytes {
-                let result = try store.share(
-                    request.source, at: request.sourceOffset + done,
-                    lengthBytes: request.lengthBytes - done, with: request.destination,
-                    at: request.destinationOffset + done)
-                switch result {
-                case .shared(let count) where count > .zero:
-                    done += count
-                case .shared, .differs:
-                    // From a keeper: equal checksums, other bytes. From the scratch file: a qube
-                    // has written there, and what it wrote does not refer to the extent any more.
-                    if request.fromKeeper {
-                        work.pending.distrusted.append(request.range)
-                        work.hasDoubt = true
-                    }
-                    return
-                case .failed(let reason):
-                    throw BtrfsError("FIDEDUPERANGE", "an image", reason)
-                }
-            }
-        } catch {
-            work.failure = error
-        }
     }
 
     // MARK: Afterwards

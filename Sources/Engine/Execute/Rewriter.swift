@@ -17,174 +17,143 @@ enum RewriteFailure: Error {
     case store(BtrfsError)
 }
 
-/// Writes parts of an extent's content into a scratch file, packed where they shrink.
+/// Where a target's parts have come to stand in the scratch file, and what that takes.
+struct Rewritten: Sendable {
+    var places: [(range: Range<ByteCount>, offset: FileOffset)] = []
+    var diskBytes = ByteCount.zero
+}
+
+/// Writes a batch's parts into a scratch file, packed where they shrink: pack first, decide, then
+/// write, so that what brings nothing costs no write.
 struct Rewriter<Store: ExtentStore>: Sendable {
-    let store: Store
-    let scratch: Store.File
-    let encoder: any FrameEncoder
+    let frames: FrameMaker<Store>
     let limits: ExecutionLimits
+    var store: Store { frames.store }
+    var scratch: Store.File { frames.scratch }
 
-    /// A frame, ready to be written.
-    private struct Frame {
-        let range: Range<ByteCount>
-        let bytes: [UInt8]
-        let isPacked: Bool
-    }
-
-    /// Writes `ranges` of a target's content at `base` plus their position in the extent.
-    /// - Parameter spent: what was written for the same extent before, and may still be in use.
-    /// - Returns: what that takes on the device.
+    /// Writes the parts of each target; the results are in the order of the parts.
     func rewrite(
-        _ ranges: [Range<ByteCount>], of target: ReplacementTarget<Store.File>,
-        at base: FileOffset, spent: ByteCount
-    ) throws(RewriteFailure) -> ByteCount {
-        let frames = Ranges.cut(ranges, atMultiplesOf: limits.frameContent)
-        let total = Ranges.totalBytes(ranges)
-        guard case .packed(let level) = target.replacement.rewriting else {
-            try checkGain(spent + total, target.replacement)
-            return try writeAll(frames, of: target, at: base, level: nil)
+        _ parts: [WrittenPart<Store.File>]
+    ) -> [Result<Rewritten, RewriteFailure>] {
+        var results = [Result<Rewritten, RewriteFailure>](
+            repeating: .success(Rewritten()), count: parts.count)
+        if parts.count == 1, Ranges.totalBytes(parts[0].ranges) > limits.batchContent {
+            return [rewriteLarge(parts[0])]
         }
-        let isWhole = target.replacement.pieces.isEmpty
-        if total <= limits.batchContent {
-            // Pack first, decide, then write: what does not shrink costs no write.
-            var packed: [Frame] = []
-            for range in frames { packed.append(try frame(range, of: target, level: level)) }
-            let disk = packed.reduce(ByteCount.zero) { $0 + diskBytes($1) }
-            try checkGain(spent + disk, target.replacement)
-            for frame in packed { try write(frame, at: base) }
-            return disk
+        let packed = pack(parts, &results)
+        var end = FileOffset.start
+        for (chain, made) in packed {
+            let base = end
+            do throws(RewriteFailure) {
+                for frame in made { try frames.write(frame, at: base) }
+            } catch {
+                for slice in chain.slices { results[slice.target] = .failure(error) }
+            }
+            // A gap keeps the kernel from joining what does not belong together.
+            end = base + (chain.lengthBytes + store.sectorBytes).roundedUp(to: limits.frameContent)
+            let disk = made.reduce(ByteCount.zero) { $0 + frames.diskBytes($1) }
+            var position = base
+            for (slice, charge) in zip(chain.slices, Layout.charges(chain, total: disk)) {
+                results[slice.target] = results[slice.target].map { known in
+                    var new = known
+                    new.places.append((slice.range, position))
+                    new.diskBytes += charge.bytes
+                    return new
+                }
+                position = position + slice.lengthBytes
+            }
         }
-        if isWhole { try trySample(frames, of: target, level: level) }
-        let disk = try writeAll(frames, of: target, at: base, level: level)
-        try checkGain(spent + disk, target.replacement)
-        return disk
+        return results
     }
 
-    private func writeAll(
-        _ frames: [Range<ByteCount>], of target: ReplacementTarget<Store.File>,
-        at base: FileOffset, level: Int?
-    ) throws(RewriteFailure) -> ByteCount {
-        var disk = ByteCount.zero
-        for range in frames {
-            let frame = try frame(range, of: target, level: level)
-            try write(frame, at: base)
-            disk += diskBytes(frame)
+    /// Packs chains until every target in them gains; what does not is taken out, and its
+    /// neighbours are packed without it.
+    private func pack(
+        _ parts: [WrittenPart<Store.File>], _ results: inout [Result<Rewritten, RewriteFailure>]
+    ) -> [(Chain, [Frame])] {
+        var known: [Chain: [Frame]] = [:]
+        let targets = parts.map(\.target)
+        for index in parts.indices where !isWorthTrying(parts[index]) {
+            results[index] = .failure(.doesNotShrink)
         }
-        return disk
+        while true {
+            let left = parts.indices.filter { (try? results[$0].get()) != nil }
+            let chains = Layout.chains(left.map { ($0, parts[$0]) }, limits: limits)
+            var disk: [Int: ByteCount] = [:]
+            var hasFailed = false
+            for chain in chains {
+                if known[chain] == nil {
+                    do throws(ChainFailure) {
+                        known[chain] = try frames.make(chain, of: targets)
+                    } catch {
+                        results[error.target] = .failure(error.failure)
+                        hasFailed = true
+                        continue
+                    }
+                }
+                let total = (known[chain] ?? []).reduce(ByteCount.zero) {
+                    $0 + frames.diskBytes($1)
+                }
+                for (target, bytes) in Layout.charges(chain, total: total) {
+                    disk[target, default: .zero] += bytes
+                }
+            }
+            if hasFailed { continue }
+            let losing = left.filter { !gains(parts[$0], disk[$0] ?? .zero) }
+            if losing.isEmpty { return chains.map { ($0, known[$0] ?? []) } }
+            for index in losing { results[index] = .failure(.doesNotShrink) }
+        }
     }
 
-    /// Packs a few frames of a large extent, spread over it, to see whether the rest is worth it.
-    private func trySample(
-        _ frames: [Range<ByteCount>], of target: ReplacementTarget<Store.File>, level: Int
-    ) throws(RewriteFailure) {
-        let samples = 16
-        var disk = ByteCount.zero
-        var content = ByteCount.zero
-        for index in stride(from: 0, to: frames.count, by: max(1, frames.count / samples)) {
-            disk += diskBytes(try frame(frames[index], of: target, level: level))
-            content += (frames[index].upperBound - frames[index].lowerBound)
+    /// An extent that is larger than a batch goes through in frames, once a few of them have shown
+    /// that it is worth it.
+    private func rewriteLarge(
+        _ part: WrittenPart<Store.File>
+    ) -> Result<Rewritten, RewriteFailure> {
+        guard isWorthTrying(part) else { return .failure(.doesNotShrink) }
+        var rewritten = Rewritten()
+        let rewriting = part.target.replacement.rewriting
+        do throws(RewriteFailure) {
+            for range in Ranges.cut(part.ranges, atMultiplesOf: limits.frameContent) {
+                let chain = Chain(slices: [Slice(target: 0, range: range)], rewriting: rewriting)
+                let base = FileOffset.start + range.lowerBound
+                do throws(ChainFailure) {
+                    for frame in try frames.make(chain, of: [part.target]) {
+                        rewritten.diskBytes += frames.diskBytes(frame)
+                        do throws(RewriteFailure) {
+                            try frames.write(frame, at: base)
+                        } catch {
+                            throw ChainFailure(target: 0, failure: error)
+                        }
+                    }
+                } catch {
+                    throw error.failure
+                }
+            }
+        } catch {
+            return .failure(error)
         }
-        if !isWorth(disk, of: content) { throw .doesNotShrink }
+        rewritten.places = part.ranges.map { ($0, FileOffset.start + $0.lowerBound) }
+        return gains(part, rewritten.diskBytes) ? .success(rewritten) : .failure(.doesNotShrink)
     }
 
     /// What is written must take less than what comes back; clearly so if nothing else is gained.
-    private func checkGain(_ disk: ByteCount, _ replacement: Replacement) throws(RewriteFailure) {
-        let isGain =
-            replacement.pieces.isEmpty
-            ? isWorth(disk, of: replacement.diskBytes) : disk < replacement.diskBytes
-        if !isGain { throw .doesNotShrink }
+    private func gains(_ part: WrittenPart<Store.File>, _ disk: ByteCount) -> Bool {
+        let replacement = part.target.replacement
+        let all = part.spent + disk
+        switch replacement.aim {
+        case .order: return all <= replacement.diskBytes
+        case .space where !replacement.pieces.isEmpty: return all < replacement.diskBytes
+        case .space: return limits.isWorth(all, of: replacement.diskBytes)
+        }
     }
 
-    private func isWorth(_ disk: ByteCount, of before: ByteCount) -> Bool {
-        disk.rawValue * limits.worthwhileDenominator
-            <= before.rawValue * limits.worthwhileNumerator
-    }
-
-    private func frame(
-        _ range: Range<ByteCount>, of target: ReplacementTarget<Store.File>, level: Int?
-    ) throws(RewriteFailure) -> Frame {
-        let content = try read(range, of: target)
-        let length = (range.upperBound - range.lowerBound).roundedUp(to: store.sectorBytes)
-        guard let level, length > store.sectorBytes else {
-            return Frame(range: range, bytes: content, isPacked: false)
-        }
-        // One sector less than the content, or it is not worth it. What a tail lacks to a whole
-        // sector reads as zeroes.
-        let padded = content + [UInt8](repeating: 0, count: length.count - content.count)
-        let capacity = (length - store.sectorBytes).count
-        var packedBytes: Int?
-        let packed = unsafe [UInt8](unsafeUninitializedCapacity: capacity) { buffer, count in
-            packedBytes = unsafe padded.withUnsafeBytes {
-                unsafe encoder.encode($0, into: UnsafeMutableRawBufferPointer(buffer), level: level)
-            }
-            count = packedBytes ?? 0
-        }
-        if packedBytes == nil { return Frame(range: range, bytes: content, isPacked: false) }
-        return Frame(range: range, bytes: packed, isPacked: true)
-    }
-
-    /// Reads a part of the content through whichever references hold it.
-    private func read(
-        _ range: Range<ByteCount>, of target: ReplacementTarget<Store.File>
-    ) throws(RewriteFailure) -> [UInt8] {
-        var content: [UInt8] = []
-        var position = range.lowerBound
-        while position < range.upperBound {
-            guard
-                let reference = target.references.first(where: { $0.range.contains(position) })
-            else { throw .store(BtrfsError("read", "a part nobody uses", .invalidArgument)) }
-            let end = min(range.upperBound, reference.range.upperBound)
-            let piece = try read(
-                reference.file, at: reference.fileOffset(of: position), lengthBytes: end - position)
-            content = content.isEmpty ? piece : content + piece
-            position = end
-        }
-        return content
-    }
-
-    private func read(
-        _ file: Store.File, at offset: FileOffset, lengthBytes: ByteCount
-    ) throws(RewriteFailure) -> [UInt8] {
-        var failure: BtrfsError?
-        let bytes = unsafe [UInt8](unsafeUninitializedCapacity: lengthBytes.count) {
-            buffer, count in
-            do throws(BtrfsError) {
-                count = unsafe try store.read(
-                    file, at: offset,
-                    into: UnsafeMutableRawBufferPointer(
-                        start: buffer.baseAddress, count: lengthBytes.count))
-            } catch {
-                failure = error
-            }
-        }
-        if let failure { throw .store(failure) }
-        guard bytes.count == lengthBytes.count else {
-            throw .store(BtrfsError("read", "a file that became shorter", .staleNFSFileHandle))
-        }
-        return bytes
-    }
-
-    private func write(_ frame: Frame, at base: FileOffset) throws(RewriteFailure) {
-        let length = frame.range.upperBound - frame.range.lowerBound
-        let offset = base + frame.range.lowerBound
-        var failure: BtrfsError?
-        unsafe frame.bytes.withUnsafeBytes { bytes in
-            do throws(BtrfsError) {
-                if frame.isPacked {
-                    unsafe try store.writePacked(
-                        bytes, contentBytes: length.roundedUp(to: store.sectorBytes),
-                        lengthBytes: length, to: scratch, at: offset)
-                } else {
-                    unsafe try store.writePlain(bytes, to: scratch, at: offset)
-                }
-            } catch {
-                failure = error
-            }
-        }
-        if let failure { throw .store(failure) }
-    }
-
-    private func diskBytes(_ frame: Frame) -> ByteCount {
-        ByteCount(frame.bytes.count).roundedUp(to: store.sectorBytes)
+    /// Packs samples of what is large and has nothing to gain but by packing.
+    func isWorthTrying(_ part: WrittenPart<Store.File>) -> Bool {
+        let replacement = part.target.replacement
+        guard case .packed(let level) = replacement.rewriting, replacement.aim == .space,
+            replacement.pieces.isEmpty, Ranges.totalBytes(part.ranges) >= limits.sampledContent
+        else { return true }
+        return frames.shrinksInSamples(part.target, part.ranges, level: level)
     }
 }

@@ -13,19 +13,9 @@ public enum CompressionPlanner {
         _ survey: Survey, scope: Scope, requestedLevel: Int?, sectorBytes: ByteCount
     ) -> Plan {
         var plan = Plan()
-        for extent in survey.extents {
-            switch scope.judge(extent, in: survey) {
-            case .outside: continue
-            case .leave(let reason): plan.leftAlone.add(reason, diskBytes: extent.diskBytes)
-            case .candidate:
-                switch level(for: extent, survey, scope, requestedLevel, sectorBytes) {
-                case .failure(let left):
-                    plan.leftAlone.add(left.reason, diskBytes: extent.diskBytes)
-                case .success(let level):
-                    plan.replacements.append(replacement(of: extent, level: level))
-                }
-            }
-        }
+        plan.add(
+            survey.extents, of: survey, scope: scope, requestedLevel: requestedLevel,
+            sectorBytes: sectorBytes)
         return plan
     }
 
@@ -35,11 +25,9 @@ public enum CompressionPlanner {
     /// Of several qubes that use an extent, the one that wants it smallest decides; it stays plain
     /// only if all of those asked about want it so.
     static func level(
-        for extent: Survey.Extent, _ survey: Survey, _ scope: Scope, _ requested: Int?,
-        _ sectorBytes: ByteCount
+        for extent: Survey.Extent, _ survey: Survey, _ scope: Scope, _ requested: Int?
     ) -> Result<Int, Left> {
         if extent.compression != .none { return .failure(Left(reason: .alreadyCompressed)) }
-        if extent.contentBytes <= sectorBytes { return .failure(Left(reason: .tooSmall)) }
         let levels = scope.owners(of: extent, in: survey).map { scope.volumes[$0] }
             .filter(\.isSelected)
             .map { $0.compressionLevel ?? requested ?? defaultLevel }
@@ -53,5 +41,55 @@ public enum CompressionPlanner {
             address: extent.address, generation: extent.generation, diskBytes: extent.diskBytes,
             contentBytes: extent.contentBytes, pieces: [], rewriting: .packed(level: level),
             predictedSaving: .zero)
+    }
+}
+
+extension Plan {
+    /// Plans to compress those of the given extents that may be, in the order of the files: so that
+    /// neighbours are written together.
+    mutating func add(
+        _ extents: some Sequence<Survey.Extent>, of survey: Survey, scope: Scope,
+        requestedLevel: Int?, sectorBytes: ByteCount
+    ) {
+        var chosen: [(extent: Survey.Extent, level: Int)] = []
+        for extent in extents {
+            switch scope.judge(extent, in: survey) {
+            case .outside: continue
+            case .leave(let reason): leftAlone.add(reason, diskBytes: extent.diskBytes)
+            case .candidate:
+                switch CompressionPlanner.level(for: extent, survey, scope, requestedLevel) {
+                case .failure(let left): leftAlone.add(left.reason, diskBytes: extent.diskBytes)
+                case .success(let level): chosen.append((extent, level))
+                }
+            }
+        }
+        chosen.sort { survey.place(of: $0.extent) < survey.place(of: $1.extent) }
+        for (index, (extent, level)) in chosen.enumerated() {
+            let neighbours = [index - 1, index + 1].filter(chosen.indices.contains)
+            // One sector cannot shrink but together with what is beside it.
+            let isAlone = !neighbours.contains { survey.areAdjacent(chosen[$0].extent, extent) }
+            if extent.contentBytes <= sectorBytes && isAlone {
+                leftAlone.add(.tooSmall, diskBytes: extent.diskBytes)
+            } else {
+                replacements.append(CompressionPlanner.replacement(of: extent, level: level))
+            }
+        }
+    }
+}
+
+extension Survey {
+    /// Where an extent is referred to first: the files in their order.
+    func place(of extent: Extent) -> (file: Int, offset: FileOffset) {
+        guard let first = references(to: extent).first else { return (.max, .start) }
+        return (first.file, first.fileOffset)
+    }
+
+    /// One goes on where the other ends, in the file that refers to both first.
+    func areAdjacent(_ one: Extent, _ other: Extent) -> Bool {
+        guard let first = references(to: one).first, let second = references(to: other).first,
+            first.file == second.file
+        else { return false }
+        return first.fileOffset + first.lengthBytes == second.fileOffset
+            || second.fileOffset + second.lengthBytes == first.fileOffset
     }
 }

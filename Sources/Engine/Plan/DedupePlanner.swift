@@ -98,8 +98,11 @@ public struct DedupePlanner {
             else { continue }
             plan.replacements.append(replacement)
         }
-        compressOthers()
-        countLeftAlone()
+        if case .packed(let requestedLevel) = compression {
+            compressOthers(requestedLevel: requestedLevel)
+        } else {
+            countLeftAlone()
+        }
     }
 
     /// What must stay keeps for all others. Then what many refer to for what few do: each reference
@@ -115,20 +118,14 @@ public struct DedupePlanner {
     }
 
     /// Compresses what stays, in front of all replacements: they are pointed to what it becomes.
-    private mutating func compressOthers() {
-        guard case .packed(let requestedLevel) = compression else { return }
+    private mutating func compressOthers(requestedLevel: Int?) {
         let replaced = Set(plan.replacements.map(\.address))
-        var others: [Replacement] = []
-        for extent in survey.extents
-        where !replaced.contains(extent.address) && scope.judge(extent, in: survey) == .candidate {
-            switch CompressionPlanner.level(for: extent, survey, scope, requestedLevel, sectorBytes)
-            {
-            case .failure(let left): plan.leftAlone.add(left.reason, diskBytes: extent.diskBytes)
-            case .success(let level):
-                others.append(CompressionPlanner.replacement(of: extent, level: level))
-            }
-        }
-        plan.replacements = others + plan.replacements
+        let shared = plan.replacements
+        plan.replacements = []
+        plan.add(
+            survey.extents.lazy.filter { !replaced.contains($0.address) }, of: survey, scope: scope,
+            requestedLevel: requestedLevel, sectorBytes: sectorBytes)
+        plan.replacements += shared
     }
 
     /// How what is unique in a replaced extent is written anew.
@@ -136,7 +133,7 @@ public struct DedupePlanner {
         if extent.compression != .none { return .packed(level: CompressionPlanner.defaultLevel) }
         guard case .packed(let requestedLevel) = compression,
             case .success(let level) = CompressionPlanner.level(
-                for: extent, survey, scope, requestedLevel, sectorBytes)
+                for: extent, survey, scope, requestedLevel)
         else { return .plain }
         return .packed(level: level)
     }

@@ -39,6 +39,14 @@ public struct Replacement: Equatable, Sendable {
         case packed(level: Int)
     }
 
+    /// What a replacement is for.
+    public enum Aim: Hashable, Sendable {
+        /// It brings space.
+        case space
+        /// It brings fewer and larger extents, and takes no more space than before.
+        case order
+    }
+
     /// Where the extent starts.
     public let address: LogicalAddress
     /// When it was written: another extent may have taken its place.
@@ -53,12 +61,16 @@ public struct Replacement: Equatable, Sendable {
     public let rewriting: Rewriting
     /// What the plan expects to come back on balance.
     public let predictedSaving: ByteCount
+    /// What it is for.
+    public let aim: Aim
 
     /// Makes a replacement.
     public init(
         address: LogicalAddress, generation: Generation, diskBytes: ByteCount,
-        contentBytes: ByteCount, pieces: [Piece], rewriting: Rewriting, predictedSaving: ByteCount
+        contentBytes: ByteCount, pieces: [Piece], rewriting: Rewriting,
+        predictedSaving: ByteCount, aim: Aim = .space
     ) {
+        self.aim = aim
         self.address = address
         self.generation = generation
         self.diskBytes = diskBytes

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+internal import Btrfs
+
+/// Parts of a target's content that have to be written anew.
+struct WrittenPart<File: Sendable>: Sendable {
+    let target: ReplacementTarget<File>
+    /// In order, apart from each other.
+    let ranges: [Range<ByteCount>]
+    /// What was written for it in earlier rounds, and may still be in use.
+    let spent: ByteCount
+}
+
+/// A stretch of a target's content, as a link of a chain.
+struct Slice: Hashable, Sendable {
+    /// The target's index in its batch.
+    let target: Int
+    let range: Range<ByteCount>
+
+    var lengthBytes: ByteCount { range.upperBound - range.lowerBound }
+}
+
+/// Slices that follow each other in every file that shows them: they are written one behind the
+/// other and become one extent, or frames that reach over what were several.
+struct Chain: Hashable, Sendable {
+    var slices: [Slice]
+    let rewriting: Replacement.Rewriting
+
+    var lengthBytes: ByteCount { slices.reduce(ByteCount.zero) { $0 + $1.lengthBytes } }
+}
+
+/// Finds what may be written together. Pure.
+///
+/// Only neighbours are: an extent is given back whole or not at all, so that what is put into one
+/// should also go at one time. Neighbours in all files do, for they were written for one purpose,
+/// and they belong to the same qubes.
+enum Layout {
+    /// The chains of a batch, in its order. None is longer than the limits allow, but for a single
+    /// slice.
+    static func chains<File>(
+        _ parts: [(index: Int, part: WrittenPart<File>)], limits: ExecutionLimits
+    ) -> [Chain] {
+        var chains: [Chain] = []
+        var last: (part: WrittenPart<File>, range: Range<ByteCount>)?
+        for (index, part) in parts {
+            for range in part.ranges {
+                let slice = Slice(target: index, range: range)
+                let rewriting = part.target.replacement.rewriting
+                let limit =
+                    part.target.replacement.aim == .order ? limits.batchContent : limits.chain
+                if let last, let chain = chains.last, chain.rewriting == rewriting,
+                    chain.lengthBytes + slice.lengthBytes <= limit,
+                    areNeighbours(last.part.target, last.range, part.target, range)
+                {
+                    chains[chains.count - 1].slices.append(slice)
+                } else {
+                    chains.append(Chain(slices: [slice], rewriting: rewriting))
+                }
+                last = (part, range)
+            }
+        }
+        return chains
+    }
+
+    /// Every file that shows the end of the first goes on with the start of the second, and no
+    /// other file shows that.
+    private static func areNeighbours<File>(
+        _ first: ReplacementTarget<File>, _ range: Range<ByteCount>,
+        _ second: ReplacementTarget<File>, _ next: Range<ByteCount>
+    ) -> Bool {
+        let ends = first.references.filter {
+            $0.range.lowerBound < range.upperBound && $0.range.upperBound >= range.upperBound
+        }.map { Replacement.Place(inode: $0.inode, offset: $0.fileOffset(of: range.upperBound)) }
+        let starts = second.references.filter { $0.range.contains(next.lowerBound) }
+            .map { Replacement.Place(inode: $0.inode, offset: $0.fileOffset(of: next.lowerBound)) }
+        return !ends.isEmpty && Set(ends) == Set(starts)
+    }
+
+    /// What each target has to bear of a total, by its share of the chain; the last bears the rest.
+    static func charges(_ chain: Chain, total: ByteCount) -> [(target: Int, bytes: ByteCount)] {
+        let length = chain.lengthBytes.rawValue
+        var left = total
+        return chain.slices.enumerated().map { index, slice in
+            let isLast = index == chain.slices.count - 1
+            let share = total.rawValue.multipliedFullWidth(by: slice.lengthBytes.rawValue)
+            let bytes =
+                isLast || length == 0
+                ? left : min(left, ByteCount(length.dividingFullWidth(share).quotient))
+            left = left - bytes
+            return (slice.target, bytes)
+        }
+    }
+}
