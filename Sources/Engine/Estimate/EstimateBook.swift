@@ -21,9 +21,9 @@ public struct EstimateBook: Sendable {
             switch level {
             case ...2: (5, 100)
             case ...5: (4, 100)
-            case ...9: (8, 60)
-            case ...15: (32, 24)
-            default: (48, 16)
+            case ...9: (10, 48)
+            case ...15: (64, 16)
+            default: (96, 12)
             }
         return Double(max(samples / part, fewest)) / Double(max(samples, 1))
     }

@@ -31,7 +31,7 @@ struct FrameSample: Sendable {
 /// size. What lies close together is mostly alike: the two tell how much the zone varies.
 struct FrameSampling {
     /// How many frames are drawn in all: one of so many, within these bounds.
-    static let shareOfFrames = 16
+    static let shareOfFrames = 24
     static let fewest = 256
     static let most = 6000
     /// The fewest of a stratum, where it has as many.
