@@ -94,7 +94,7 @@ public struct JobList: Codable, Equatable, Sendable {
 public struct JobProgress: Codable, Equatable, Sendable {
     /// What the worker is at.
     public enum Stage: String, Codable, Sendable, CaseIterable {
-        case survey, fingerprint, match, plan, execute, account
+        case survey, fingerprint, match, plan, sample, execute, account
     }
 
     /// The stage.
@@ -158,6 +158,10 @@ public struct JobResult: Codable, Equatable, Sendable {
     public var problems: [Report.Problem]
     /// How long it took, in seconds.
     public var elapsedSeconds: Double
+    /// What an estimate has found out; nil for every other job.
+    public var estimate: Estimate?
+    /// What an estimate of the same had said before this job; nil where there was none.
+    public var estimatedBefore: EstimatedBefore?
 
     /// What the data of all file systems shrank by, in bytes; negative when others wrote more.
     public var savedBytes: Int64 {
@@ -175,7 +179,8 @@ public struct JobResult: Codable, Equatable, Sendable {
     public init(
         before: [FileSystemUsage], after: [FileSystemUsage], extentsSeen: UInt64,
         extentsReplaced: UInt64, referencesMoved: UInt64, predictedBytes: UInt64?,
-        leftAlone: [LeftAlone], problems: [Report.Problem], elapsedSeconds: Double
+        leftAlone: [LeftAlone], problems: [Report.Problem], elapsedSeconds: Double,
+        estimate: Estimate? = nil, estimatedBefore: EstimatedBefore? = nil
     ) {
         self.before = before
         self.after = after
@@ -186,6 +191,8 @@ public struct JobResult: Codable, Equatable, Sendable {
         self.leftAlone = leftAlone
         self.problems = problems
         self.elapsedSeconds = elapsedSeconds
+        self.estimate = estimate
+        self.estimatedBefore = estimatedBefore
     }
 }
 

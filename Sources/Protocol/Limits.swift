@@ -21,6 +21,8 @@ public enum Limits {
     public static let historyJobs = 200
     /// The most names of files or reasons in one result; the rest is counted, not named.
     public static let namedItems = 50
+    /// The most volumes that an estimate names; those of the qubes that take least are left out.
+    public static let estimatedVolumes = 500
     /// The longest time between two events of a stream, in seconds.
     public static let heartbeatSeconds = 10
 }

@@ -4,6 +4,8 @@
 public enum ServiceName: String, Codable, Sendable, CaseIterable {
     /// What a qube, or the machine, takes on disk.
     case report = "btrfs.Report"
+    /// What compression and dedupe would save; changes nothing.
+    case estimate = "btrfs.Estimate"
     /// Compress and keep sharing.
     case compress = "btrfs.Compress"
     /// Share equal data within the dedupe group.
@@ -20,6 +22,8 @@ public enum ServiceName: String, Codable, Sendable, CaseIterable {
 
 /// What a job does.
 public enum Operation: String, Codable, Sendable, CaseIterable {
+    /// Say what compression and dedupe would save; change nothing.
+    case estimate
     /// Compress and keep sharing.
     case compress
     /// Share equal data within the dedupe group.
@@ -32,6 +36,7 @@ public enum Operation: String, Codable, Sendable, CaseIterable {
     /// The service that starts it.
     public var service: ServiceName {
         switch self {
+        case .estimate: .estimate
         case .compress: .compress
         case .dedupe: .dedupe
         case .optimize: .optimize

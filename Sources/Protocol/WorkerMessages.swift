@@ -8,6 +8,8 @@ public struct WorkerOrder: Codable, Equatable, Sendable {
     public enum Work: Codable, Equatable, Sendable {
         /// Measure, change nothing.
         case report
+        /// Say what jobs would save, change nothing.
+        case estimate(running: Bool)
         /// Compress at this zstd level where a volume has none of its own.
         case compress(level: Int?, running: Bool)
         /// Share equal data.

@@ -21,6 +21,7 @@ extension JobResult {
         result.problems = Array(problems.prefix(Limits.namedItems)).map {
             Report.Problem(subject: $0.subject.bounded(), message: $0.message.bounded())
         }
+        result.estimate = estimate?.bounded()
         return result
     }
 }

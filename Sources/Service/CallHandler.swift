@@ -26,7 +26,7 @@ struct CallHandler: Sendable {
             let call = try Judge.judge(untrustedHeader)
             switch call.service {
             case .report: return .whole(try report(call, untrustedHeader, untrustedPayload))
-            case .compress, .dedupe, .optimize, .defragment:
+            case .estimate, .compress, .dedupe, .optimize, .defragment:
                 return .whole(try submit(call, untrustedHeader, untrustedPayload))
             case .jobList: return .whole(try list(call, untrustedHeader, untrustedPayload))
             case .jobWatch: return .stream(try watch(call, untrustedHeader, untrustedPayload))
@@ -78,6 +78,9 @@ struct CallHandler: Sendable {
         of service: ServiceName, _ untrustedPayload: [UInt8]
     ) throws(Refusal) -> (Operation, WorkerOrder.Work) {
         switch service {
+        case .estimate:
+            let request = try Payload.decode(EstimateRequest.self, untrusted: untrustedPayload)
+            return (.estimate, .estimate(running: request.running))
         case .compress, .optimize:
             let request = try Payload.decode(CompressRequest.self, untrusted: untrustedPayload)
             return service == .compress
@@ -99,7 +102,8 @@ struct CallHandler: Sendable {
         _ = try Payload.decode(PlainRequest.self, untrusted: untrustedPayload)
         let scope = try machine.scope(of: call.target, for: call.caller)
         let jobs = runner.jobs.records()
-            .filter { scope.mayShow($0, to: call.caller) }.map(scope.redaction.record)
+            .filter { scope.mayShow($0, to: call.caller) }
+            .map { scope.redaction.record($0).withoutEstimatedQubes() }
         let envelope = try Self.reply(JobList(jobs: jobs))
         audit.request(header, outcome: AuditLog.accepted)
         return envelope

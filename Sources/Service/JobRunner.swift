@@ -81,7 +81,7 @@ struct JobRunner: Sendable {
             jobs.setWorker(worker)
             defer { jobs.setWorker(nil) }
             let ending = worker.finish(lineBytes: Limits.eventBytes) { jobs.update(job, $0) }
-            return Ending(ending, problems)
+            return Ending(ending, problems, jobs.estimate(before: job, request))
         } catch {
             return .failed(message: error.exception.message, detail: error.detail ?? "")
         }
@@ -92,10 +92,13 @@ struct JobRunner: Sendable {
         case failed(message: String, detail: String)
         case interrupted(detail: String)
 
-        init(_ ending: WorkerEnding, _ problems: [Report.Problem]) {
+        init(
+            _ ending: WorkerEnding, _ problems: [Report.Problem], _ estimated: EstimatedBefore?
+        ) {
             switch ending {
             case .result(var result):
                 result.problems = problems + result.problems
+                result.estimatedBefore = estimated
                 self = .done(result.bounded())
             case .failure(_, let message, let detail):
                 self = .failed(message: message.bounded(), detail: detail)

@@ -41,6 +41,7 @@ struct Redaction {
     func record(_ record: JobRecord) -> JobRecord {
         var record = record
         if let all = record.result?.problems { record.result?.problems = problems(all) }
+        record.result?.estimate?.qubes.removeAll { !visibility.shows($0.name) }
         return record
     }
 

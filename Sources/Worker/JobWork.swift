@@ -41,11 +41,7 @@ struct JobWork {
             result.after.append(try FileSystemUsage(site))
             Log.note(outcome.failures)
         }
-        result.leftAlone = leftAlone.tallies.sorted { $0.value.disk > $1.value.disk }.map {
-            JobResult.LeftAlone(
-                reason: $0.key.rawValue, count: UInt64($0.value.extents),
-                diskBytes: $0.value.disk.rawValue)
-        }
+        result.leftAlone = leftAlone.lines
         result.problems = Array(result.problems.prefix(Limits.namedItems))
         result.elapsedSeconds = output.elapsedSeconds
         return result
@@ -68,7 +64,9 @@ private struct SiteWork {
         result.problems += SurveyProblems.nocow(list, order)
         result.extentsSeen += UInt64(survey.extents.count)
         var settled = site.cache?.settledJobs() ?? SettledJobs()
-        if let left = settled.leftAlone(by: order.work, at: SurveyDigest(survey, scope: scope)) {
+        if let left = settled.leftAlone(
+            by: order.work, at: SurveyDigest(survey, scope: order.scope))
+        {
             return ExecutionOutcome(leftAlone: left)
         }
         let plan = try plan(survey, store)
@@ -78,7 +76,7 @@ private struct SiteWork {
         let outcome = try execute(plan, store, list)
         let now = Surveyor.survey(ImageList(site: site, order: order).imageFiles(), in: store)
         settled.remember(
-            order.work, at: SurveyDigest(now, scope: scope), leaving: outcome.leftAlone)
+            order.work, at: SurveyDigest(now, scope: order.scope), leaving: outcome.leftAlone)
         site.cache?.keep(settled)
         return outcome
     }
@@ -104,42 +102,19 @@ private struct SiteWork {
 
     private func plan(_ survey: Survey, _ store: BtrfsStore) throws(BtrfsError) -> Plan {
         switch order.work {
-        case .report:
+        case .report, .estimate:
             return Plan()
         case .compress(let level, _):
             return CompressionPlanner.plan(
-                survey, scope: scope, requestedLevel: level, sectorBytes: store.sectorBytes)
+                survey, scope: order.scope, requestedLevel: level, sectorBytes: store.sectorBytes)
         case .dedupe:
             return try DedupePlanning(site: site, store: store, output: output)
-                .plan(survey, scope: scope, compression: .none)
+                .plan(survey, scope: order.scope, compression: .none)
         case .optimize(let level, _):
             return try DedupePlanning(site: site, store: store, output: output)
-                .plan(survey, scope: scope, compression: .packed(requestedLevel: level))
+                .plan(survey, scope: order.scope, compression: .packed(requestedLevel: level))
         case .defragment:
             return Plan()
-        }
-    }
-
-    private var scope: Scope {
-        var groups: [String: Int] = [:]
-        let volumes = order.volumes.map { volume in
-            let group = groups[volume.dedupeGroup] ?? groups.count
-            groups[volume.dedupeGroup] = group
-            return Scope.Volume(
-                isSelected: volume.selected, isSkipped: volume.skipped,
-                compressionLevel: volume.compressionLevel, group: group)
-        }
-        return Scope(volumes: volumes, includesLiveOnly: order.work.includesRunning)
-    }
-}
-
-extension WorkerOrder.Work {
-    /// Whether extents that only images of running qubes use are worked on too.
-    fileprivate var includesRunning: Bool {
-        switch self {
-        case .report: false
-        case .compress(_, let running), .optimize(_, let running): running
-        case .dedupe(let running), .defragment(let running): running
         }
     }
 }

@@ -63,7 +63,10 @@ public enum WorkerProgram {
         _ cache: SharedDescriptor?
     ) throws(Failure) -> WorkerMessage {
         do throws(BtrfsError) {
-            if order.work != .report {
+            switch order.work {
+            case .report: break
+            case .estimate: try sites.openCaches(in: cache)
+            case .compress, .dedupe, .optimize, .defragment:
                 try sites.openScratches(lanes: JobWork.lanes)
                 try sites.openCaches(in: cache)
             }
@@ -78,6 +81,8 @@ public enum WorkerProgram {
             } catch {
                 throw Failure(error)
             }
+        case .estimate:
+            return .result(try EstimateWork(order: order, sites: sites, output: output).run())
         case .compress, .dedupe, .optimize, .defragment:
             return .result(try JobWork(order: order, sites: sites, output: output).run())
         }

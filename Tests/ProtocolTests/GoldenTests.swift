@@ -22,6 +22,7 @@ import Testing
         try check(CompressRequest(), #"{"running":false,"version":1}"#)
         try check(
             CompressRequest(level: 9, running: true), #"{"level":9,"running":true,"version":1}"#)
+        try check(EstimateRequest(), #"{"running":false,"version":1}"#)
         try check(DedupeRequest(running: true), #"{"running":true,"version":1}"#)
     }
 
@@ -56,7 +57,7 @@ import Testing
             ])
         #expect(
             JobProgress.Stage.allCases.map(\.rawValue) == [
-                "survey", "fingerprint", "match", "plan", "execute", "account",
+                "survey", "fingerprint", "match", "plan", "sample", "execute", "account",
             ])
         #expect(
             JobEventName.allCases.map(\.rawValue) == ["job-state", "job-progress", "heartbeat"])
@@ -65,8 +66,8 @@ import Testing
     @Test func theServicesAndExceptionsHaveTheseNames() {
         #expect(
             ServiceName.allCases.map(\.rawValue) == [
-                "btrfs.Report", "btrfs.Compress", "btrfs.Dedupe", "btrfs.Optimize",
-                "btrfs.Defragment", "btrfs.job.List", "btrfs.job.Watch",
+                "btrfs.Report", "btrfs.Estimate", "btrfs.Compress", "btrfs.Dedupe",
+                "btrfs.Optimize", "btrfs.Defragment", "btrfs.job.List", "btrfs.job.Watch",
             ])
         #expect(
             ServiceException.Kind.allCases.map(\.rawValue) == [
@@ -75,7 +76,7 @@ import Testing
             ])
         #expect(
             Protocol.Operation.allCases.map(\.service) == [
-                .compress, .dedupe, .optimize, .defragment,
+                .estimate, .compress, .dedupe, .optimize, .defragment,
             ])
     }
 
@@ -87,6 +88,9 @@ import Testing
         try check(
             Sample.order(.report),
             Sample.orderJSON(work: #"{"report":{}}"#))
+        try check(
+            Sample.order(.estimate(running: false)),
+            Sample.orderJSON(work: #"{"estimate":{"running":false}}"#))
         try check(
             Sample.order(.compress(level: 3, running: true)),
             Sample.orderJSON(work: #"{"compress":{"level":3,"running":true}}"#))

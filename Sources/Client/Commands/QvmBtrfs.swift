@@ -18,7 +18,7 @@ public struct QvmBtrfs: ParsableCommand {
             """,
         version: Release.version,
         subcommands: [
-            ReportCommand.self, CompressCommand.self, DedupeCommand.self,
+            ReportCommand.self, EstimateCommand.self, CompressCommand.self, DedupeCommand.self,
             OptimizeCommand.self, DefragmentCommand.self, JobsCommand.self,
             WatchCommand.self,
         ])

@@ -29,11 +29,16 @@ enum JobLines {
     static func result(_ record: JobRecord) -> [Line] {
         var lines = Line.wrapped(
             headline(record), indent: 2, style: style(record.state))
-        if let result = record.result {
+        if let estimate = record.result?.estimate {
+            lines += EstimateLines.all(estimate)
+            lines += ReportLines.problems(record.result?.problems ?? [])
+        } else if let result = record.result {
             for (before, after) in zip(result.before, result.after) {
                 lines += change(from: before, to: after)
             }
-            lines += ["", savedLine(result)] + counts(result) + leftAlone(result.leftAlone)
+            lines += ["", savedLine(result)]
+            lines += result.estimatedBefore.map(EstimateLines.before) ?? []
+            lines += counts(result) + leftAlone(result.leftAlone)
             lines += ReportLines.problems(result.problems)
         }
         return lines
@@ -60,6 +65,7 @@ enum JobLines {
     }
 
     private static func savedText(_ record: JobRecord) -> String {
+        if record.operation == .estimate { return "-" }
         if let result = record.result {
             return (result.savedBytes < 0 ? "-" : "") + ByteText.size(result.savedBytes.magnitude)
         }

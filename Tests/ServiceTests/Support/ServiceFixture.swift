@@ -127,7 +127,7 @@ final class ServiceFixture {
             to: jobs.appending(record.job + ".json"))
     }
 
-    private static func message(
+    static func message(
         _ name: String, _ message: WorkerMessage, _ settings: Settings
     ) throws {
         let json = String(decoding: try JSONEncoder().encode(message), as: UTF8.self)

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+internal import Btrfs
+internal import SystemCalls
+
+/// Packs frames for real, and throws the result away: reads images and writes nothing.
+struct FrameMeasure<Store: ExtentStore>: Sendable {
+    /// Looked at of an extent of many frames before its fate is believed.
+    static var framesOfExtent: Int { 5 }
+
+    let store: Store
+    let files: FileCache<Store>
+    let survey: Survey
+    let limits: ExecutionLimits
+    let encoder: any FrameEncoder
+
+    /// What a sample brings, as a share of its content.
+    struct Outcome: Sendable {
+        var base = 0.0
+        /// At the other levels that it was packed at.
+        var others: [Int: Double] = [:]
+    }
+
+    /// A level, and the share of samples that are packed at it.
+    struct Level: Sendable {
+        let level: Int
+        let share: Double
+    }
+
+    /// Starts the reads of samples that come next.
+    func prefetch(_ samples: some Sequence<FrameSample>) {
+        for segment in samples.flatMap(\.segments) {
+            each(segment) { file, offset, length, _ in
+                store.prefetch(file, at: offset, lengthBytes: length)
+            }
+        }
+    }
+
+    /// Measures samples of one extent, or one of leftovers.
+    /// - Parameter base: the level that every sample is packed at.
+    func outcomes(
+        _ samples: [FrameSample], isLeft: Bool, base: Int, others: [Level]
+    ) -> [Outcome] {
+        var found = samples.map { outcome(of: $0.segments, lot: $0.lot, base: base, others) }
+        if isLeft { return found.map(\.outcome) }
+        guard let extent = samples.first?.segments.first?.extent else { return [] }
+        let judgement = judge(extent, samples, found.map(\.savedBytes), base: base)
+        for index in found.indices {
+            if !judgement.isWorth {
+                found[index].outcome = Outcome()
+            } else {
+                found[index].outcome.base += judgement.unusedShare
+                found[index].outcome.others = found[index].outcome.others.mapValues {
+                    $0 + judgement.unusedShare
+                }
+            }
+        }
+        return found.map(\.outcome)
+    }
+
+    private struct Found {
+        var outcome: Outcome
+        let savedBytes: UInt64
+    }
+
+    private func outcome(
+        of segments: [Segment], lot: Double, base: Int, _ others: [Level]
+    ) -> Found {
+        guard let content = read(segments), !content.isEmpty else {
+            return Found(outcome: Outcome(), savedBytes: 0)
+        }
+        let saved = saving(content, level: base)
+        let length = Double(content.count)
+        var outcome = Outcome(base: Double(saved) / length)
+        // What does not shrink at one level hardly does at another.
+        for other in others where saved > 0 && lot < other.share {
+            outcome.others[other.level] = Double(saving(content, level: other.level)) / length
+        }
+        return Found(outcome: outcome, savedBytes: saved)
+    }
+
+    // MARK: The extent's fate
+
+    private struct Judgement {
+        let isWorth: Bool
+        /// What no file uses of the extent goes with it: bytes for each byte that is used.
+        let unusedShare: Double
+    }
+
+    /// An extent is replaced whole or not at all: whether it is worth it takes more of its frames
+    /// than one. They are looked at one by one until it is clear.
+    private func judge(
+        _ index: Int, _ samples: [FrameSample], _ saved: [UInt64], base: Int
+    ) -> Judgement {
+        let extent = survey.extents[index]
+        let used = EstimatePopulation.usedRanges(of: extent, in: survey)
+        let usedBytes = Ranges.totalBytes(used).rawValue
+        let disk = extent.diskBytes.rawValue
+        let unused = disk - min(usedBytes, disk)
+        let worth = Judgement(
+            isWorth: true, unusedShare: Double(unused) / Double(max(usedBytes, 1)))
+        let lost = limits.worthwhileDenominator - limits.worthwhileNumerator
+        let threshold = disk * lost / limits.worthwhileDenominator
+        var known: [Range<ByteCount>: UInt64] = [:]
+        for (sample, saved) in zip(samples, saved) {
+            if let range = sample.segments.first?.range { known[range] = saved }
+        }
+        let frames = Ranges.cut(used, atMultiplesOf: limits.frameContent)
+        func sum() -> UInt64 { unused + known.values.reduce(0, +) }
+        if sum() >= threshold { return worth }
+        // Nothing was found to shrink: what the samples bring is nothing either way.
+        guard sum() > unused else { return Judgement(isWorth: false, unusedShare: 0) }
+        let drawn = known.count
+        let step = max(frames.count / Self.framesOfExtent, 1)
+        var added: UInt64 = 0
+        for frame in stride(from: step / 2, to: frames.count, by: step).map({ frames[$0] })
+        where known[frame] == nil && known.count < Self.framesOfExtent {
+            let saved = read([Segment(extent: index, range: frame)]).map {
+                saving($0, level: base)
+            }
+            known[frame] = saved ?? 0
+            added += saved ?? 0
+            if sum() >= threshold { return worth }
+            let rest = UInt64(frames.count - known.count)
+            if sum() + added / UInt64(known.count - drawn) * rest >= 4 * threshold { return worth }
+        }
+        // The first was drawn because it is there; the others say what the rest is like.
+        let looked = UInt64(known.count - drawn)
+        let mean = looked > 0 ? added / looked : (sum() - unused) / UInt64(known.count)
+        let isWorth = sum() + mean * UInt64(frames.count - known.count) >= threshold
+        return isWorth ? worth : Judgement(isWorth: false, unusedShare: 0)
+    }
+
+    // MARK: Packing
+
+    /// What packing brings: whole sectors, at least one, or the content stays as it is.
+    private func saving(_ content: [UInt8], level: Int) -> UInt64 {
+        let length = ByteCount(content.count)
+        guard length > store.sectorBytes else { return 0 }
+        let capacity = (length - store.sectorBytes).count
+        var packedBytes: Int?
+        _ = unsafe [UInt8](unsafeUninitializedCapacity: capacity) { buffer, count in
+            packedBytes = unsafe content.withUnsafeBytes {
+                unsafe encoder.encode($0, into: UnsafeMutableRawBufferPointer(buffer), level: level)
+            }
+            count = 0
+        }
+        guard let packedBytes else { return 0 }
+        return (length - ByteCount(packedBytes).roundedUp(to: store.sectorBytes)).rawValue
+    }
+
+    /// The content of a frame, in whole sectors; nil when it cannot be read.
+    private func read(_ segments: [Segment]) -> [UInt8]? {
+        let total = segments.reduce(ByteCount.zero) { $0 + $1.lengthBytes }
+            .roundedUp(to: store.sectorBytes)
+        var isWhole = true
+        let content = unsafe [UInt8](unsafeUninitializedCapacity: total.count) { buffer, count in
+            // What lies behind the end of a file reads as zeroes.
+            unsafe buffer.initialize(repeating: 0)
+            count = total.count
+            var position = 0
+            for segment in segments {
+                var reached = segment.range.lowerBound
+                each(segment) { file, offset, length, isLive in
+                    let part = unsafe UnsafeMutableRawBufferPointer(
+                        rebasing: UnsafeMutableRawBufferPointer(buffer)[
+                            position..<(position + length.count)])
+                    if unsafe (try? store.read(file, at: offset, into: part)) == nil {
+                        isWhole = false
+                    }
+                    // As in execution: what a running qube works with stays in memory.
+                    if !isLive { store.forget(file, at: offset, lengthBytes: length) }
+                    position += length.count
+                    reached += length
+                }
+                if reached < segment.range.upperBound { isWhole = false }
+            }
+        }
+        return isWhole ? content : nil
+    }
+
+    /// Goes through a segment by whichever references hold it, as far as they can be opened.
+    private func each(
+        _ segment: Segment, _ body: (Store.File, FileOffset, ByteCount, _ isLive: Bool) -> Void
+    ) {
+        let references = survey.references(to: survey.extents[segment.extent])
+        var position = segment.range.lowerBound
+        while position < segment.range.upperBound {
+            guard let reference = references.first(where: { $0.rangeInExtent.contains(position) })
+            else { return }
+            let file = survey.files[reference.file]
+            guard let open = try? files.open(file.image.inode, generation: file.inode.generation)
+            else { return }
+            let end = min(segment.range.upperBound, reference.rangeInExtent.upperBound)
+            body(
+                open, reference.fileOffset + (position - reference.offsetInExtent),
+                end - position, file.image.isLive)
+            position = end
+        }
+    }
+}

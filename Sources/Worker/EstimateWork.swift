@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+internal import Btrfs
+internal import Engine
+internal import Protocol
+
+/// Says what jobs would save: surveys and plans as they do, then packs a sample. Changes nothing
+/// but the cache of fingerprints.
+struct EstimateWork {
+    /// How many threads pack: they wait for the disk as well.
+    static let threads = 4
+
+    let order: WorkerOrder
+    let sites: Sites
+    let output: Output
+
+    func run() throws(Failure) -> JobResult {
+        do throws(BtrfsError) {
+            return try runSites()
+        } catch {
+            throw Failure(error)
+        }
+    }
+
+    private func runSites() throws(BtrfsError) -> JobResult {
+        var result = JobResult(
+            before: [], after: [], extentsSeen: 0, extentsReplaced: 0, referencesMoved: 0,
+            predictedBytes: nil, leftAlone: [], problems: sites.problems, elapsedSeconds: 0)
+        var leftAlone = LeftAlone()
+        var books: [EstimateBook] = []
+        for site in sites.sites {
+            output.progress(.survey)
+            // What is written but not yet in the trees would be missing from the figures.
+            try site.fileSystem.synchronize()
+            result.before.append(try FileSystemUsage(site))
+            books.append(try book(of: site, &result, &leftAlone))
+        }
+        // Nothing was changed: what others wrote meanwhile is no saving, and no loss.
+        result.after = result.before
+        result.estimate = estimate(books)
+        result.leftAlone = leftAlone.lines
+        result.problems = Array(result.problems.prefix(Limits.namedItems))
+        result.elapsedSeconds = output.elapsedSeconds
+        return result
+    }
+
+    private func book(
+        of site: Site, _ result: inout JobResult, _ leftAlone: inout LeftAlone
+    ) throws(BtrfsError) -> EstimateBook {
+        let store = BtrfsStore(fileSystem: site.fileSystem)
+        let list = ImageList(site: site, order: order)
+        let survey = Surveyor.survey(list.imageFiles(), in: store) { done, total in
+            output.progress(.survey, doneBytes: done.rawValue, totalBytes: total.rawValue)
+        }
+        result.problems += list.problems + SurveyProblems.unreadable(survey, list, order)
+        result.problems += SurveyProblems.nocow(list, order)
+        result.extentsSeen += UInt64(survey.extents.count)
+        let scope = order.scope
+        let compression = CompressionPlanner.plan(
+            survey, scope: scope, requestedLevel: nil, sectorBytes: store.sectorBytes)
+        leftAlone.add(compression.leftAlone)
+        let dedupe = try DedupePlanning(site: site, store: store, output: output)
+            .plan(survey, scope: scope, compression: .none)
+        output.progress(.sample)
+        let estimator = Estimator(
+            store: store, survey: survey, scope: scope, threads: Self.threads,
+            makeEncoder: { ZstdEncoder() })
+        var generator = SystemRandomNumberGenerator()
+        return estimator.estimate(compression: compression, dedupe: dedupe, using: &generator) {
+            [output] done, total in
+            output.progress(.sample, doneBytes: done.rawValue, totalBytes: total.rawValue)
+        }
+    }
+
+    // MARK: As a message
+
+    private func estimate(_ books: [EstimateBook]) -> Estimate {
+        let selected = order.volumes.indices.filter { order.volumes[$0].selected }
+        let byQube = Dictionary(grouping: selected) { order.volumes[$0].qube }
+        let qubes = byQube.map { name, indices in
+            Estimate.Qube(
+                name: name, figures: Self.figures(books, Set(indices)),
+                volumes: indices.map { index in
+                    Estimate.Volume(
+                        name: order.volumes[index].name, figures: Self.figures(books, [index]))
+                })
+        }
+        return Estimate(
+            total: Self.figures(books, Set(selected)),
+            qubes: qubes.sorted {
+                ($1.figures.diskBytes, $0.name) < ($0.figures.diskBytes, $1.name)
+            }, qubesLeftOut: 0,
+            sampledFrames: books.reduce(0) { $0 + UInt64($1.sampleCount) })
+    }
+
+    /// File systems share nothing with each other: their figures add up.
+    private static func figures(
+        _ books: [EstimateBook], _ volumes: Set<Int>
+    ) -> Estimate.Figures {
+        let parts = books.map { $0.figures(ofVolumes: volumes) }
+        func sum(_ part: (EstimateFigures) -> EstimatedSaving?) -> Estimate.Saving {
+            let saving = parts.compactMap(part).reduce(EstimatedSaving(), +)
+            return Estimate.Saving(savedBytes: saving.savedBytes, errorBytes: saving.errorBytes)
+        }
+        let levels: [Int?] = [nil] + Estimator<BtrfsStore>.levels
+        return Estimate.Figures(
+            diskBytes: parts.reduce(0) { $0 + $1.diskBytes }, dedupe: sum(\.dedupe),
+            levels: levels.map { level in
+                func part(_ figures: EstimateFigures) -> EstimateFigures.Level? {
+                    figures.levels.first { $0.level == level }
+                }
+                return Estimate.Level(
+                    level: level, compress: sum { part($0)?.compress },
+                    optimize: sum { part($0)?.optimize })
+            })
+    }
+}
+
+extension LeftAlone {
+    /// As a result has them: the reason that stands for most first.
+    var lines: [JobResult.LeftAlone] {
+        tallies.sorted { $0.value.disk > $1.value.disk }.map {
+            JobResult.LeftAlone(
+                reason: $0.key.rawValue, count: UInt64($0.value.extents),
+                diskBytes: $0.value.disk.rawValue)
+        }
+    }
+}

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+internal import Engine
+internal import Protocol
+
+extension WorkerOrder {
+    /// The order's volumes as rules for the engine.
+    var scope: Scope {
+        var groups: [String: Int] = [:]
+        let volumes = volumes.map { volume in
+            let group = groups[volume.dedupeGroup] ?? groups.count
+            groups[volume.dedupeGroup] = group
+            return Scope.Volume(
+                isSelected: volume.selected, isSkipped: volume.skipped,
+                compressionLevel: volume.compressionLevel, group: group)
+        }
+        return Scope(volumes: volumes, includesLiveOnly: work.includesRunning)
+    }
+}
+
+extension WorkerOrder.Work {
+    /// Whether extents that only images of running qubes use are worked on too.
+    fileprivate var includesRunning: Bool {
+        switch self {
+        case .report: false
+        case .estimate(let running): running
+        case .compress(_, let running), .optimize(_, let running): running
+        case .dedupe(let running), .defragment(let running): running
+        }
+    }
+}
