@@ -21,6 +21,8 @@ public enum Limits {
     public static let historyJobs = 200
     /// The most names of files or reasons in one result; the rest is counted, not named.
     public static let namedItems = 50
+    /// The most moments that the history of the machine's totals keeps; older ones are thinned out.
+    public static let historyPoints = 400
     /// The longest time between two events of a stream, in seconds.
     public static let heartbeatSeconds = 10
 }

@@ -54,6 +54,8 @@ public struct WorkerOrder: Codable, Equatable, Sendable {
         public var compressionLevel: Int?
         /// Volumes with the same group may come to share data.
         public var dedupeGroup: String
+        /// In a report: the set that its qube is counted in, by the template that it starts from.
+        public var family: String?
 
         /// Makes a volume.
         public init(

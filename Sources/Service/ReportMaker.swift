@@ -25,12 +25,9 @@ final class ReportMaker: Sendable {
         defer { running.withLock { $0.places -= 1 } }
         let (order, problems) = selection.order(.report)
         switch try run(order) {
-        case .report(var report):
-            // The worker knows what was asked for; that no more gets out is judged here again.
-            let asked = Set(order.volumes.filter(\.selected).map(\.qube))
-            report.qubes.removeAll { !asked.contains($0.name) }
-            if !order.wholeMachine { report.fileSystems = [] }
-            report.problems = redaction.problems(report.problems) + problems
+        case .report(let report):
+            var report = redaction.report(report, order)
+            report.problems += problems
             return report
         case .failure(let kind, let message, let detail):
             throw Refusal(kind, message, detail: detail)

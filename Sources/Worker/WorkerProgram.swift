@@ -63,7 +63,9 @@ public enum WorkerProgram {
         _ cache: SharedDescriptor?
     ) throws(Failure) -> WorkerMessage {
         do throws(BtrfsError) {
-            if order.work != .report {
+            if order.work == .report {
+                sites.openSpills(in: cache)
+            } else {
                 try sites.openScratches(lanes: JobWork.lanes)
                 try sites.openCaches(in: cache)
             }

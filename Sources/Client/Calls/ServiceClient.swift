@@ -21,8 +21,10 @@ struct ServiceClient {
     let interruption: Interruption
 
     /// What a qube, or the machine, takes on disk.
-    func report(target: String, volume: String) throws(ClientError) -> Report {
-        let payload = try Self.encode(PlainRequest())
+    func report(
+        target: String, volume: String, request: ReportRequest = ReportRequest()
+    ) throws(ClientError) -> Report {
+        let payload = try Self.encode(request)
         return try call(
             ServiceCall(service: .report, argument: volume, target: target, payload: payload),
             as: Report.self, named: "report")
