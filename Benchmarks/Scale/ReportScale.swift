@@ -87,7 +87,7 @@ enum ReportScale {
                         generation: Generation(1),
                         storage: .regular(
                             FileExtent.Reference(
-                                address: LogicalAddress(slot << 16 << 1), diskBytes: .kibibytes(64),
+                                address: LogicalAddress(slot << 17), diskBytes: .kibibytes(64),
                                 offsetInExtent: ByteCount(part << 12)))))
                 references += 1
             }

@@ -4,6 +4,8 @@
 public enum ServiceName: String, Codable, Sendable, CaseIterable {
     /// What a qube, or the machine, takes on disk.
     case report = "btrfs.Report"
+    /// Whether the machine and its images are fit.
+    case check = "btrfs.Check"
     /// Compress and keep sharing.
     case compress = "btrfs.Compress"
     /// Share equal data within the dedupe group.

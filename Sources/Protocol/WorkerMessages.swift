@@ -8,6 +8,8 @@ public struct WorkerOrder: Codable, Equatable, Sendable {
     public enum Work: Codable, Equatable, Sendable {
         /// Measure, change nothing.
         case report
+        /// Look whether all is fit, change nothing.
+        case check
         /// Compress at this zstd level where a volume has none of its own.
         case compress(level: Int?, running: Bool)
         /// Share equal data.
@@ -106,6 +108,8 @@ public enum WorkerMessage: Codable, Equatable, Sendable {
     case progress(JobProgress)
     /// The end of a report.
     case report(Report)
+    /// The end of a check.
+    case check(CheckReport)
     /// The end of a job.
     case result(JobResult)
     /// The end, without success: the exception's kind and message for the caller, and a detail for

@@ -27,6 +27,7 @@ struct CallHandler: Sendable {
             let call = try Judge.judge(untrustedHeader)
             switch call.service {
             case .report: return .whole(try report(call, untrustedHeader, untrustedPayload))
+            case .check: return .whole(try check(call, untrustedHeader, untrustedPayload))
             case .compress, .dedupe, .optimize, .defragment:
                 return .whole(try submit(call, untrustedHeader, untrustedPayload))
             case .jobList: return .whole(try list(call, untrustedHeader, untrustedPayload))
@@ -56,6 +57,23 @@ struct CallHandler: Sendable {
             let envelope = try Self.reply(report)
             audit.request(header, .reportEnd, outcome: JobState.done.rawValue)
             return envelope
+        } catch {
+            audit.request(
+                header, .reportEnd, outcome: error.exception.kind.rawValue,
+                detail: error.detail ?? "")
+            return .exception(error.exception(for: call.caller))
+        }
+    }
+
+    private func check(
+        _ call: JudgedCall, _ header: CallHeader, _ untrustedPayload: [UInt8]
+    ) throws(Refusal) -> Envelope {
+        _ = try Payload.decode(PlainRequest.self, untrusted: untrustedPayload)
+        let scope = try machine.scope(of: call.target, for: call.caller)
+        let selection = try Selection(scope, call.argument)
+        audit.request(header, outcome: AuditLog.accepted)
+        do throws(Refusal) {
+            return try Self.reply(try reports.check(selection))
         } catch {
             audit.request(
                 header, .reportEnd, outcome: error.exception.kind.rawValue,
@@ -103,7 +121,7 @@ struct CallHandler: Sendable {
             return service == .dedupe
                 ? (.dedupe, .dedupe(running: request.running))
                 : (.defragment, .defragment(running: request.running))
-        case .report, .jobList, .jobWatch:
+        case .report, .check, .jobList, .jobWatch:
             throw Refusal.failed("This service starts no job.", detail: service.rawValue)
         }
     }

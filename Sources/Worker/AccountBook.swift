@@ -96,6 +96,11 @@ struct AccountBook {
                 + " (\(error.reason)), so that figures lack what it holds; see dmesg")
     }
 
+    /// What an inode takes; nil for one that is none of the images.
+    func figures(of inode: InodeIdentifier) -> SpaceFigures? {
+        placeOf[inode].map { account.files[$0] }
+    }
+
     /// The images of a volume, each with what it takes.
     func images(of volume: Int) -> [Report.Image] {
         list.images.filter { $0.volume == volume }.map { image in

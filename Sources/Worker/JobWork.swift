@@ -104,7 +104,7 @@ private struct SiteWork {
 
     private func plan(_ survey: Survey, _ store: BtrfsStore) throws(BtrfsError) -> Plan {
         switch order.work {
-        case .report:
+        case .report, .check:
             return Plan()
         case .compress(let level, _):
             return CompressionPlanner.plan(
@@ -137,7 +137,7 @@ extension WorkerOrder.Work {
     /// Whether extents that only images of running qubes use are worked on too.
     fileprivate var includesRunning: Bool {
         switch self {
-        case .report: false
+        case .report, .check: false
         case .compress(_, let running), .optimize(_, let running): running
         case .dedupe(let running), .defragment(let running): running
         }

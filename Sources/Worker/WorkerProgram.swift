@@ -63,7 +63,7 @@ public enum WorkerProgram {
         _ cache: SharedDescriptor?
     ) throws(Failure) -> WorkerMessage {
         do throws(BtrfsError) {
-            if order.work == .report {
+            if order.work == .report || order.work == .check {
                 sites.openSpills(in: cache)
             } else {
                 try sites.openScratches(lanes: JobWork.lanes)
@@ -77,6 +77,12 @@ public enum WorkerProgram {
         case .report:
             do throws(BtrfsError) {
                 return .report(try ReportWork(order: order, sites: sites, output: output).run())
+            } catch {
+                throw Failure(error)
+            }
+        case .check:
+            do throws(BtrfsError) {
+                return .check(try CheckWork(order: order, sites: sites).run())
             } catch {
                 throw Failure(error)
             }

@@ -65,7 +65,7 @@ import Testing
     @Test func theServicesAndExceptionsHaveTheseNames() {
         #expect(
             ServiceName.allCases.map(\.rawValue) == [
-                "btrfs.Report", "btrfs.Compress", "btrfs.Dedupe", "btrfs.Optimize",
+                "btrfs.Report", "btrfs.Check", "btrfs.Compress", "btrfs.Dedupe", "btrfs.Optimize",
                 "btrfs.Defragment", "btrfs.job.List", "btrfs.job.Watch",
             ])
         #expect(

@@ -60,7 +60,8 @@ enum Sample {
         storage: [.init(kind: "zstd", diskBytes: 6, contentBytes: 7, dataBytes: 12)])
     static let figuresJSON =
         #"{"compressedDataBytes":7,"compressedDiskBytes":6,"dataBytes":2,"diskBytes":3,"#
-        + #""exclusiveBytes":4,"exclusiveDataBytes":9,"extents":8,"revisionsBytes":5,"sizeBytes":1,"#
+        + #""exclusiveBytes":4,"exclusiveDataBytes":9,"extents":8,"revisionsBytes":5,"#
+        + #""sizeBytes":1,"#
         + #""storage":[{"contentBytes":7,"dataBytes":12,"diskBytes":6,"kind":"zstd"}],"#
         + #""unreachableBytes":10}"#
 

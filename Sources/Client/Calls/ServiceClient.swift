@@ -30,6 +30,14 @@ struct ServiceClient {
             as: Report.self, named: "report")
     }
 
+    /// Whether a qube's images, or the machine, are fit.
+    func check(target: String) throws(ClientError) -> CheckReport {
+        let payload = try Self.encode(PlainRequest())
+        return try call(
+            ServiceCall(service: .check, target: target, payload: payload),
+            as: CheckReport.self, named: "check")
+    }
+
     /// Queue and history, newest first.
     func jobs() throws(ClientError) -> JobList {
         let payload = try Self.encode(PlainRequest())

@@ -29,7 +29,9 @@ enum Page {
                             + section(
                                 "Qubes", identifier: "qubes",
                                 [PageTables.qubes(report, colours: colours(picture))])
-                            + section("Each qube", report.qubes.map(PageTables.details))
+                            + section(
+                                "Each qube",
+                                ReportSort.disk.sorted(report.qubes).map(PageTables.details))
                             + history(report) + fileSystems(report) + problems(report) + words),
                     .element(
                         "footer", [:],

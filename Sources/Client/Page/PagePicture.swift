@@ -107,7 +107,9 @@ struct PagePicture {
         }
         drawn.append(rectangle(place, "frame", title: nil))
         if place.width > 44, place.height > 20 {
-            let css = part.parts.first?.kind == .own ? "on strong" : "halo strong"
+            // The largest part is at the upper left, where the name stands.
+            let largest = part.parts.max { $0.bytes < $1.bytes }
+            let css = largest?.kind == .own ? "on strong" : "halo strong"
             drawn.append(text(part.name, at: place, size: 13, css: css, down: 17))
             if place.height > 40 {
                 drawn.append(

@@ -125,8 +125,11 @@ enum PageStyle {
           body { padding: 1.25rem 0.9rem 3rem; }
           svg.wide { display: none; } svg.narrow { display: block; }
           .optional { display: none; }
-          td.bar { min-width: 5.5rem; width: 26%; }
-          th, td { padding: 0.35rem 0.3rem; font-size: 0.875rem; }
+          td.bar { min-width: 3.2rem; width: 18%; padding-left: 0.3rem; }
+          th, td { padding: 0.35rem 0.25rem; font-size: 0.8rem; }
+          th:first-child, td:first-child { white-space: normal; overflow-wrap: anywhere; }
+          thead th { white-space: normal; }
+          .run { display: block; width: fit-content; margin: 0; }
           .facts { grid-template-columns: 1fr 1fr; }
         }
         @media print {

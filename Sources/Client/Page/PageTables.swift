@@ -22,9 +22,7 @@ enum PageTables {
 
     /// Every qube, the largest first.
     static func qubes(_ report: Report, colours: [String: String]) -> HTML {
-        let qubes = report.qubes.sorted {
-            ($1.figures.diskBytes, $0.name) < ($0.figures.diskBytes, $1.name)
-        }
+        let qubes = ReportSort.disk.sorted(report.qubes)
         let most = max(qubes.first?.figures.diskBytes ?? 1, 1)
         let rows = qubes.map { qube in
             HTML.element(

@@ -51,9 +51,8 @@ struct Advice: Equatable, Sendable {
             steps.append(
                 Step(
                     bytes: qube.figures.revisionsBytes, isEstimate: false,
-                    reason: count == 1
-                        ? "drop its revision, which undoes its last session"
-                        : "drop its \(count) revisions, which undo its last sessions",
+                    reason: "drop its \(count == 1 ? "revision" : "\(count) revisions"): then "
+                        + "there is no way back. It goes when the qube next stops",
                     command: "qvm-volume config \(qube.name):\(worst.name) revisions_to_keep 0"))
         }
         if let gain = qube.gains?.max(by: { $0.bytes < $1.bytes }) {
@@ -61,7 +60,7 @@ struct Advice: Equatable, Sendable {
                 Step(
                     bytes: gain.bytes, isEstimate: true, reason: "by the last estimate",
                     command: "qvm-btrfs \(gain.operation) \(qube.name)"))
-        } else if let saved = compressible(qube.figures, ratio: ratio) {
+        } else if let saved = compressible(qube, ratio: ratio) {
             steps.append(
                 Step(
                     bytes: saved, isEstimate: true,
@@ -74,9 +73,13 @@ struct Advice: Equatable, Sendable {
 
     /// What compression would bring if this data shrinks as that which is compressed already. Data
     /// of which some is compressed was tried before, and what is left plain may be so for a reason.
-    private static func compressible(_ figures: Figures, ratio: Double?) -> UInt64? {
-        let plain = figures.stored("none").diskBytes
-        guard let ratio, ratio > 1.05, figures.compressedDiskBytes < plain / 20 else { return nil }
+    /// Revisions are left out: they may go, and what goes saves nothing more.
+    private static func compressible(_ qube: Report.Qube, ratio: Double?) -> UInt64? {
+        let plain = qube.figures.stored("none").diskBytes.minus(qube.figures.revisionsBytes)
+        let isFixed = qube.volumes.flatMap(\.images).contains(where: \.nocow)
+        guard let ratio, ratio > 1.05, !isFixed,
+            qube.figures.compressedDiskBytes < plain / 20
+        else { return nil }
         return UInt64(Double(plain) * (1 - 1 / ratio))
     }
 }
