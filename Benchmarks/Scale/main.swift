@@ -65,10 +65,16 @@ func run(tebibytes: Int) throws {
         """)
 }
 
+if CommandLine.arguments.count == 3, CommandLine.arguments[1] == "report",
+    let millions = Int(CommandLine.arguments[2]), (1...100).contains(millions)
+{
+    try ReportScale.run(millions: millions)
+    exit(0)
+}
 guard CommandLine.arguments.count == 2, let tebibytes = Int(CommandLine.arguments[1]),
     (1...64).contains(tebibytes)
 else {
-    print("usage: bench-scale TEBIBYTES (1 to 64)")
+    print("usage: bench-scale TEBIBYTES (1 to 64), or bench-scale report MILLIONS (1 to 100)")
     exit(2)
 }
 try run(tebibytes: tebibytes)

@@ -18,11 +18,14 @@ public struct InodeItem: Equatable, Sendable {
     public let isImmutable: Bool
     /// The kernel has given up compressing it.
     public let isNoCompress: Bool
+    /// New writes are compressed.
+    public let isCompress: Bool
 
     /// Makes one.
     public init(
         generation: Generation, sizeBytes: ByteCount, links: UInt32, isRegularFile: Bool = true,
-        hasNoChecksums: Bool = false, isImmutable: Bool = false, isNoCompress: Bool = false
+        hasNoChecksums: Bool = false, isImmutable: Bool = false, isNoCompress: Bool = false,
+        isCompress: Bool = false
     ) {
         self.generation = generation
         self.sizeBytes = sizeBytes
@@ -31,6 +34,7 @@ public struct InodeItem: Equatable, Sendable {
         self.hasNoChecksums = hasNoChecksums
         self.isImmutable = isImmutable
         self.isNoCompress = isNoCompress
+        self.isCompress = isCompress
     }
 
     /// Reads an INODE_ITEM; nil when it is short.
@@ -50,6 +54,7 @@ public struct InodeItem: Equatable, Sendable {
         hasNoChecksums = flags & (cbtrfs_INODE_NODATASUM | cbtrfs_INODE_NODATACOW) != 0
         isImmutable = flags & cbtrfs_INODE_IMMUTABLE != 0
         isNoCompress = flags & cbtrfs_INODE_NOCOMPRESS != 0
+        isCompress = flags & cbtrfs_INODE_COMPRESS != 0
     }
 }
 

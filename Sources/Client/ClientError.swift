@@ -28,6 +28,10 @@ enum ClientError: Error, Equatable {
     case interrupted
     /// Nobody reads our output any more, or it cannot be written.
     case output(Errno)
+    /// A file of the caller's own cannot be read or written.
+    case file(String, Errno)
+    /// A file that should hold a report holds none.
+    case notAReport(String)
 }
 
 extension ClientError {
@@ -36,7 +40,8 @@ extension ClientError {
         switch self {
         case .service(let exception): exception.kind.exitStatus
         case .unreachable, .refused, .noQrexec, .endedEarly, .connection: .refused
-        case .unreadable, .tooLong, .output: .failed
+        case .unreadable, .tooLong, .output, .file: .failed
+        case .notAReport: .usage
         case .noSuchJob: .notFound
         case .ambiguousJob: .usage
         case .interrupted: .interrupted
@@ -71,6 +76,9 @@ extension ClientError {
         case .interrupted: nil
         case .output(.brokenPipe): nil
         case .output(let reason): "cannot write the output: \(reason)."
+        case .file(let path, let reason): "cannot use the file \(path): \(reason)."
+        case .notAReport(let path):
+            "the file \(path) holds no report. 'qvm-btrfs report --json >FILE' writes one."
         }
     }
 

@@ -17,6 +17,8 @@ public enum ExitStatus: Int32, Sendable, CaseIterable {
     case busy = 5
     /// The job was interrupted: what it had finished stays done, and it can be started again.
     case jobInterrupted = 6
+    /// A check has found something that should be mended.
+    case findings = 7
     /// Ctrl-C, or another signal that asked the client to end.
     case interrupted = 130
 }

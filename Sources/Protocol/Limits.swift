@@ -23,6 +23,8 @@ public enum Limits {
     public static let namedItems = 50
     /// The most volumes that an estimate names; those of the qubes that take least are left out.
     public static let estimatedVolumes = 500
+    /// The most moments that the history of the machine's totals keeps; older ones are thinned out.
+    public static let historyPoints = 400
     /// The longest time between two events of a stream, in seconds.
     public static let heartbeatSeconds = 10
 }

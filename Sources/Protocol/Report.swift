@@ -1,48 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 
-/// What a set of files takes, in bytes. The words are those of `docs/architecture.md`.
-public struct Figures: Codable, Equatable, Sendable {
-    /// The files' apparent size.
-    public var sizeBytes: UInt64
-    /// Mapped, not holes, counted per file.
-    public var dataBytes: UInt64
-    /// On the device: each extent once, compressed size.
-    public var diskBytes: UInt64
-    /// Of disk, what comes back if this set of files goes.
-    public var exclusiveBytes: UInt64
-    /// What comes back if the revisions go.
-    public var revisionsBytes: UInt64
-    /// Of disk, what is stored compressed.
-    public var compressedDiskBytes: UInt64
-    /// The content that `compressedDiskBytes` unpacks to.
-    public var compressedDataBytes: UInt64
-    /// The number of extents, each once.
-    public var extents: UInt64
-
-    /// Disk minus exclusive.
-    public var sharedBytes: UInt64 { diskBytes - min(exclusiveBytes, diskBytes) }
-    /// Data over disk; nil when nothing is on disk.
-    public var ratio: Double? {
-        diskBytes == 0 ? nil : Double(dataBytes) / Double(diskBytes)
-    }
-
-    /// Makes figures; all zero without arguments.
-    public init(
-        sizeBytes: UInt64 = 0, dataBytes: UInt64 = 0, diskBytes: UInt64 = 0,
-        exclusiveBytes: UInt64 = 0, revisionsBytes: UInt64 = 0, compressedDiskBytes: UInt64 = 0,
-        compressedDataBytes: UInt64 = 0, extents: UInt64 = 0
-    ) {
-        self.sizeBytes = sizeBytes
-        self.dataBytes = dataBytes
-        self.diskBytes = diskBytes
-        self.exclusiveBytes = exclusiveBytes
-        self.revisionsBytes = revisionsBytes
-        self.compressedDiskBytes = compressedDiskBytes
-        self.compressedDataBytes = compressedDataBytes
-        self.extents = extents
-    }
-}
-
 /// The reply of `btrfs.Report`.
 public struct Report: Codable, Equatable, Sendable {
     /// One image file.
@@ -55,13 +12,26 @@ public struct Report: Codable, Equatable, Sendable {
         public var sizeBytes: UInt64
         /// NOCOW: cannot be compressed or shared.
         public var nocow: Bool
+        /// Its other flags, as `lsattr(1)` calls them: `c` new writes are compressed, `m` they are
+        /// not, `i` nothing may change it.
+        public var flags: String?
+        /// Of a revision: when its state was current, in seconds since 1970.
+        public var createdAt: Int64?
+        /// What it takes; `exclusiveBytes` is what no other inode uses.
+        public var figures: Figures?
 
         /// Makes an image.
-        public init(path: String, role: String, sizeBytes: UInt64, nocow: Bool) {
+        public init(
+            path: String, role: String, sizeBytes: UInt64, nocow: Bool, flags: String? = nil,
+            createdAt: Int64? = nil, figures: Figures? = nil
+        ) {
             self.path = path
             self.role = role
             self.sizeBytes = sizeBytes
             self.nocow = nocow
+            self.flags = flags
+            self.createdAt = createdAt
+            self.figures = figures
         }
     }
 
@@ -95,6 +65,12 @@ public struct Report: Codable, Equatable, Sendable {
         public var figures: Figures
         /// Its volumes.
         public var volumes: [Volume]
+        /// The name of its template, as far as the caller may see that.
+        public var template: String?
+        /// It is in use; nil where qubesd did not say.
+        public var isRunning: Bool?
+        /// What remains to be gained, by the last estimate; nil when there is none.
+        public var gains: [Gain]?
 
         /// Makes a qube.
         public init(name: String, kind: String, figures: Figures, volumes: [Volume]) {
@@ -131,6 +107,17 @@ public struct Report: Codable, Equatable, Sendable {
     public var fileSystems: [FileSystemUsage]
     /// What could not be looked at.
     public var problems: [Problem]
+    /// The qubes by template: each template with the qubes that start from it, one another's
+    /// disposables among them.
+    public var families: [QubeSet]?
+    /// The dedupe groups that somebody has named, and that of the templates' roots.
+    public var groups: [QubeSet]?
+    /// What is taken in each pool.
+    public var pools: [QubeSet]?
+    /// The machine as a whole; only for callers that asked for it.
+    public var machine: MachineFigures?
+    /// How the totals went; only for callers that asked for the machine.
+    public var history: [HistoryPoint]?
 
     /// Makes a report.
     public init(
@@ -143,37 +130,5 @@ public struct Report: Codable, Equatable, Sendable {
         self.total = total
         self.fileSystems = fileSystems
         self.problems = problems
-    }
-}
-
-/// A Btrfs file system's own account.
-public struct FileSystemUsage: Codable, Equatable, Sendable {
-    /// The pools on it, by name.
-    public var pools: [String]
-    /// The devices' size.
-    public var deviceBytes: UInt64
-    /// Of the devices, what no chunk takes.
-    public var unallocatedBytes: UInt64
-    /// What data chunks hold.
-    public var dataTotalBytes: UInt64
-    /// Of that, what is used.
-    public var dataUsedBytes: UInt64
-    /// What metadata chunks hold.
-    public var metadataTotalBytes: UInt64
-    /// Of that, what is used.
-    public var metadataUsedBytes: UInt64
-
-    /// Makes an account.
-    public init(
-        pools: [String], deviceBytes: UInt64, unallocatedBytes: UInt64, dataTotalBytes: UInt64,
-        dataUsedBytes: UInt64, metadataTotalBytes: UInt64, metadataUsedBytes: UInt64
-    ) {
-        self.pools = pools
-        self.deviceBytes = deviceBytes
-        self.unallocatedBytes = unallocatedBytes
-        self.dataTotalBytes = dataTotalBytes
-        self.dataUsedBytes = dataUsedBytes
-        self.metadataTotalBytes = metadataTotalBytes
-        self.metadataUsedBytes = metadataUsedBytes
     }
 }

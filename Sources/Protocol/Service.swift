@@ -6,6 +6,8 @@ public enum ServiceName: String, Codable, Sendable, CaseIterable {
     case report = "btrfs.Report"
     /// What compression and dedupe would save; changes nothing.
     case estimate = "btrfs.Estimate"
+    /// Whether the machine and its images are fit.
+    case check = "btrfs.Check"
     /// Compress and keep sharing.
     case compress = "btrfs.Compress"
     /// Share equal data within the dedupe group.

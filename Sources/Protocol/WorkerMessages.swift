@@ -10,6 +10,8 @@ public struct WorkerOrder: Codable, Equatable, Sendable {
         case report
         /// Say what jobs would save, change nothing.
         case estimate(running: Bool)
+        /// Look whether all is fit, change nothing.
+        case check
         /// Compress at this zstd level where a volume has none of its own.
         case compress(level: Int?, running: Bool)
         /// Share equal data.
@@ -56,6 +58,8 @@ public struct WorkerOrder: Codable, Equatable, Sendable {
         public var compressionLevel: Int?
         /// Volumes with the same group may come to share data.
         public var dedupeGroup: String
+        /// In a report: the set that its qube is counted in, by the template that it starts from.
+        public var family: String?
 
         /// Makes a volume.
         public init(
@@ -106,6 +110,8 @@ public enum WorkerMessage: Codable, Equatable, Sendable {
     case progress(JobProgress)
     /// The end of a report.
     case report(Report)
+    /// The end of a check.
+    case check(CheckReport)
     /// The end of a job.
     case result(JobResult)
     /// The end, without success: the exception's kind and message for the caller, and a detail for

@@ -17,6 +17,7 @@ struct CallHandler: Sendable {
     let machine: Machine
     let reports: ReportMaker
     let runner: JobRunner
+    let history: HistoryStore
     let audit: AuditLog
     let bounds: Bounds
 
@@ -26,6 +27,7 @@ struct CallHandler: Sendable {
             let call = try Judge.judge(untrustedHeader)
             switch call.service {
             case .report: return .whole(try report(call, untrustedHeader, untrustedPayload))
+            case .check: return .whole(try check(call, untrustedHeader, untrustedPayload))
             case .estimate, .compress, .dedupe, .optimize, .defragment:
                 return .whole(try submit(call, untrustedHeader, untrustedPayload))
             case .jobList: return .whole(try list(call, untrustedHeader, untrustedPayload))
@@ -40,13 +42,19 @@ struct CallHandler: Sendable {
     private func report(
         _ call: JudgedCall, _ header: CallHeader, _ untrustedPayload: [UInt8]
     ) throws(Refusal) -> Envelope {
-        _ = try Payload.decode(PlainRequest.self, untrusted: untrustedPayload)
+        let request = try Payload.decode(ReportRequest.self, untrusted: untrustedPayload)
         let scope = try machine.scope(of: call.target, for: call.caller)
-        let selection = try Selection(scope, call.argument)
+        let narrowing = try Narrowing(request, scope, machine: machine, caller: call.caller)
+        let selection = try Selection(scope, call.argument, only: narrowing.names)
         audit.request(header, outcome: AuditLog.accepted)
         do throws(Refusal) {
-            let envelope = try Self.reply(
-                try reports.report(selection, redaction: scope.redaction))
+            var report = try reports.report(selection, redaction: scope.redaction)
+            report.describe(scope, running: try? machine.running(visibleTo: call.caller))
+            if scope.qube == nil {
+                note(report)
+                report.history = history.all(with: runner.jobs.records())
+            }
+            let envelope = try Self.reply(report)
             audit.request(header, .reportEnd, outcome: JobState.done.rawValue)
             return envelope
         } catch {
@@ -55,6 +63,31 @@ struct CallHandler: Sendable {
                 detail: error.detail ?? "")
             return .exception(error.exception(for: call.caller))
         }
+    }
+
+    private func check(
+        _ call: JudgedCall, _ header: CallHeader, _ untrustedPayload: [UInt8]
+    ) throws(Refusal) -> Envelope {
+        _ = try Payload.decode(PlainRequest.self, untrusted: untrustedPayload)
+        let scope = try machine.scope(of: call.target, for: call.caller)
+        let selection = try Selection(scope, call.argument)
+        audit.request(header, outcome: AuditLog.accepted)
+        do throws(Refusal) {
+            return try Self.reply(try reports.check(selection))
+        } catch {
+            audit.request(
+                header, .reportEnd, outcome: error.exception.kind.rawValue,
+                detail: error.detail ?? "")
+            return .exception(error.exception(for: call.caller))
+        }
+    }
+
+    /// Keeps the machine's totals.
+    private func note(_ report: Report) {
+        guard !report.fileSystems.isEmpty else { return }
+        var point = HistoryPoint(at: report.generatedAt, report.fileSystems)
+        point.referencedBytes = report.machine?.everything.dataBytes
+        history.add(point)
     }
 
     private func submit(
@@ -91,7 +124,7 @@ struct CallHandler: Sendable {
             return service == .dedupe
                 ? (.dedupe, .dedupe(running: request.running))
                 : (.defragment, .defragment(running: request.running))
-        case .report, .jobList, .jobWatch:
+        case .report, .check, .jobList, .jobWatch:
             throw Refusal.failed("This service starts no job.", detail: service.rawValue)
         }
     }

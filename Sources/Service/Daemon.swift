@@ -32,7 +32,9 @@ final class Daemon: Sendable {
                 jobs: jobs, store: store, machine: machine, workers: workers, audit: audit)
             handler = CallHandler(
                 machine: machine, reports: ReportMaker(workers: workers, bounds: bounds),
-                runner: runner, audit: audit, bounds: bounds)
+                runner: runner,
+                history: HistoryStore(stateDirectory: settings.stateDirectory, audit: audit),
+                audit: audit, bounds: bounds)
             try runner.start()
             audit.write(AuditRecord(.start))
             try WorkThread.start { [self] in acceptAll() }

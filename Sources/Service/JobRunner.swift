@@ -106,7 +106,7 @@ struct JobRunner: Sendable {
                 self = .interrupted(detail: detail)
             case .malformed(let detail):
                 self = .failed(message: JobRunner.badWorker, detail: detail)
-            case .report:
+            case .report, .check:
                 self = .failed(message: JobRunner.badWorker, detail: "it gave a report")
             }
         }

@@ -104,7 +104,7 @@ enum Judge {
                 .badRequest, "The argument is longer than \(Limits.argumentBytes) bytes.")
         }
         switch service {
-        case .report, .estimate, .compress, .dedupe, .optimize, .defragment:
+        case .report, .check, .estimate, .compress, .dedupe, .optimize, .defragment:
             return target == .machine
                 ? try machineArgument(untrustedArgument) : try qubeArgument(untrustedArgument)
         case .jobList:

@@ -24,22 +24,43 @@ final class ReportMaker: Sendable {
         try takePlace()
         defer { running.withLock { $0.places -= 1 } }
         let (order, problems) = selection.order(.report)
-        switch try run(order) {
-        case .report(var report):
-            // The worker knows what was asked for; that no more gets out is judged here again.
-            let asked = Set(order.volumes.filter(\.selected).map(\.qube))
-            report.qubes.removeAll { !asked.contains($0.name) }
-            if !order.wholeMachine { report.fileSystems = [] }
-            report.problems = redaction.problems(report.problems) + problems
-            return report
+        guard case .report(let report) = try ending(of: order) else {
+            throw .failed("The report's worker failed.", detail: "it gave something else")
+        }
+        var redacted = redaction.report(report, order)
+        redacted.problems += problems
+        return redacted
+    }
+
+    /// Whether the selected volumes, and for the machine itself all beneath them, are fit.
+    func check(_ selection: Selection) throws(Refusal) -> CheckReport {
+        try takePlace()
+        defer { running.withLock { $0.places -= 1 } }
+        let (order, problems) = selection.order(.check)
+        guard case .check(var check) = try ending(of: order) else {
+            throw .failed("The check's worker failed.", detail: "it gave something else")
+        }
+        check.findings =
+            problems.map {
+                CheckReport.Finding(
+                    .problem, "feature", $0.subject, $0.message,
+                    reason: "What a feature means cannot be guessed, so that jobs do nothing.")
+            } + check.findings
+        return check
+    }
+
+    /// What a worker gave, unless it failed.
+    private func ending(of order: WorkerOrder) throws(Refusal) -> WorkerEnding {
+        let ending = try run(order)
+        switch ending {
         case .failure(let kind, let message, let detail):
             throw Refusal(kind, message, detail: detail)
         case .interrupted(let detail):
             throw .failed("The report's worker ended before its work did.", detail: detail)
         case .malformed(let detail):
             throw .failed("The report's worker failed.", detail: detail)
-        case .result:
-            throw .failed("The report's worker failed.", detail: "it gave a job's result")
+        case .report, .check, .result:
+            return ending
         }
     }
 

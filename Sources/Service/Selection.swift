@@ -17,11 +17,17 @@ extension Inventory {
 struct Selection {
     private let scope: Scope
     private let argument: CallArgument
+    /// The qubes that are left of the target's; nil for all.
+    private let only: Set<String>?
 
     /// Refuses an argument that names nothing that exists, or that no worker can look at.
-    init(_ scope: Scope, _ argument: CallArgument) throws(Refusal) {
+    /// - Parameter only: narrows the target to these qubes.
+    init(
+        _ scope: Scope, _ argument: CallArgument, only: Set<String>? = nil
+    ) throws(Refusal) {
         self.scope = scope
         self.argument = argument
+        self.only = only
         guard !scope.inventory.workablePools.isEmpty else {
             throw Refusal(
                 .unsuitablePool,
@@ -73,7 +79,8 @@ struct Selection {
         let pools = poolNames
         return { volume in
             guard scope.qube.map({ $0.name == qube.name }) ?? true,
-                scope.visibility.shows(qube.name), pools.contains(volume.pool)
+                scope.visibility.shows(qube.name), pools.contains(volume.pool),
+                only?.contains(qube.name) ?? true
             else { return false }
             return switch argument {
             case .whole, .job: true
@@ -91,6 +98,7 @@ struct Selection {
         var problems: [Report.Problem] = []
         for qube in scope.inventory.qubes {
             let isSelected = isSelected(of: qube)
+            let family = work == .report && scope.qube == nil ? scope.family(of: qube) : nil
             for volume in qube.volumes where names.contains(volume.pool) {
                 let settings: VolumeSettings?
                 do throws(SettingsError) {
@@ -104,8 +112,9 @@ struct Selection {
                         problems.append(problem)
                     }
                 }
-                volumes.append(
-                    Self.item(volume, of: qube, settings, selected: isSelected(volume)))
+                var item = Self.item(volume, of: qube, settings, selected: isSelected(volume))
+                item.family = item.selected ? family : nil
+                volumes.append(item)
             }
         }
         let order = WorkerOrder(

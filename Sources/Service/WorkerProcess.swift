@@ -8,6 +8,8 @@ internal import SystemPackage
 enum WorkerEnding: Equatable {
     /// With a report.
     case report(Report)
+    /// With a check.
+    case check(CheckReport)
     /// With a job's result.
     case result(JobResult)
     /// With an error of the worker's own.
@@ -141,6 +143,7 @@ final class WorkerProcess: Sendable {
                 switch try JSONDecoder().decode(WorkerMessage.self, from: Data(line)) {
                 case .progress(let news): progress(news)
                 case .report(let report): last = .report(report)
+                case .check(let check): last = .check(check)
                 case .result(let result): last = .result(result)
                 case .failure(let kind, let message, let detail):
                     let kind = ServiceException.Kind(rawValue: kind) ?? .failed

@@ -102,7 +102,7 @@ private struct SiteWork {
 
     private func plan(_ survey: Survey, _ store: BtrfsStore) throws(BtrfsError) -> Plan {
         switch order.work {
-        case .report, .estimate:
+        case .report, .check, .estimate:
             return Plan()
         case .compress(let level, _):
             return CompressionPlanner.plan(

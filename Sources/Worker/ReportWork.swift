@@ -12,90 +12,92 @@ struct ReportWork {
     let output: Output
 
     func run() throws(BtrfsError) -> Report {
-        var books: [Book] = []
+        let levels = Levels(order)
+        var books: [AccountBook] = []
         var problems = sites.problems
         for site in sites.sites {
             // What is written but not yet in the trees would be missing from the figures.
             try site.fileSystem.synchronize()
-            let book = try Book(site: site, order: order)
+            let book = try AccountBook(site: site, order: order, levels: levels)
             problems += book.problems
             books.append(book)
         }
-        let usage = try order.wholeMachine ? usages() : []
-        let selected = order.volumes.indices.filter { order.volumes[$0].selected }
-        return Report(
-            generatedAt: Int64(Date().timeIntervalSince1970), qubes: qubes(books),
-            total: Self.sum(books, Set(selected)), fileSystems: usage,
-            problems: Array(problems.prefix(Limits.namedItems)))
+        let figures = Tables(books, levels)
+        var report = Report(
+            generatedAt: Int64(Date().timeIntervalSince1970),
+            qubes: qubes(books, figures, levels), total: Figures(figures.sets[5].first ?? .init()),
+            fileSystems: [], problems: Array(problems.prefix(Limits.namedItems)))
+        report.families = sets(levels.families, figures.sets[2])
+        report.groups = sets(levels.groups, figures.sets[3])
+        report.pools = sets(levels.pools, figures.sets[4])
+        if order.wholeMachine {
+            for site in sites.sites { report.fileSystems.append(try FileSystemUsage(site)) }
+            report.machine = machine(books)
+        }
+        return report
     }
 
-    private func usages() throws(BtrfsError) -> [FileSystemUsage] {
-        var usages: [FileSystemUsage] = []
-        for site in sites.sites { usages.append(try FileSystemUsage(site)) }
-        return usages
+    /// File systems share nothing with each other: their figures add up.
+    private struct Tables {
+        var sets: [[SpaceFigures]]
+
+        init(_ books: [AccountBook], _ levels: Levels) {
+            sets = levels.all.map { level in
+                [SpaceFigures](repeating: SpaceFigures(), count: level.names.count)
+            }
+            for book in books {
+                for (level, figures) in book.account.sets.enumerated() {
+                    for (set, part) in figures.enumerated() { sets[level][set] += part }
+                }
+            }
+        }
     }
 
-    private func qubes(_ books: [Book]) -> [Report.Qube] {
+    private func sets(_ level: Levels.Level, _ figures: [SpaceFigures]) -> [QubeSet] {
+        var members = [Set<String>](repeating: [], count: level.names.count)
+        for (index, set) in level.set.enumerated() where set >= 0 {
+            members[set].insert(order.volumes[index].qube)
+        }
+        return level.names.indices.map { set in
+            QubeSet(
+                name: level.names[set], qubes: members[set].sorted(),
+                figures: Figures(figures[set]))
+        }.sorted { $0.name < $1.name }
+    }
+
+    private func qubes(
+        _ books: [AccountBook], _ figures: Tables, _ levels: Levels
+    ) -> [Report.Qube] {
         let selected = order.volumes.indices.filter { order.volumes[$0].selected }
         let byQube = Dictionary(grouping: selected) { order.volumes[$0].qube }
         return byQube.sorted { $0.key < $1.key }.map { name, indices in
             Report.Qube(
                 name: name, kind: order.volumes[indices[0]].qubeKind,
-                figures: Self.sum(books, Set(indices)),
+                figures: Figures(figures.sets[1][levels.qubes.set[indices[0]]]),
                 volumes: indices.map { index in
                     Report.Volume(
                         name: order.volumes[index].name, pool: order.volumes[index].pool,
-                        figures: Self.sum(books, [index]),
+                        figures: Figures(figures.sets[0][levels.volumes.set[index]]),
                         images: books.flatMap { $0.images(of: index) })
                 })
         }
     }
 
-    /// File systems share nothing with each other: their figures add up.
-    private static func sum(_ books: [Book], _ volumes: Set<Int>) -> Figures {
-        var sum = SpaceFigures()
+    private func machine(_ books: [AccountBook]) -> MachineFigures {
+        var everything = SpaceFigures()
+        var others = SpaceFigures()
+        var distinct = ByteCount.zero
         for book in books {
-            let figures = book.accountant.figures(ofVolumes: volumes)
-            sum.size += figures.size
-            sum.data += figures.data
-            sum.disk += figures.disk
-            sum.exclusive += figures.exclusive
-            sum.revisions += figures.revisions
-            sum.compressedDisk += figures.compressedDisk
-            sum.compressedContent += figures.compressedContent
-            sum.extents += figures.extents
+            everything += book.account.everything
+            others += book.account.outside
+            distinct += book.account.distinctContent
         }
-        return Figures(
-            sizeBytes: sum.size.rawValue, dataBytes: sum.data.rawValue,
-            diskBytes: sum.disk.rawValue, exclusiveBytes: sum.exclusive.rawValue,
-            revisionsBytes: sum.revisions.rawValue,
-            compressedDiskBytes: sum.compressedDisk.rawValue,
-            compressedDataBytes: sum.compressedContent.rawValue, extents: UInt64(sum.extents))
-    }
-}
-
-/// The account of one file system.
-private struct Book {
-    let list: ImageList
-    let accountant: Accountant
-    let problems: [Report.Problem]
-
-    init(site: Site, order: WorkerOrder) throws(BtrfsError) {
-        list = ImageList(site: site, order: order)
-        let store = BtrfsStore(fileSystem: site.fileSystem)
-        let survey = Surveyor.survey(list.imageFiles(), in: store)
-        let names = list.knownNames()
-        accountant = Accountant(
-            survey: survey, hasOutsideUse: try OutsideUses.find(survey, in: store),
-            knownNames: survey.files.map { names[$0.image.inode] ?? 0 })
-        problems = list.problems + SurveyProblems.unreadable(survey, list, order)
-    }
-
-    func images(of volume: Int) -> [Report.Image] {
-        list.images.filter { $0.volume == volume }.map {
-            Report.Image(
-                path: $0.path, role: $0.role.name, sizeBytes: $0.sizeBytes,
-                nocow: $0.hasNoChecksums)
-        }
+        let packed = everything.compressedDisk
+        return MachineFigures(
+            everything: Figures(everything), others: Figures(others),
+            savedByCompressionBytes: everything.compressedContent.rawValue
+                - min(packed, everything.compressedContent).rawValue,
+            savedBySharingBytes: everything.data.rawValue
+                - min(distinct, everything.data).rawValue)
     }
 }

@@ -112,6 +112,17 @@ struct Sites: Sendable {
         }
     }
 
+    /// Opens what a report's sort spills to. A report needs no file on a machine that gives none,
+    /// as on a pool that is mounted read-only: it then holds all in memory.
+    mutating func openSpills(in cache: SharedDescriptor?) {
+        for index in sites.indices {
+            guard let directory = cache ?? sites[index].pools.first?.directory,
+                let spill = try? Spill(in: directory)
+            else { continue }
+            sites[index].spills.append(spill)
+        }
+    }
+
     private static func openScratch(in pool: PoolSite) throws(BtrfsError) -> SharedDescriptor {
         let scratch: Descriptor
         do throws(Errno) {

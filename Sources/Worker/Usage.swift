@@ -12,6 +12,9 @@ extension FileSystemUsage {
             dataTotalBytes: info.data.totalBytes.rawValue,
             dataUsedBytes: info.data.usedBytes.rawValue,
             metadataTotalBytes: info.metadata.totalBytes.rawValue,
-            metadataUsedBytes: info.metadata.usedBytes.rawValue)
+            metadataUsedBytes: info.metadata.usedBytes.rawValue,
+            systemTotalBytes: info.system.totalBytes.rawValue,
+            systemUsedBytes: info.system.usedBytes.rawValue,
+            mountOptions: site.pools.first.flatMap(MountOptions.ofPool))
     }
 }

@@ -64,7 +64,7 @@ public enum WorkerProgram {
     ) throws(Failure) -> WorkerMessage {
         do throws(BtrfsError) {
             switch order.work {
-            case .report: break
+            case .report, .check: sites.openSpills(in: cache)
             case .estimate: try sites.openCaches(in: cache)
             case .compress, .dedupe, .optimize, .defragment:
                 try sites.openScratches(lanes: JobWork.lanes)
@@ -78,6 +78,12 @@ public enum WorkerProgram {
         case .report:
             do throws(BtrfsError) {
                 return .report(try ReportWork(order: order, sites: sites, output: output).run())
+            } catch {
+                throw Failure(error)
+            }
+        case .check:
+            do throws(BtrfsError) {
+                return .check(try CheckWork(order: order, sites: sites).run())
             } catch {
                 throw Failure(error)
             }

@@ -32,16 +32,6 @@ import Testing
             isTransient: isTransient)
     }
 
-    static func figures(
-        _ survey: Survey, _ volumes: Set<Int>, outside: [Bool]? = nil, known: [Int]? = nil
-    ) -> SpaceFigures {
-        Accountant(
-            survey: survey,
-            hasOutsideUse: outside ?? survey.extents.map { _ in false },
-            knownNames: known ?? survey.files.map { Int($0.inode.links) }
-        ).figures(ofVolumes: volumes)
-    }
-
     // MARK: Surveyor
 
     @Test func `A shared extent is there once, with every reference in order`() {
@@ -93,101 +83,6 @@ import Testing
         #expect(survey.files[0].inlineStoredBytes.rawValue == 100)
         #expect(survey.files[0].inlineContentBytes == .kibibytes(4))
         #expect(survey.references.map(\.isPreallocated) == [true])
-        let figures = Self.figures(survey, [0])
-        #expect(figures.extents == 2)
-        #expect(figures.disk.rawValue == 4196)
-        #expect(figures.exclusive.rawValue == 4196)
-        #expect(figures.data == .kibibytes(8))
-    }
-
-    // MARK: Accountant
-
-    @Test func `What two volumes share is exclusive to both together only`() {
-        let survey = Self.survey(Self.shared(), [Self.image(1, [0]), Self.image(2, [1])])
-        let (first, second) = (Self.figures(survey, [0]), Self.figures(survey, [1]))
-        #expect(first.disk == .kibibytes(32))
-        #expect(first.exclusive == .zero)
-        #expect(second.disk == .kibibytes(40))
-        #expect(second.exclusive == .kibibytes(8))
-        let both = Self.figures(survey, [0, 1])
-        #expect(both.disk == .kibibytes(40))
-        #expect(both.exclusive == .kibibytes(40))
-        #expect(both.data == .kibibytes(72))
-        #expect(both.size == .kibibytes(72))
-        #expect(both.extents == 2)
-    }
-
-    @Test func `An extent that somebody outside uses is exclusive to nobody`() {
-        let survey = Self.survey(Self.shared(), [Self.image(1), Self.image(2)])
-        let figures = Self.figures(survey, [0], outside: [true, false])
-        #expect(figures.disk == .kibibytes(40))
-        #expect(figures.exclusive == .kibibytes(8))
-    }
-
-    @Test func `A file with names that are not known frees nothing`() {
-        let store = Self.shared()
-        store.change { $0.files[Self.inode(2)]?.links = 2 }
-        let survey = Self.survey(store, [Self.image(1), Self.image(2)])
-        #expect(Self.figures(survey, [0], known: [1, 1]).exclusive == .zero)
-        #expect(Self.figures(survey, [0], known: [1, 2]).exclusive == .kibibytes(40))
-    }
-
-    @Test func `A file of two volumes goes only when both do`() {
-        let survey = Self.survey(Self.shared(), [Self.image(2, [0, 1])])
-        #expect(Self.figures(survey, [0]).exclusive == .zero)
-        #expect(Self.figures(survey, [0]).disk == .kibibytes(40))
-        #expect(Self.figures(survey, [0, 1]).exclusive == .kibibytes(40))
-    }
-
-    @Test func `Revisions free what only they use`() {
-        let survey = Self.survey(
-            Self.shared(), [Self.image(1), Self.image(2, isRevision: true)])
-        let figures = Self.figures(survey, [0])
-        #expect(figures.revisions == .kibibytes(8))
-        #expect(figures.exclusive == .kibibytes(40))
-    }
-
-    @Test func `Compressed extents count by what they take and what they unpack to`() {
-        let store = Self.shared()
-        store.change { $0.write(Content.sectors(0..<4), to: 1, at: 0, packedTo: 8192) }
-        let figures = Self.figures(Self.survey(store, [Self.image(1)]), [0])
-        #expect(figures.compressedDisk == .kibibytes(8))
-        #expect(figures.compressedContent == .kibibytes(16))
-        #expect(figures.disk == .kibibytes(40))
-        #expect(figures.data == .kibibytes(32))
-    }
-
-    @Test func `Nobody's volumes have nothing`() {
-        let survey = Self.survey(Self.shared(), [Self.image(1), Self.image(2)])
-        #expect(Self.figures(survey, [7]) == SpaceFigures())
-    }
-
-    // MARK: Outside uses
-
-    @Test func `Uses that the survey knows are not outside, others and too many are`() throws {
-        let store = Self.shared()
-        let both = Self.survey(store, [Self.image(1), Self.image(2)])
-        #expect(try OutsideUses.find(both, in: store) == [false, false])
-        let one = Self.survey(store, [Self.image(1)])
-        #expect(try OutsideUses.find(one, in: store) == [true])
-        store.change {
-            $0.make(3)
-            $0.clone(2, 0..<Self.sector, to: 3, at: 0)
-        }
-        #expect(try OutsideUses.find(both, in: store) == [false, true])
-        store.set(ModelStore.Faults(usesLimit: 1))
-        #expect(try OutsideUses.find(both, in: store) == [true, true])
-    }
-
-    @Test func `As many uses as references, but another one, is outside`() throws {
-        let store = Self.shared()
-        let survey = Self.survey(store, [Self.image(1), Self.image(2)])
-        store.change {
-            $0.make(3)
-            $0.clone(1, 0..<(8 * Self.sector), to: 3, at: 0)
-            $0.write(Content.sectors(20..<28), to: 1, at: 0)
-        }
-        #expect(try OutsideUses.find(survey, in: store) == [true, false])
     }
 }
 

@@ -5,7 +5,7 @@ import Testing
 
 @Suite("The policy that is shipped")
 struct ShippedPolicyTests {
-    static let reading: Set<ServiceName> = [.report, .jobList, .jobWatch]
+    static let reading: Set<ServiceName> = [.report, .check, .jobList, .jobWatch]
     static let includes = ["include/btrfs-ro", "include/btrfs-rwx"]
 
     /// The files below `policy`, by their path below `policy.d`.

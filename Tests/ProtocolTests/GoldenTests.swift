@@ -66,7 +66,7 @@ import Testing
     @Test func theServicesAndExceptionsHaveTheseNames() {
         #expect(
             ServiceName.allCases.map(\.rawValue) == [
-                "btrfs.Report", "btrfs.Estimate", "btrfs.Compress", "btrfs.Dedupe",
+                "btrfs.Report", "btrfs.Estimate", "btrfs.Check", "btrfs.Compress", "btrfs.Dedupe",
                 "btrfs.Optimize", "btrfs.Defragment", "btrfs.job.List", "btrfs.job.Watch",
             ])
         #expect(
@@ -82,6 +82,57 @@ import Testing
 
     @Test func report() throws {
         try check(Sample.report, Sample.reportJSON)
+    }
+
+    @Test func requestsOfReports() throws {
+        try check(ReportRequest(), #"{"version":1}"#)
+        try check(
+            ReportRequest(qubes: ["work"], template: "deb", running: true),
+            #"{"qubes":["work"],"running":true,"template":"deb","version":1}"#)
+    }
+
+    @Test func partsOfReports() throws {
+        try check(
+            QubeSet(name: "deb", qubes: ["deb", "work"], figures: Sample.figures),
+            #"{"figures":"# + Sample.figuresJSON + #","name":"deb","qubes":["deb","work"]}"#)
+        try check(
+            MachineFigures(
+                everything: Sample.figures, others: Sample.figures, savedByCompressionBytes: 1,
+                savedBySharingBytes: 2,
+                gains: [Gain(operation: "optimize", bytes: 3, measuredAt: 4)]),
+            #"{"everything":"# + Sample.figuresJSON
+                + #","gains":[{"bytes":3,"measuredAt":4,"operation":"optimize"}],"others":"#
+                + Sample.figuresJSON
+                + #","savedByCompressionBytes":1,"savedBySharingBytes":2}"#)
+        try check(
+            HistoryPoint(
+                at: 1, deviceBytes: 2, dataUsedBytes: 3, metadataUsedBytes: 4, unallocatedBytes: 5,
+                referencedBytes: 6, operation: "dedupe", savedBytes: -7),
+            #"{"at":1,"dataUsedBytes":3,"deviceBytes":2,"metadataUsedBytes":4,"#
+                + #""operation":"dedupe","referencedBytes":6,"savedBytes":-7,"#
+                + #""unallocatedBytes":5}"#)
+    }
+
+    @Test func checks() throws {
+        try check(
+            CheckReport(
+                checkedAt: 1,
+                findings: [
+                    .init(.warning, "mount.discard", "pool", "m", reason: "r", command: "c"),
+                    .init(.good, "kernel", "dom0", "m"),
+                ]),
+            #"{"checkedAt":1,"findings":[{"command":"c","level":"warning","message":"m","#
+                + #""reason":"r","subject":"pool","topic":"mount.discard"},{"level":"good","#
+                + #""message":"m","subject":"dom0","topic":"kernel"}],"version":1}"#)
+    }
+
+    @Test func aReportOfAnOlderReleaseIsRead() throws {
+        let json =
+            #"{"fileSystems":[],"generatedAt":1,"problems":[],"qubes":[],"total":{"#
+            + #""compressedDataBytes":7,"compressedDiskBytes":6,"dataBytes":2,"diskBytes":3,"#
+            + #""exclusiveBytes":4,"extents":8,"revisionsBytes":5,"sizeBytes":1},"version":1}"#
+        let report = try JSONDecoder().decode(Report.self, from: Data(json.utf8))
+        #expect(report.total.diskBytes == 3 && report.total.storage.isEmpty)
     }
 
     @Test func workerOrders() throws {

@@ -55,10 +55,15 @@ enum Sample {
 
     static let figures = Figures(
         sizeBytes: 1, dataBytes: 2, diskBytes: 3, exclusiveBytes: 4, revisionsBytes: 5,
-        compressedDiskBytes: 6, compressedDataBytes: 7, extents: 8)
+        compressedDiskBytes: 6, compressedDataBytes: 7, extents: 8, exclusiveDataBytes: 9,
+        unreachableBytes: 10,
+        storage: [.init(kind: "zstd", diskBytes: 6, contentBytes: 7, dataBytes: 12)])
     static let figuresJSON =
         #"{"compressedDataBytes":7,"compressedDiskBytes":6,"dataBytes":2,"diskBytes":3,"#
-        + #""exclusiveBytes":4,"extents":8,"revisionsBytes":5,"sizeBytes":1}"#
+        + #""exclusiveBytes":4,"exclusiveDataBytes":9,"extents":8,"revisionsBytes":5,"#
+        + #""sizeBytes":1,"#
+        + #""storage":[{"contentBytes":7,"dataBytes":12,"diskBytes":6,"kind":"zstd"}],"#
+        + #""unreachableBytes":10}"#
 
     static let report = Report(
         generatedAt: 1_700_000_000,

@@ -21,11 +21,21 @@ struct ServiceClient {
     let interruption: Interruption
 
     /// What a qube, or the machine, takes on disk.
-    func report(target: String, volume: String) throws(ClientError) -> Report {
-        let payload = try Self.encode(PlainRequest())
+    func report(
+        target: String, volume: String, request: ReportRequest = ReportRequest()
+    ) throws(ClientError) -> Report {
+        let payload = try Self.encode(request)
         return try call(
             ServiceCall(service: .report, argument: volume, target: target, payload: payload),
             as: Report.self, named: "report")
+    }
+
+    /// Whether a qube's images, or the machine, are fit.
+    func check(target: String) throws(ClientError) -> CheckReport {
+        let payload = try Self.encode(PlainRequest())
+        return try call(
+            ServiceCall(service: .check, target: target, payload: payload),
+            as: CheckReport.self, named: "check")
     }
 
     /// Queue and history, newest first.

@@ -1,21 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import ArgumentParser
+import FoundationEssentials
 import Protocol
 
 struct ReportCommand: ClientCommand {
     static let configuration = CommandConfiguration(
         commandName: "report",
-        abstract: "Show what qubes take on disk.",
+        abstract: "Show what qubes take on disk, and what would bring most.",
         discussion: """
-            Without QUBE, or with 'dom0': all qubes that you may see, the largest first, and the \
-            file systems. With QUBE: each of its volumes.
+            Without QUBE, or with 'dom0': all qubes that you may see, the largest first, what to \
+            do about them, and the file systems. With QUBE: each of its volumes and images.
 
             DATA is what the images hold, DISK what that takes on the device, EXCLUSIVE what comes \
             back if the qube goes, SHARED what others use, too, REVISIONS what comes back if the \
             revisions go, RATIO is DATA over DISK. In the total an extent that two \
-            qubes share counts once, and is exclusive to all of them together.
+            qubes share counts once, and is exclusive to all of them together: with --qube A \
+            --qube B, EXCLUSIVE of the total is what deleting both would bring.
 
-            Example: qvm-btrfs report work private
+            Example: qvm-btrfs report --html disk.html
             """)
 
     @Argument(help: "The qube; 'dom0' for all.", transform: Arguments.qube)
@@ -24,18 +26,133 @@ struct ReportCommand: ClientCommand {
     @Argument(help: "One volume of it.", transform: Arguments.volume)
     var volume: VolumeName?
 
+    @OptionGroup(title: "Which qubes, of all") var choice: ReportChoice
+    @OptionGroup(title: "How to show it") var view: ReportView
     @OptionGroup var shared: SharedOptions
 
+    func validate() throws {
+        if qube != nil && qube?.text != ServiceClient.machine && !choice.isEmpty {
+            throw ValidationError(
+                "--qube, --template and --running choose among all qubes: leave QUBE out.")
+        }
+        try view.validate(json: shared.json)
+    }
+
     func execute(_ context: CommandContext) throws(ClientError) -> ExitStatus {
+        // What is wrong with the other file is said before anybody waits for dom0.
+        let old = try view.compare.map { path throws(ClientError) in try ReportFile.read(path) }
         let target = qube?.text ?? ServiceClient.machine
-        let report = try context.client.report(target: target, volume: volume?.text ?? "")
-        if shared.json {
+        let report = try context.client.report(
+            target: target, volume: volume?.text ?? "", request: choice.request)
+        if let old {
+            try compare(from: old, to: report, context)
+        } else if let path = view.html {
+            try ReportFile.write(Page.text(report), to: path)
+            context.console.note(Line("The page is in \(path)."))
+        } else if view.csv {
+            try context.console.raw(
+                ReportCSV.text(report, sort: view.sort, isReversed: view.reverse))
+        } else if shared.json {
             try context.console.raw(JSONText.plain(report))
-        } else if target == ServiceClient.machine {
-            try context.console.data(ReportLines.machine(report))
         } else {
-            try context.console.data(ReportLines.volumes(report))
+            try context.console.data(lines(report, isMachine: target == ServiceClient.machine))
         }
         return .done
+    }
+
+    private func compare(
+        from old: Report, to new: Report, _ context: CommandContext
+    ) throws(ClientError) {
+        let comparison = ReportComparison(from: old, to: new)
+        if shared.json {
+            try context.console.raw(JSONText.plain(comparison))
+        } else {
+            try context.console.data(comparison.lines)
+        }
+    }
+
+    private func lines(_ report: Report, isMachine: Bool) -> [Line] {
+        if view.revisions {
+            return ReportLines.revisions(report, now: Int64(Date().timeIntervalSince1970))
+        }
+        if !isMachine { return ReportLines.volumes(report) }
+        if view.tree {
+            return ReportLines.tree(report, sort: view.sort, isReversed: view.reverse)
+        }
+        return ReportLines.machine(report, sort: view.sort, isReversed: view.reverse)
+    }
+}
+
+/// Which of the machine's qubes a report is about.
+struct ReportChoice: ParsableArguments {
+    @Option(
+        name: .customLong("qube"), parsing: .singleValue,
+        help: ArgumentHelp(
+            "This qube alone; give it again for more.", valueName: "name"),
+        transform: Arguments.qube)
+    var qubes: [QubeName] = []
+
+    @Option(
+        help: ArgumentHelp(
+            "This template alone, with the qubes that start from it.", valueName: "name"),
+        transform: Arguments.qube)
+    var template: QubeName?
+
+    @Flag(help: "Qubes that are running alone.")
+    var running = false
+
+    var isEmpty: Bool { request == ReportRequest() }
+
+    var request: ReportRequest {
+        ReportRequest(
+            qubes: qubes.isEmpty ? nil : qubes.map(\.text), template: template?.text,
+            running: running)
+    }
+}
+
+/// How a report is shown.
+struct ReportView: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "Sort by disk, data, exclusive, shared, revisions, ratio, extents, unreachable or "
+                + "name.", valueName: "column"),
+        transform: ReportView.sort)
+    var sort = ReportSort.disk
+
+    @Flag(help: "The other way round.")
+    var reverse = false
+
+    @Flag(help: "Show the qubes below their templates.")
+    var tree = false
+
+    @Flag(help: "List every revision, the oldest first.")
+    var revisions = false
+
+    @Flag(help: "Write comma-separated values: a row for each qube and volume.")
+    var csv = false
+
+    @Option(help: ArgumentHelp("Write one page for a browser to this file.", valueName: "file"))
+    var html: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Show what changed since a report that --json has written.", valueName: "file"))
+    var compare: String?
+
+    private static func sort(_ text: String) throws -> ReportSort {
+        guard let sort = ReportSort(rawValue: text) else {
+            let known = ReportSort.allCases.map(\.rawValue).joined(separator: ", ")
+            throw ValidationError("A report can be sorted by \(known).")
+        }
+        return sort
+    }
+
+    func validate(json: Bool) throws {
+        let forms = [tree, revisions, csv, html != nil, json && compare == nil].count { $0 }
+        if forms > 1 || (compare != nil && forms > 0) {
+            throw ValidationError(
+                "Of --tree, --revisions, --csv, --html, --compare and --json only one; --compare "
+                    + "and --json go together.")
+        }
     }
 }

@@ -4,25 +4,30 @@ import Protocol
 /// `btrfs.Report` as text of 80 columns.
 enum ReportLines {
     /// The machine: a row for each qube, the largest first.
-    static func machine(_ report: Report) -> [Line] {
-        var lines: [Line] = []
+    static func machine(
+        _ report: Report, sort: ReportSort = .disk, isReversed: Bool = false
+    ) -> [Line] {
         if report.qubes.isEmpty {
-            lines.append("No qube that you may see has a volume on a Btrfs pool.")
-        } else {
-            let table = figuresTable(first: "QUBE")
-            lines.append(table.heading)
-            lines += report.qubes.sorted(by: isLarger).map {
-                table.row([$0.name] + cells($0.figures))
-            }
-            let count = report.qubes.count
-            lines.append(
-                table.row(
-                    ["Total (\(count) \(count == 1 ? "qube" : "qubes"))"] + cells(report.total),
-                    style: .heading))
+            return ["No qube that you may see has a volume on a Btrfs pool."] + rest(report)
         }
-        lines += nocowHint(report)
-        lines += fileSystems(report.fileSystems)
-        return lines + problems(report.problems)
+        let table = figuresTable(first: "QUBE")
+        return [table.heading]
+            + sort.sorted(report.qubes, reversed: isReversed).map {
+                table.row([$0.name] + cells($0.figures))
+            } + [totalRow(report, table)] + rest(report)
+    }
+
+    static func totalRow(_ report: Report, _ table: TextTable) -> Line {
+        let count = report.qubes.count
+        return table.row(
+            ["Total (\(count) \(count == 1 ? "qube" : "qubes"))"] + cells(report.total),
+            style: .heading)
+    }
+
+    /// What stands below the table of the machine.
+    static func rest(_ report: Report) -> [Line] {
+        advice(report) + nocowHint(report) + machineLines(report)
+            + fileSystems(report.fileSystems) + problems(report.problems)
     }
 
     /// One qube, or several: a row for each volume, and the images that cannot be worked on.
@@ -37,6 +42,7 @@ enum ReportLines {
             if qube.volumes.count != 1 {
                 lines.append(table.row(["Total"] + cells(qube.figures), style: .heading))
             }
+            lines += storageLines(qube)
             lines += nocowImages(qube)
         }
         if lines.isEmpty { lines.append("The qube has no volume on a Btrfs pool.") }
@@ -54,12 +60,7 @@ enum ReportLines {
             }
     }
 
-    private static func isLarger(_ one: Report.Qube, _ other: Report.Qube) -> Bool {
-        let (oneDisk, otherDisk) = (one.figures.diskBytes, other.figures.diskBytes)
-        return oneDisk == otherDisk ? one.name < other.name : oneDisk > otherDisk
-    }
-
-    private static func figuresTable(first: String) -> TextTable {
+    static func figuresTable(first: String) -> TextTable {
         let sizes = ["DATA", "DISK", "EXCLUSIVE", "SHARED", "REVISIONS"]
         return TextTable(
             first: first,
@@ -67,7 +68,7 @@ enum ReportLines {
                 + [("RATIO", ByteText.ratioWidth)])
     }
 
-    private static func cells(_ figures: Figures) -> [String] {
+    static func cells(_ figures: Figures) -> [String] {
         [
             figures.dataBytes, figures.diskBytes, figures.exclusiveBytes, figures.sharedBytes,
             figures.revisionsBytes,
@@ -97,17 +98,37 @@ enum ReportLines {
     }
 
     private static func fileSystems(_ usages: [FileSystemUsage]) -> [Line] {
-        usages.flatMap { usage in
-            ["", fileSystemHeading(usage)] + [
-                part("data", used: usage.dataUsedBytes, total: usage.dataTotalBytes),
-                part("metadata", used: usage.metadataUsedBytes, total: usage.metadataTotalBytes),
-                Line(
-                    "  \("unallocated".leading(12))"
-                        + ByteText.size(usage.unallocatedBytes).trailing(ByteText.width)
-                        + "      of "
-                        + ByteText.size(usage.deviceBytes).trailing(ByteText.width)),
-            ]
+        usages.flatMap(fileSystem)
+    }
+
+    private static func fileSystem(_ usage: FileSystemUsage) -> [Line] {
+        var lines: [Line] = ["", fileSystemHeading(usage)]
+        lines.append(part("data", used: usage.dataUsedBytes, total: usage.dataTotalBytes))
+        lines.append(
+            part("metadata", used: usage.metadataUsedBytes, total: usage.metadataTotalBytes))
+        lines += system(usage)
+        let room = ByteText.size(usage.unallocatedBytes).trailing(ByteText.width)
+        let device = ByteText.size(usage.deviceBytes).trailing(ByteText.width)
+        lines.append(Line("  \("unallocated".leading(12))\(room)      of \(device)"))
+        lines += mountOptions(usage)
+        if let warning = metadataWarning(usage) {
+            lines += Line.wrapped(warning, after: "  ", indent: 2, style: .warning)
         }
+        return lines
+    }
+
+    private static func system(_ usage: FileSystemUsage) -> [Line] {
+        guard let used = usage.systemUsedBytes, let total = usage.systemTotalBytes else {
+            return []
+        }
+        return [part("system", used: used, total: total)]
+    }
+
+    private static func mountOptions(_ usage: FileSystemUsage) -> [Line] {
+        guard let options = usage.mountOptions else { return [] }
+        return Line.wrapped(
+            options.isEmpty ? "none of interest" : options.joined(separator: ", "),
+            after: "  \("mounted".leading(12))", indent: 14)
     }
 
     /// Names the pools that lie on a file system.

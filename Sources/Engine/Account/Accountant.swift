@@ -1,130 +1,234 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 public import Btrfs
+internal import SystemPackage
 
-/// What a set of files takes.
-public struct SpaceFigures: Equatable, Sendable {
-    /// Apparent size.
-    public var size = ByteCount.zero
-    /// Mapped, not holes, counted per file.
-    public var data = ByteCount.zero
-    /// On the device, each extent once.
-    public var disk = ByteCount.zero
-    /// Of disk, what comes back if the set goes.
-    public var exclusive = ByteCount.zero
-    /// What comes back if the set's revisions go.
-    public var revisions = ByteCount.zero
-    /// Of disk, what is compressed.
-    public var compressedDisk = ByteCount.zero
-    /// What that unpacks to.
-    public var compressedContent = ByteCount.zero
-    /// Extents, each once, inline ones among them.
-    public var extents = 0
+/// A file that is accounted for by itself.
+public struct AccountFile: Equatable, Sendable {
+    /// Which file, whatever its names.
+    public let inode: InodeIdentifier
+    /// The volumes it belongs to, by their index. The running image of an app qube's root is a
+    /// second name of its template's.
+    public let owners: [Int]
+    /// It is a revision.
+    public let isRevision: Bool
+    /// How many of its names are known. One with others cannot be freed by any set of volumes.
+    public let knownNames: Int
 
-    /// All zero.
-    public init() {}
+    /// Makes one.
+    public init(inode: InodeIdentifier, owners: [Int], isRevision: Bool, knownNames: Int) {
+        self.inode = inode
+        self.owners = owners
+        self.isRevision = isRevision
+        self.knownNames = knownNames
+    }
 }
 
-/// Computes figures from a survey. Pure.
-public struct Accountant: Sendable {
-    private let survey: Survey
-    /// By extent: somebody outside of the surveyed files refers to it.
-    private let hasOutsideUse: [Bool]
-    /// By file: it has names that the survey does not know, so that no set of volumes can free it.
-    private let hasOutsideName: [Bool]
+/// What every set takes.
+public struct Account: Sendable {
+    /// By level and set.
+    public let sets: [[SpaceFigures]]
+    /// By file: `exclusive` is what no other inode uses, whatever the file's names.
+    public let files: [SpaceFigures]
+    /// By file: its inode; nil when it is gone.
+    public let inodes: [InodeItem?]
+    /// All that is none of the files.
+    public let outside: SpaceFigures
+    /// The whole file system, each extent once.
+    public let everything: SpaceFigures
+    /// What all files refer to, with each byte of content counted once. `everything.data` above it
+    /// is what sharing saves.
+    public let distinctContent: ByteCount
+}
+
+/// Accounts for a whole file system in one pass, for any number of sets of files at once.
+///
+/// It takes every file extent of the file system as it comes, keeps 16 bytes of each, in a file
+/// where they are many, and goes through them by extent at the end. Memory therefore does not
+/// depend on the number of extents.
+public struct Accountant {
+    /// The references that are held in memory at a time, 16 bytes each.
+    public static let heldReferences = 1 << 21
+
+    private let files: [AccountFile]
+    private let levels: [[Int]]
+    private let sector: UInt64
+    private let userOf: [InodeIdentifier: Int]
+    private var inodes: [InodeItem?]
+    /// What the files themselves hold; the first is for all others together.
+    private var own: [SpaceFigures]
+    private var sorter: ExternalSorter
+    /// The inode that was seen last: its extents come one after the other.
+    private var current: (inode: InodeIdentifier, user: Int, isRegular: Bool)?
+    private var distinctContent = ByteCount.zero
 
     /// - Parameters:
-    ///   - hasOutsideUse: one for each extent of the survey.
-    ///   - knownNames: for each file of the survey, how many of its names are known.
-    public init(survey: Survey, hasOutsideUse: [Bool], knownNames: [Int]) {
-        self.survey = survey
-        self.hasOutsideUse = hasOutsideUse
-        hasOutsideName = zip(survey.files, knownNames).map { file, known in
-            Int(file.inode.links) > known
-        }
-    }
-
-    /// The figures of the files that belong to any of these volumes, as one set: what two of them
-    /// share counts once. A file is in the set for `exclusive` when all of its owners are.
-    public func figures(ofVolumes volumes: Set<Int>) -> SpaceFigures {
-        let isMember = survey.files.map { file in
-            file.image.owners.contains(where: volumes.contains)
-        }
-        let goes = zip(survey.files, hasOutsideName).map { file, outside in
-            !outside && file.image.owners.allSatisfy(volumes.contains)
-        }
-        let revisionGoes = zip(survey.files, goes).map { $0.image.isRevision && $1 }
-        var figures = SpaceFigures()
-        for (index, file) in survey.files.enumerated() where isMember[index] {
-            figures.size += file.inode.sizeBytes
-            figures.data += file.inlineContentBytes
-            figures.disk += file.inlineStoredBytes
-            figures.extents += file.inlineExtents
-            if goes[index] { figures.exclusive += file.inlineStoredBytes }
-            if revisionGoes[index] { figures.revisions += file.inlineStoredBytes }
-        }
-        for (index, extent) in survey.extents.enumerated() {
-            add(extent, outside: hasOutsideUse[index], isMember, goes, revisionGoes, to: &figures)
-        }
-        return figures
-    }
-
-    private func add(
-        _ extent: Survey.Extent, outside: Bool, _ isMember: [Bool], _ goes: [Bool],
-        _ revisionGoes: [Bool], to figures: inout SpaceFigures
+    ///   - files: the files with volumes; all others count together.
+    ///   - levels: ways to put volumes into sets: for each level and volume the set's number, or a
+    ///     negative one for a volume that is in none.
+    ///   - spill: where references go that do not fit into memory; without it all are held.
+    public init(
+        files: [AccountFile], levels: [[Int]], sectorBytes: ByteCount,
+        spill: (any SpillFile)? = nil, heldReferences: Int = Accountant.heldReferences
     ) {
-        var isUsed = false
-        var allGo = !outside
-        var allRevisionsGo = !outside
-        for reference in survey.references(to: extent) {
-            if isMember[reference.file] {
-                isUsed = true
-                figures.data += reference.lengthBytes
+        self.files = files
+        self.levels = levels
+        sector = sectorBytes.rawValue
+        userOf = Dictionary(
+            files.enumerated().map { ($1.inode, $0 + 1) }, uniquingKeysWith: { first, _ in first })
+        inodes = [InodeItem?](repeating: nil, count: files.count)
+        own = [SpaceFigures](repeating: SpaceFigures(), count: files.count + 1)
+        sorter = ExternalSorter(capacity: heldReferences, spill: spill)
+    }
+
+    /// Takes an inode, before its extents.
+    public mutating func add(_ inode: InodeIdentifier, _ item: InodeItem) {
+        let user = userOf[inode] ?? 0
+        current = (inode, user, item.isRegularFile)
+        if user > 0 { inodes[user - 1] = item }
+        if item.isRegularFile { own[user].size += item.sizeBytes }
+    }
+
+    /// Takes a file extent.
+    public mutating func add(
+        _ inode: InodeIdentifier, _ extent: FileExtent
+    ) throws(BtrfsError) {
+        if current?.inode != inode { current = (inode, userOf[inode] ?? 0, true) }
+        guard let current, current.isRegular else { return }
+        switch extent.storage {
+        case .hole:
+            break
+        case .inline(let stored):
+            own[current.user].storage.inline.disk += stored
+            own[current.user].storage.inline.content += extent.lengthBytes
+            own[current.user].storage.inline.data += extent.lengthBytes
+            own[current.user].extents += 1
+            distinctContent += extent.lengthBytes
+        case .regular(let reference):
+            own[current.user].storage[StorageKind(extent.compression)].data += extent.lengthBytes
+            try append(reference, extent, user: current.user, isPreallocated: false)
+        case .preallocated(let reference):
+            own[current.user].storage.preallocated.data += extent.lengthBytes
+            try append(reference, extent, user: current.user, isPreallocated: true)
+        }
+    }
+
+    private mutating func append(
+        _ reference: FileExtent.Reference, _ extent: FileExtent, user: Int, isPreallocated: Bool
+    ) throws(BtrfsError) {
+        let record = ReferenceRecord(
+            reference, of: extent, isPreallocated: isPreallocated, user: user, sector: sector
+        ).sortRecord
+        guard let record else {
+            throw BtrfsError("account", "extent at \(reference.address.rawValue)", .notSupported)
+        }
+        try sorter.append(record)
+    }
+
+    /// Adds it all up. The accountant is empty afterwards.
+    public mutating func finish() throws(BtrfsError) -> Account {
+        let hasOutsideName = zip(files, inodes).map { file, inode in
+            Int(inode?.links ?? 0) > file.knownNames
+        }
+        var ledger = Ledger(files: files, hasOutsideName: hasOutsideName, levels: levels)
+        for user in own.indices { ledger.add(own[user], of: user) }
+        var records = try sorter.finish()
+        var open = OpenExtent(users: files.count + 1)
+        while let record = try records.next() {
+            let reference = ReferenceRecord(record)
+            if !open.takes(reference) {
+                seal(&open, &ledger)
+                open.start(reference)
             }
-            allGo = allGo && goes[reference.file]
-            allRevisionsGo = allRevisionsGo && revisionGoes[reference.file]
+            open.add(reference)
         }
-        guard isUsed else { return }
-        figures.extents += 1
-        figures.disk += extent.diskBytes
-        if allGo { figures.exclusive += extent.diskBytes }
-        if allRevisionsGo { figures.revisions += extent.diskBytes }
-        if extent.compression != .none {
-            figures.compressedDisk += extent.diskBytes
-            figures.compressedContent += extent.contentBytes
-        }
+        seal(&open, &ledger)
+        ledger.giveOut()
+        return Account(
+            sets: ledger.sets, files: ledger.ofFiles, inodes: inodes, outside: ledger.outside,
+            everything: ledger.everything, distinctContent: distinctContent)
+    }
+
+    private mutating func seal(_ open: inout OpenExtent, _ ledger: inout Ledger) {
+        guard open.hasReferences else { return }
+        let used = open.usedSectors * sector
+        distinctContent += ByteCount(used)
+        ledger.add(open.sealed(sector: sector), users: open.users())
     }
 }
 
-/// Finds out which extents are used from outside of the survey.
-public enum OutsideUses {
-    /// One answer for each extent: an item refers to it that is not among the survey's references.
-    /// An extent with too many references to list counts as used from outside.
-    public static func find(
-        _ survey: Survey, in catalog: some ExtentCatalog
-    ) throws(BtrfsError) -> [Bool] {
-        var result: [Bool] = []
-        result.reserveCapacity(survey.extents.count)
-        for extent in survey.extents {
-            switch try catalog.uses(ofExtentAt: extent.address) {
-            case .tooMany:
-                result.append(true)
-            case .all(let uses):
-                result.append(!knows(survey, extent, all: uses))
-            }
-        }
-        return result
+/// An extent while its references are gone through.
+private struct OpenExtent {
+    private var address: UInt64 = 0
+    private var disk: UInt64 = 0
+    private var content: UInt64 = 0
+    private var compression = Compression.none
+    private var allPreallocated = true
+    private var references: UInt64 = 0
+    /// How far its content is referred to, and how much of that.
+    private var usedEnd: UInt64 = 0
+    private(set) var usedSectors: UInt64 = 0
+    private(set) var hasReferences = false
+    private var list: [Int32] = []
+    /// By user: the extent at which it was seen last.
+    private var seenAt: [UInt32]
+    private var number: UInt32 = 0
+
+    init(users: Int) { seenAt = [UInt32](repeating: 0, count: users) }
+
+    func takes(_ reference: ReferenceRecord) -> Bool {
+        hasReferences && reference.address == address
     }
 
-    private static func knows(
-        _ survey: Survey, _ extent: Survey.Extent, all uses: [ExtentUse]
-    ) -> Bool {
-        let references = survey.references(to: extent)
-        // Distinct on both sides, so that more uses than references decides it without a look.
-        if uses.count > references.count { return false }
-        let known = Set(
-            references.map {
-                ExtentUse(inode: survey.files[$0.file].image.inode, fileOffset: $0.fileOffset)
-            })
-        return uses.allSatisfy(known.contains)
+    mutating func start(_ reference: ReferenceRecord) {
+        address = reference.address
+        disk = 0
+        content = 0
+        compression = reference.compression
+        allPreallocated = true
+        references = 0
+        usedEnd = 0
+        usedSectors = 0
+        hasReferences = true
+        list.removeAll(keepingCapacity: true)
+        if number == .max {
+            for index in seenAt.indices { seenAt[index] = 0 }
+            number = 0
+        }
+        number += 1
+    }
+
+    /// References come in the order of their offsets.
+    mutating func add(_ reference: ReferenceRecord) {
+        // What was freed and used anew while the trees were read may say two things.
+        disk = max(disk, reference.disk)
+        content = max(content, reference.content)
+        if reference.compression != .none { compression = reference.compression }
+        allPreallocated = allPreallocated && reference.isPreallocated
+        references += reference.length
+        let end = reference.offset + reference.length
+        if end > usedEnd {
+            usedSectors += end - max(usedEnd, reference.offset)
+            usedEnd = end
+        }
+        if seenAt[reference.user] != number {
+            seenAt[reference.user] = number
+            list.append(Int32(reference.user))
+        }
+    }
+
+    mutating func users() -> [Int32] {
+        if list.count > 1 { list.sort() }
+        return list
+    }
+
+    func sealed(sector: UInt64) -> SealedExtent {
+        let unused = content - min(usedSectors, content)
+        let unreachable =
+            compression == .none || content == 0
+            ? unused * sector : unused * disk * sector / content
+        return SealedExtent(
+            kind: allPreallocated ? .preallocated : StorageKind(compression),
+            disk: ByteCount(disk * sector), content: ByteCount(content * sector),
+            unreachable: ByteCount(unreachable), references: ByteCount(references * sector))
     }
 }

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+import Protocol
+
+extension ReportLines {
+    /// The qubes to act on, what to do, and what it brings.
+    static func advice(_ report: Report) -> [Line] {
+        let best = Advice.best(of: report)
+        var lines: [Line] = best.isEmpty ? [] : ["", Line("What would bring most:", .heading)]
+        for advice in best {
+            for (index, step) in advice.steps.enumerated() {
+                let name = index == 0 ? advice.qube.sanitised.shortened(to: 20) : ""
+                let size = (step.isEstimate ? "~" : "") + ByteText.size(step.bytes)
+                let margin = "  \(name.leading(20)) \(size.trailing(9))  "
+                lines += Line.wrapped(step.reason, after: margin, indent: margin.count)
+                lines += Line.wrapped(
+                    step.command, after: String(repeating: " ", count: margin.count + 2),
+                    indent: margin.count + 4, style: .good)
+            }
+        }
+        if let hint = adviceHint(report) { lines += [""] + Line.wrapped(hint, indent: 0) }
+        return lines
+    }
+
+    /// What can be said where nothing tells how much compression would bring.
+    static func adviceHint(_ report: Report) -> String? {
+        let plain = report.total.stored("none").diskBytes
+        let isEstimated = report.qubes.contains { $0.gains?.isEmpty == false }
+        guard report.compressionRatio == nil, !isEstimated, plain >= 1 << 30 else { return nil }
+        return "\(ByteText.size(plain)) of this is stored as it is. How much compression would "
+            + "bring here is not known yet: 'qvm-btrfs compress QUBE' for one qube shows it, and "
+            + "from then on the report reckons it for the others."
+    }
+
+    /// The machine as a whole: what compression and sharing save, and what nobody's qube holds.
+    static func machineLines(_ report: Report) -> [Line] {
+        guard let machine = report.machine else { return [] }
+        func line(_ name: String, _ bytes: UInt64, _ note: String) -> Line {
+            Line("  \(name.leading(28))\(ByteText.size(bytes).trailing(9))  \(note)")
+        }
+        var lines: [Line] = [
+            "", Line("The machine", .heading),
+            line(
+                "saved by sharing", machine.savedBySharingBytes, "clones and duplicates"),
+            line(
+                "saved by compression", machine.savedByCompressionBytes,
+                report.compressionRatio.map { "shrunk \(ByteText.ratio($0)) : 1" } ?? ""),
+            line(
+                "dom0's and other files", machine.others.diskBytes, "of no qube's volume"),
+            line(
+                "kept by used extents", machine.everything.unreachableBytes,
+                "parts that no file shows"),
+        ]
+        for gain in machine.gains {
+            lines.append(
+                line(
+                    "\(gain.operation.sanitised) would save", gain.bytes,
+                    "about, as of \(Moment.day(gain.measuredAt))"))
+        }
+        return lines.map { Line(trimmed($0.text), $0.style) }
+    }
+
+    private static func trimmed(_ text: String) -> String {
+        String(text.reversed().drop { $0 == " " }.reversed())
+    }
+
+    /// When metadata is full every write fails, whatever is free for data.
+    static func metadataWarning(_ usage: FileSystemUsage) -> String? {
+        guard let reach = usage.metadataEndsAfterBytes else { return nil }
+        let pools = usage.pools.joined(separator: ", ")
+        return "Metadata of \(pools) runs out first: after about \(ByteText.size(reach)) more data "
+            + "every write fails, though \(ByteText.size(usage.dataRoomBytes)) are free for data. "
+            + "'btrfs balance start -dusage=30 PATH' gives half-empty chunks back."
+    }
+}

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+/// Qubes, or volumes of them, that are counted together: a template's family, a dedupe group, a
+/// pool. What two members share counts once, and is exclusive to both together.
+public struct QubeSet: Codable, Equatable, Sendable {
+    /// The template's, the group's or the pool's name.
+    public var name: String
+    /// The qubes with a volume in it, by name.
+    public var qubes: [String]
+    /// What they take together.
+    public var figures: Figures
+
+    /// Makes a set.
+    public init(name: String, qubes: [String], figures: Figures) {
+        self.name = name
+        self.qubes = qubes
+        self.figures = figures
+    }
+}
+
+/// What could still be saved, as far as anybody has looked.
+public struct Gain: Codable, Equatable, Sendable {
+    /// What would save it: `compress`, `dedupe`, `optimize`.
+    public var operation: String
+    /// How much, in bytes.
+    public var bytes: UInt64
+    /// When that was reckoned, in seconds since 1970.
+    public var measuredAt: Int64
+
+    /// Makes a gain.
+    public init(operation: String, bytes: UInt64, measuredAt: Int64) {
+        self.operation = operation
+        self.bytes = bytes
+        self.measuredAt = measuredAt
+    }
+}
+
+/// The machine as a whole: every file of every file system that has a pool.
+public struct MachineFigures: Codable, Equatable, Sendable {
+    /// All files, each extent once.
+    public var everything: Figures
+    /// All files that are none of a qube's volumes: dom0's own, snapshots, and images that no qube
+    /// has any more.
+    public var others: Figures
+    /// What compression saves: the content of packed extents minus what they take.
+    public var savedByCompressionBytes: UInt64
+    /// What sharing saves: what all files refer to minus the same with each byte counted once.
+    public var savedBySharingBytes: UInt64
+    /// What remains to be gained; empty when nobody has estimated it.
+    public var gains: [Gain]
+
+    /// Makes figures.
+    public init(
+        everything: Figures, others: Figures, savedByCompressionBytes: UInt64,
+        savedBySharingBytes: UInt64, gains: [Gain] = []
+    ) {
+        self.everything = everything
+        self.others = others
+        self.savedByCompressionBytes = savedByCompressionBytes
+        self.savedBySharingBytes = savedBySharingBytes
+        self.gains = gains
+    }
+}
+
+/// The machine's totals at one moment.
+public struct HistoryPoint: Codable, Equatable, Sendable {
+    /// When, in seconds since 1970.
+    public var at: Int64
+    /// Of all file systems with pools: their devices' size.
+    public var deviceBytes: UInt64
+    /// What data takes.
+    public var dataUsedBytes: UInt64
+    /// What metadata takes.
+    public var metadataUsedBytes: UInt64
+    /// What no chunk takes.
+    public var unallocatedBytes: UInt64
+    /// What all files refer to, where a report has counted it.
+    public var referencedBytes: UInt64?
+    /// After a job: what it did.
+    public var operation: String?
+    /// After a job: what it saved.
+    public var savedBytes: Int64?
+
+    /// Makes a point.
+    public init(
+        at: Int64, deviceBytes: UInt64, dataUsedBytes: UInt64, metadataUsedBytes: UInt64,
+        unallocatedBytes: UInt64, referencedBytes: UInt64? = nil, operation: String? = nil,
+        savedBytes: Int64? = nil
+    ) {
+        self.at = at
+        self.deviceBytes = deviceBytes
+        self.dataUsedBytes = dataUsedBytes
+        self.metadataUsedBytes = metadataUsedBytes
+        self.unallocatedBytes = unallocatedBytes
+        self.referencedBytes = referencedBytes
+        self.operation = operation
+        self.savedBytes = savedBytes
+    }
+
+    /// The sum of these file systems.
+    public init(at: Int64, _ usages: [FileSystemUsage]) {
+        func sum(_ part: KeyPath<FileSystemUsage, UInt64>) -> UInt64 {
+            usages.reduce(0) {
+                let sum = $0.addingReportingOverflow($1[keyPath: part])
+                return sum.overflow ? .max : sum.partialValue
+            }
+        }
+        self.init(
+            at: at, deviceBytes: sum(\.deviceBytes), dataUsedBytes: sum(\.dataUsedBytes),
+            metadataUsedBytes: sum(\.metadataUsedBytes),
+            unallocatedBytes: sum(\.unallocatedBytes))
+    }
+}

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+internal import Btrfs
+internal import Engine
+internal import Protocol
+internal import Qubes
+
+/// The ways in which a report puts volumes into sets. A volume that was not asked for is in none:
+/// it counts as a stranger, and nothing of it is reported.
+struct Levels {
+    /// Names of sets, with the volumes of each.
+    struct Level {
+        var names: [String] = []
+        /// By volume; -1 for none.
+        var set: [Int]
+
+        init(_ order: WorkerOrder, _ name: (WorkerOrder.Volume) -> String?) {
+            set = [Int](repeating: -1, count: order.volumes.count)
+            var numbers: [String: Int] = [:]
+            for (index, volume) in order.volumes.enumerated() where volume.selected {
+                guard let name = name(volume) else { continue }
+                if numbers[name] == nil {
+                    numbers[name] = names.count
+                    names.append(name)
+                }
+                set[index] = numbers[name] ?? -1
+            }
+        }
+    }
+
+    let volumes: Level
+    let qubes: Level
+    let families: Level
+    let groups: Level
+    let pools: Level
+    let total: Level
+
+    init(_ order: WorkerOrder) {
+        volumes = Level(order) { "\($0.qube):\($0.name)" }
+        qubes = Level(order) { $0.qube }
+        families = Level(order) { $0.family }
+        groups = Level(order) { Self.groupName($0.dedupeGroup) }
+        pools = Level(order) { $0.pool }
+        total = Level(order) { _ in "" }
+    }
+
+    var all: [Level] { [volumes, qubes, families, groups, pools, total] }
+
+    /// Groups that are more than one volume: those that were named, and that of the templates.
+    private static func groupName(_ group: String) -> String? {
+        let named = DedupeGroup.named("")
+        if group == DedupeGroup.templates { return group }
+        return group.hasPrefix(named) ? String(group.dropFirst(named.count)) : nil
+    }
+}
+
+/// The account of one file system.
+struct AccountBook {
+    let list: ImageList
+    let account: Account
+    let problems: [Report.Problem]
+    /// The place of each inode in the account.
+    private let placeOf: [InodeIdentifier: Int]
+
+    init(site: Site, order: WorkerOrder, levels: Levels) throws(BtrfsError) {
+        let list = ImageList(site: site, order: order)
+        let names = list.knownNames()
+        let files = list.imageFiles().map {
+            AccountFile(
+                inode: $0.inode, owners: $0.owners, isRevision: $0.isRevision,
+                knownNames: names[$0.inode] ?? 0)
+        }
+        var accountant = Accountant(
+            files: files, levels: levels.all.map(\.set),
+            sectorBytes: site.fileSystem.sectorBytes, spill: site.spills.first)
+        var problems = list.problems
+        try site.fileSystem.forEachFileOfAllTrees { (inode, item) throws(BtrfsError) in
+            accountant.add(inode, item)
+        } extent: { (inode, extent) throws(BtrfsError) in
+            try accountant.add(inode, extent)
+        } unreadable: { tree, error in
+            problems.append(Self.problem(tree, error, site))
+        }
+        account = try accountant.finish()
+        self.list = list
+        self.problems = problems
+        placeOf = Dictionary(
+            files.enumerated().map { ($1.inode, $0) }, uniquingKeysWith: { first, _ in first })
+    }
+
+    private static func problem(
+        _ tree: TreeIdentifier, _ error: BtrfsError, _ site: Site
+    ) -> Report.Problem {
+        Report.Problem(
+            subject: "pool \(site.pools.first?.pool.name ?? "")",
+            message: "subvolume \(tree.rawValue) of its file system cannot be read to its end"
+                + " (\(error.reason)), so that figures lack what it holds; see dmesg")
+    }
+
+    /// What an inode takes; nil for one that is none of the images.
+    func figures(of inode: InodeIdentifier) -> SpaceFigures? {
+        placeOf[inode].map { account.files[$0] }
+    }
+
+    /// The images of a volume, each with what it takes.
+    func images(of volume: Int) -> [Report.Image] {
+        list.images.filter { $0.volume == volume }.map { image in
+            let place = placeOf[image.inode]
+            var createdAt: Int64?
+            if case .revision(_, let moment) = image.role { createdAt = moment }
+            return Report.Image(
+                path: image.path, role: image.role.name, sizeBytes: image.sizeBytes,
+                nocow: image.hasNoChecksums,
+                flags: place.flatMap { account.inodes[$0] }.flatMap(Self.flags),
+                createdAt: createdAt, figures: place.map { Figures(account.files[$0]) })
+        }
+    }
+
+    private static func flags(_ item: InodeItem) -> String? {
+        let flags =
+            (item.isImmutable ? "i" : "") + (item.isCompress ? "c" : "")
+            + (item.isNoCompress ? "m" : "")
+        return flags.isEmpty ? nil : flags
+    }
+}
+
+extension Figures {
+    /// As a report has them.
+    init(_ space: SpaceFigures) {
+        self.init(
+            sizeBytes: space.size.rawValue, dataBytes: space.data.rawValue,
+            diskBytes: space.disk.rawValue, exclusiveBytes: space.exclusive.rawValue,
+            revisionsBytes: space.revisions.rawValue,
+            compressedDiskBytes: space.compressedDisk.rawValue,
+            compressedDataBytes: space.compressedContent.rawValue,
+            extents: UInt64(space.extents), exclusiveDataBytes: space.exclusiveData.rawValue,
+            unreachableBytes: space.unreachable.rawValue,
+            storage: StorageKind.allCases.compactMap { kind in
+                let stored = space.storage[kind]
+                guard stored != StorageFigures() else { return nil }
+                return Storage(
+                    kind: kind.name, diskBytes: stored.disk.rawValue,
+                    contentBytes: stored.content.rawValue, dataBytes: stored.data.rawValue)
+            })
+    }
+}
+
+extension StorageKind {
+    /// The name in reports.
+    fileprivate var name: String {
+        switch self {
+        case .plain: "none"
+        case .zlib: "zlib"
+        case .lzo: "lzo"
+        case .zstd: "zstd"
+        case .preallocated: "preallocated"
+        case .inline: "inline"
+        }
+    }
+}

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+internal import Btrfs
+internal import SystemCalls
+internal import SystemPackage
+
+/// A kernel's version, as far as it matters.
+struct KernelVersion: Comparable, CustomStringConvertible {
+    let major: Int
+    let minor: Int
+
+    init(_ major: Int, _ minor: Int) {
+        self.major = major
+        self.minor = minor
+    }
+
+    /// From `6.12.59-1.qubes.fc41`.
+    init?(release: String) {
+        let parts = release.split(whereSeparator: { !$0.isNumber }).prefix(2).compactMap { Int($0) }
+        guard parts.count == 2 else { return nil }
+        self.init(parts[0], parts[1])
+    }
+
+    var description: String { "\(major).\(minor)" }
+
+    static func < (left: KernelVersion, right: KernelVersion) -> Bool {
+        (left.major, left.minor) < (right.major, right.minor)
+    }
+}
+
+/// A loop device and the file behind it.
+struct LoopDevice {
+    let name: String
+    let backingFile: String
+    let isDirect: Bool
+}
+
+/// What the kernel says of itself, in files.
+enum CheckFacts {
+    private static let textBytes = 64 * 1024
+
+    static var kernel: (release: String, version: KernelVersion)? {
+        guard let release = text("/proc/sys/kernel/osrelease"),
+            let version = KernelVersion(release: release)
+        else { return nil }
+        return (release, version)
+    }
+
+    /// The features of a mounted file system, as `free_space_tree`; nil when it does not say.
+    static func features(of fileSystem: FileSystem) -> Set<String>? {
+        let digits = Array("0123456789abcdef")
+        var uuid = ""
+        for (index, byte) in fileSystem.identity.bytes.enumerated() {
+            if [4, 6, 8, 10].contains(index) { uuid += "-" }
+            uuid.append(digits[Int(byte >> 4)])
+            uuid.append(digits[Int(byte & 15)])
+        }
+        let path = FilePath("/sys/fs/btrfs/\(uuid)/features")
+        guard let directory = try? Descriptor.open(path, [.readOnly, .directory]) else {
+            return nil
+        }
+        return (try? directory.entries()).map { Set($0) }
+    }
+
+    /// The loop devices in use.
+    static var loops: [LoopDevice] {
+        guard let directory = try? Descriptor.open("/sys/block", [.readOnly, .directory]),
+            let names = try? directory.entries()
+        else { return [] }
+        return names.filter { $0.hasPrefix("loop") }.sorted().compactMap { name in
+            guard let file = text("/sys/block/\(name)/loop/backing_file") else { return nil }
+            return LoopDevice(
+                name: name, backingFile: file,
+                isDirect: text("/sys/block/\(name)/loop/dio") == "1")
+        }
+    }
+
+    private static func text(_ path: String) -> String? {
+        guard let file = try? Descriptor.open(FilePath(path), .readOnly),
+            let bytes = try? file.readToEnd(limitBytes: textBytes)
+        else { return nil }
+        return String(decoding: bytes, as: UTF8.self).split(separator: "\n").first.map(String.init)
+    }
+}

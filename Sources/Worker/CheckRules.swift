@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+internal import Btrfs
+internal import Protocol
+
+/// What facts about the machine mean. Pure.
+enum CheckRules {
+    typealias Finding = CheckReport.Finding
+
+    /// Encoded writes, which compression is made of.
+    static let encodedWrites = KernelVersion(5, 18)
+    /// Landlock that forbids cutting files, too.
+    static let landlock = KernelVersion(6, 2)
+    /// Direct writes to files with checksums go through the page cache from here on.
+    static let bufferedDirectWrites = KernelVersion(6, 14)
+
+    static func kernel(_ release: String, _ version: KernelVersion) -> [Finding] {
+        if version < encodedWrites {
+            return [
+                Finding(
+                    .problem, "kernel", "dom0", "the kernel is \(release)",
+                    reason: "Compression needs \(encodedWrites) or later.",
+                    command: "qubes-dom0-update kernel")
+            ]
+        }
+        if version < landlock {
+            return [
+                Finding(
+                    .note, "kernel", "dom0", "the kernel is \(release)",
+                    reason: "From \(landlock) on the worker can forbid itself everything that"
+                        + " could change an image.",
+                    command: "qubes-dom0-update kernel-latest")
+            ]
+        }
+        return [Finding(.good, "kernel", "dom0", "the kernel is \(release)")]
+    }
+
+    static func mount(_ options: [String], _ subject: String, _ point: String) -> [Finding] {
+        let names = Set(options.map { String($0.prefix { $0 != "=" }) })
+        var findings: [Finding] = []
+        if names.contains("ro") {
+            findings.append(
+                Finding(
+                    .problem, "mount.read-only", subject, "it is mounted read-only",
+                    reason: "Btrfs does so by itself after an error; nothing can be worked on.",
+                    command: "dmesg"))
+        }
+        if options.contains("discard") || options.contains("discard=sync") {
+            findings.append(
+                Finding(
+                    .problem, "mount.discard", subject, "it discards at once (discard=sync)",
+                    reason: "Each freed extent waits for the disk: qubes freeze, and shutting down"
+                        + " takes minutes.",
+                    command: "mount -o remount,discard=async \(point)  # and in /etc/fstab"))
+        } else if options.contains("discard=async") {
+            findings.append(
+                Finding(.good, "mount.discard", subject, "freed space is discarded in batches"))
+        } else {
+            findings.append(
+                Finding(
+                    .note, "mount.discard", subject, "freed space is not discarded",
+                    reason: "A solid-state disk that is not told stays slower than it could be;"
+                        + " fstrim.timer serves as well.",
+                    command: "mount -o remount,discard=async \(point)  # and in /etc/fstab"))
+        }
+        for name in ["nodatacow", "nodatasum"] where names.contains(name) {
+            findings.append(
+                Finding(
+                    .problem, "mount.\(name)", subject, "it is mounted with \(name)",
+                    reason: "New images can be neither compressed nor shared, and bit rot goes"
+                        + " unseen.",
+                    command: "mount -o remount,datacow,datasum \(point)  # and in /etc/fstab"))
+        }
+        if names.contains("autodefrag") {
+            findings.append(
+                Finding(
+                    .warning, "mount.autodefrag", subject, "it is mounted with autodefrag",
+                    reason: "It rewrites what is shared with clones and revisions, so that space"
+                        + " use grows.",
+                    command: "mount -o remount,noautodefrag \(point)  # and in /etc/fstab"))
+        }
+        return findings + compression(options, names, subject, point)
+    }
+
+    private static func compression(
+        _ options: [String], _ names: Set<String>, _ subject: String, _ point: String
+    ) -> [Finding] {
+        if let option = options.first(where: { $0.hasPrefix("compress") }) {
+            return [
+                Finding(
+                    .good, "mount.compress", subject, "new data is compressed (\(option))")
+            ]
+        }
+        return [
+            Finding(
+                .note, "mount.compress", subject, "new data is not compressed as it is written",
+                reason: "What is written stays plain until a job packs it.",
+                command: "mount -o remount,compress=zstd:1 \(point)  # and in /etc/fstab")
+        ]
+    }
+
+    static func space(
+        _ usage: FileSystemUsage, _ subject: String, _ point: String
+    ) -> [Finding] {
+        var findings: [Finding] = []
+        let balance = "btrfs balance start -dusage=30 \(point)"
+        if usage.metadataEndsAfterBytes != nil {
+            findings.append(
+                Finding(
+                    .problem, "space.metadata", subject, "metadata will run out before data does",
+                    reason: "With metadata full every write fails, and qubes lose what they write,"
+                        + " whatever is free for data.", command: balance))
+        } else {
+            findings.append(
+                Finding(.good, "space.metadata", subject, "metadata has room for what data grows"))
+        }
+        let room = usage.dataRoomBytes
+        let least = min(usage.deviceBytes / 20, 20 << 30)
+        findings.append(
+            room < least
+                ? Finding(
+                    .warning, "space.data", subject,
+                    "\(room >> 20) MiB are left for data",
+                    reason: "A full file system refuses every write of every qube; jobs need room"
+                        + " for scratch as well.",
+                    command: "qvm-btrfs report")
+                : Finding(.good, "space.data", subject, "\(room >> 30) GiB are left for data"))
+        return findings
+    }
+
+    static func checksums(_ kind: ChecksumKind, _ subject: String) -> [Finding] {
+        [Finding(.good, "checksums", subject, "content is checked by \(kind)")]
+    }
+
+    static func features(
+        _ features: Set<String>, _ subject: String, _ point: String
+    ) -> [Finding] {
+        var findings: [Finding] = []
+        if !features.contains("free_space_tree") {
+            findings.append(
+                Finding(
+                    .warning, "feature.free-space-tree", subject,
+                    "free space is kept in files, as before 2016",
+                    reason: "Commits stall on large file systems while it is written.",
+                    command: "mount -o clear_cache,space_cache=v2 \(point)  # once, from a rescue"
+                        + " system"))
+        }
+        if features.contains("mixed_groups") {
+            findings.append(
+                Finding(
+                    .warning, "feature.mixed-groups", subject, "data and metadata are mixed",
+                    reason: "It is meant for disks of a few GiB: slow, and neither can be balanced"
+                        + " alone."))
+        }
+        if findings.isEmpty {
+            findings.append(
+                Finding(.good, "feature.free-space-tree", subject, "its features are up to date"))
+        }
+        return findings
+    }
+
+    static func loops(
+        _ loops: [LoopDevice], _ kernel: KernelVersion?, _ subject: String
+    ) -> [Finding] {
+        let direct = loops.filter(\.isDirect)
+        guard let first = direct.first, (kernel ?? bufferedDirectWrites) < bufferedDirectWrites
+        else {
+            return [
+                Finding(
+                    .good, "loop.direct", subject, "what running qubes write can be compressed")
+            ]
+        }
+        return [
+            Finding(
+                .warning, "loop.direct", subject,
+                "\(direct.count) of \(loops.count) loop devices write past the page cache",
+                reason: "On this kernel nothing that is written so is ever compressed.",
+                command: "losetup --direct-io=off /dev/\(first.name)  # for each, or update"
+                    + " qubes-utils and restart the qubes")
+        ]
+    }
+}

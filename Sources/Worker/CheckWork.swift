@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+internal import Btrfs
+internal import FoundationEssentials
+internal import Protocol
+internal import SystemCalls
+
+/// Looks whether the machine and the images are fit; changes nothing.
+struct CheckWork {
+    let order: WorkerOrder
+    let sites: Sites
+
+    func run() throws(BtrfsError) -> CheckReport {
+        var findings = sites.problems.map {
+            CheckReport.Finding(
+                .problem, "pool.unsuitable", $0.subject, $0.message,
+                reason: "Its qubes can be neither reported on nor worked on.")
+        }
+        let kernel = CheckFacts.kernel
+        if order.wholeMachine, let kernel {
+            findings += CheckRules.kernel(kernel.release, kernel.version)
+        }
+        let levels = Levels(order)
+        for site in sites.sites {
+            try site.fileSystem.synchronize()
+            if order.wholeMachine {
+                findings += try fileSystem(site, kernel: kernel?.version)
+            }
+            let book = try AccountBook(site: site, order: order, levels: levels)
+            findings += book.problems.map {
+                CheckReport.Finding(
+                    .problem, "pool.unreadable", $0.subject, $0.message,
+                    reason: "A disk that loses data loses more.", command: "dmesg")
+            }
+            findings += ImageRules(order: order, book: book, site: site).findings(levels)
+        }
+        let order: [CheckReport.Finding.Level] = [.problem, .warning, .note, .good]
+        return CheckReport(
+            checkedAt: Int64(Date().timeIntervalSince1970),
+            findings: order.flatMap { level in findings.filter { $0.level == level } })
+    }
+
+    private func fileSystem(
+        _ site: Site, kernel: KernelVersion?
+    ) throws(BtrfsError) -> [CheckReport.Finding] {
+        let usage = try FileSystemUsage(site)
+        let subject = usage.pools.joined(separator: ", ")
+        let point = site.pools.first.flatMap { try? $0.directory.descriptor.mount() }?.point ?? "/"
+        var findings = CheckRules.mount(usage.mountOptions ?? [], subject, point)
+        findings += CheckRules.space(usage, subject, point)
+        findings += CheckRules.checksums(site.fileSystem.checksumKind, subject)
+        if let features = CheckFacts.features(of: site.fileSystem) {
+            findings += CheckRules.features(features, subject, point)
+        }
+        let directories = site.pools.map(\.pool.directory)
+        let loops = CheckFacts.loops.filter { loop in
+            directories.contains { loop.backingFile.hasPrefix($0 + "/") }
+        }
+        return findings + CheckRules.loops(loops, kernel, subject) + nocowDirectories(site)
+    }
+
+    /// A directory hands its NOCOW down to every image that is made in it.
+    private func nocowDirectories(_ site: Site) -> [CheckReport.Finding] {
+        site.pools.compactMap { pool in
+            guard let flags = try? FileFlags.of(pool.directory.descriptor),
+                flags.contains(.noCopyOnWrite)
+            else { return nil }
+            return CheckReport.Finding(
+                .problem, "pool.nocow", pool.pool.name,
+                "the directory \(pool.pool.directory) is NOCOW",
+                reason: "Every new image in it can be neither compressed nor shared, and has no"
+                    + " checksums.", command: "chattr -C \(pool.pool.directory)")
+        }
+    }
+}

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+internal import Btrfs
+internal import Engine
+internal import FoundationEssentials
+internal import Protocol
+internal import Qubes
+internal import SystemCalls
+internal import SystemPackage
+
+/// What the images of the qubes that were asked about tell.
+struct ImageRules {
+    typealias Finding = CheckReport.Finding
+
+    /// A qube is fragmented when its extents hold less than this on average,
+    static let leastContentBytes: UInt64 = 32 << 10
+    /// and has at least so many of them.
+    static let manyExtents = 20_000
+    /// A precache that holds more of its own than this does not belong to its clean image.
+    static let precacheBytes: UInt64 = 16 << 20
+    /// What an import or a rename has left is old after a day.
+    static let staleSeconds: Int64 = 86400
+
+    let order: WorkerOrder
+    let book: AccountBook
+    let site: Site
+
+    func findings(_ levels: Levels) -> [Finding] {
+        var findings: [Finding] = []
+        let volumes = order.volumes.indices.filter { index in
+            order.volumes[index].selected
+                && site.pools.contains { $0.pool.name == order.volumes[index].pool }
+        }
+        for index in volumes {
+            let images = book.list.images.filter { $0.volume == index }
+            findings +=
+                nocow(images, index) + precache(images, index) + stale(images, index)
+                + future(images, index)
+        }
+        for (set, name) in levels.qubes.names.enumerated() {
+            findings += fragments(book.account.sets[1][set], name)
+        }
+        if findings.isEmpty && !volumes.isEmpty {
+            findings.append(
+                Finding(.good, "images", "qubes", "no image is NOCOW, stale or in fragments"))
+        }
+        return findings
+    }
+
+    private func subject(_ index: Int) -> String {
+        "\(order.volumes[index].qube):\(order.volumes[index].name)"
+    }
+
+    private func nocow(_ images: [ListedImage], _ index: Int) -> [Finding] {
+        let found = images.filter(\.hasNoChecksums)
+        guard let first = found.first else { return [] }
+        return [
+            Finding(
+                .problem, "image.nocow", subject(index),
+                "\(found.count) of its images \(found.count == 1 ? "is" : "are") NOCOW, as"
+                    + " \(first.path)",
+                reason: "It can be neither compressed nor shared, and bit rot in it goes unseen.",
+                command: "qvm-clone \(order.volumes[index].qube) NEW  # once its directory is not"
+                    + " +C any more")
+        ]
+    }
+
+    /// At the next start the precache becomes the image: one that was not renewed after the clean
+    /// image was rewritten brings the old blocks back.
+    private func precache(_ images: [ListedImage], _ index: Int) -> [Finding] {
+        guard let precache = images.first(where: { $0.role == .precache }),
+            let clean = images.first(where: { $0.role == .clean })
+        else { return [] }
+        let status = (status(of: precache), status(of: clean))
+        if let old = status.0, let new = status.1,
+            old.modified != new.modified || old.sizeBytes != new.sizeBytes
+        {
+            return [
+                Finding(
+                    .note, "image.precache", subject(index),
+                    "its precache is not a copy of its image any more",
+                    reason: "qubesd makes a new one when the qube next starts; until then it takes"
+                        + " space.")
+            ]
+        }
+        guard let own = book.figures(of: precache.inode)?.exclusive.rawValue,
+            own > Self.precacheBytes
+        else { return [] }
+        return [
+            Finding(
+                .warning, "image.precache", subject(index),
+                "its precache shares \(own >> 20) MiB less with its image than it could",
+                reason: "Something has rewritten the image alone. At the next start the precache"
+                    + " becomes the image, and what was won is lost.",
+                command: "qvm-btrfs dedupe \(order.volumes[index].qube)"
+                    + " \(order.volumes[index].name)")
+        ]
+    }
+
+    private func stale(_ images: [ListedImage], _ index: Int) -> [Finding] {
+        let now = Int64(Date().timeIntervalSince1970)
+        return images.compactMap { image in
+            guard image.role == .importing || image.role == .temporary,
+                let status = status(of: image),
+                now - status.modified.seconds > Self.staleSeconds
+            else { return nil }
+            return Finding(
+                .warning, "image.stale", subject(index),
+                "\(image.path) was begun and never finished",
+                reason: "A crash has left it, and it takes space until the qube next starts.",
+                command: "qvm-start \(order.volumes[index].qube)")
+        }
+    }
+
+    private func future(_ images: [ListedImage], _ index: Int) -> [Finding] {
+        let now = Int64(Date().timeIntervalSince1970)
+        let found = images.filter { image in
+            if case .revision(_, let createdAt) = image.role {
+                return createdAt > now + Self.staleSeconds
+            }
+            return false
+        }
+        guard let first = found.first else { return [] }
+        return [
+            Finding(
+                .warning, "image.revision", subject(index),
+                "a revision is dated in the future: \(first.path)",
+                reason: "Revisions are sorted by date: 'qvm-volume revert' takes this one for the"
+                    + " newest until then.", command: "date  # is the clock right?")
+        ]
+    }
+
+    private func fragments(_ figures: SpaceFigures, _ qube: String) -> [Finding] {
+        let content = StorageKind.allCases.reduce(0 as UInt64) {
+            $0 + figures.storage[$1].content.rawValue
+        }
+        guard figures.extents >= Self.manyExtents,
+            content / UInt64(figures.extents) < Self.leastContentBytes
+        else { return [] }
+        return [
+            Finding(
+                .warning, "image.fragments", qube,
+                "its images lie in \(figures.extents) extents of"
+                    + " \(content / UInt64(figures.extents) >> 10) KiB on average",
+                reason: "Starting and stopping it takes longer with each of them, and metadata"
+                    + " grows.", command: "qvm-btrfs defragment \(qube)")
+        ]
+    }
+
+    private func status(of image: ListedImage) -> FileStatus? {
+        let (directory, name) = ImageList.split(image.path)
+        for pool in site.pools where pool.pool.name == order.volumes[image.volume].pool {
+            guard
+                let opened = try? pool.directory.descriptor.open(
+                    beneath: FilePath(directory), [.readOnly, .directory, .noFollow])
+            else { return nil }
+            return try? opened.status(ofEntry: name)
+        }
+        return nil
+    }
+}

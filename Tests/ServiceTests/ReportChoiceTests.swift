@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+import FoundationEssentials
+import Protocol
+import SystemPackage
+import Testing
+
+@testable import Service
+
+/// Which qubes a report is about, what it may name, and what is kept of it.
+@Suite struct ReportChoiceTests {
+    /// `work` starts from `deb`, `admin` from `work`, and `other` from `vault`, which it does not
+    /// see.
+    private static func withTemplates(_ worker: String = "say report") throws -> ServiceFixture {
+        try ServiceFixture(worker: worker) { settings in
+            var xml = ServiceFixture.inventory
+            for (qube, template) in [("work", "deb"), ("other", "vault"), ("admin", "work")] {
+                let name = "<property name=\"name\">\(qube)</property>"
+                xml = xml.replacing(
+                    name, with: name + "<property name=\"template\">\(template)</property>")
+            }
+            try ServiceFixture.write(xml, to: settings.qubesXML)
+        }
+    }
+
+    private func selected(_ fixture: ServiceFixture) throws -> Set<String> {
+        Set(try fixture.order().volumes.filter(\.selected).map(\.qube))
+    }
+
+    @Test func namesNarrowAReportOfTheMachine() throws {
+        let fixture = try Self.withTemplates()
+        _ = try fixture.call(
+            .report, from: "admin", on: .name("dom0"),
+            payload: #"{"version":1,"qubes":["work","deb"]}"#)
+        #expect(try selected(fixture) == ["work", "deb"])
+        // The others are there, as they may share.
+        #expect(Set(try fixture.order().volumes.map(\.qube)).contains("vault"))
+    }
+
+    @Test func aTemplateStandsForAllThatStartFromIt() throws {
+        let fixture = try Self.withTemplates()
+        _ = try fixture.call(
+            .report, on: .name("dom0"), payload: #"{"version":1,"template":"deb"}"#)
+        #expect(try selected(fixture) == ["deb", "work", "admin"])
+        let families = try fixture.order().volumes.filter(\.selected).map(\.family)
+        #expect(Set(families) == ["deb"])
+    }
+
+    @Test func onlyQubesInUseAreLeftByRunning() throws {
+        let fixture = try Self.withTemplates()
+        _ = try fixture.call(.report, on: .name("dom0"), payload: #"{"version":1,"running":true}"#)
+        #expect(try selected(fixture).isEmpty)
+        #expect(try !fixture.order().volumes.isEmpty)
+    }
+
+    @Test func anUnknownAndAForbiddenNameGetTheSameBytes() throws {
+        let fixture = try Self.withTemplates()
+        for key in [#""qubes":["work","NAME"]"#, #""template":"NAME""#] {
+            let answers = try ["vault", "nosuch"].map { name in
+                try fixture.call(
+                    .report, from: "admin", on: .name("dom0"),
+                    payload: "{\"version\":1,\(key.replacing("NAME", with: name))}"
+                ).encoded()
+            }
+            #expect(answers[0] == answers[1])
+            #expect(String(decoding: answers[0], as: UTF8.self).contains("QubesVMNotFoundError"))
+        }
+    }
+
+    @Test func aQubeAsTargetCannotBeNarrowed() throws {
+        let fixture = try Self.withTemplates()
+        let exception = try fixture.exception(
+            .report, on: .name("work"), payload: #"{"version":1,"running":true}"#)
+        #expect(exception?.kind == .badRequest)
+        let names = String(repeating: #""a","#, count: ReportRequest.mostQubes) + #""a""#
+        #expect(
+            try fixture.exception(
+                .report, on: .name("dom0"), payload: "{\"version\":1,\"qubes\":[\(names)]}"
+            )?.kind == .badRequest)
+    }
+
+    @Test func aForbiddenTemplateIsNamedNowhere() throws {
+        let fixture = try Self.withTemplates(
+            "sed 's/\"name\":\"work\"/\"name\":\"other\"/' \"$cache/report.json\"")
+        let answer = try fixture.call(.report, from: "other", on: .name("dom0"))
+        let report = try ServiceFixture.object(Report.self, answer)
+        #expect(report.qubes.map(\.name) == ["other"])
+        #expect(report.qubes[0].template == nil)
+        #expect(report.qubes[0].isRunning == false)
+        #expect(!String(decoding: answer.encoded(), as: UTF8.self).contains("vault"))
+        #expect(Set(try fixture.order().volumes.compactMap(\.family)) == ["other"])
+    }
+
+    @Test func setsThatAWorkerGivesAreJudgedAgain() throws {
+        var report = Samples.report(qubes: ["work", "vault"])
+        report.families = [
+            QubeSet(name: "vault", qubes: ["vault", "work"], figures: Figures()),
+            QubeSet(name: "deb", qubes: ["vault", "work"], figures: Figures()),
+        ]
+        report.groups = [QubeSet(name: "secret", qubes: ["work"], figures: Figures())]
+        report.pools = [QubeSet(name: "varlibqubes", qubes: ["vault"], figures: Figures())]
+        let json = String(
+            decoding: try JSONEncoder().encode(WorkerMessage.report(report)), as: UTF8.self)
+        let fixture = try ServiceFixture(worker: "say own") { settings in
+            try ServiceFixture.write(json + "\n", to: settings.cacheDirectory.appending("own.json"))
+        }
+        let seen = try fixture.reply(Report.self, .report, from: "admin", on: .name("dom0"))
+        #expect(seen.families?.map(\.name) == ["deb"])
+        #expect(seen.families?.first?.qubes == ["work"])
+        #expect(seen.groups == [] && seen.pools == [])
+        let all = try fixture.reply(Report.self, .report, on: .name("dom0"))
+        #expect(all.families?.count == 2 && all.groups?.count == 1)
+    }
+
+    // MARK: History
+
+    @Test func totalsAreKeptAndShownToWhoAsksForTheMachineOnly() throws {
+        let fixture = try ServiceFixture(worker: "say report")
+        for _ in 0..<2 {
+            _ = try fixture.call(.report, on: .name("dom0"))
+        }
+        let one = try fixture.reply(Report.self, .report, on: .name("work"))
+        #expect(one.history == nil && one.machine == nil && one.fileSystems == [])
+        try fixture.restart()
+        let all = try fixture.reply(Report.self, .report, from: "admin", on: .name("dom0"))
+        // Points of one hour are one.
+        #expect(all.history?.map(\.dataUsedBytes) == [500])
+        #expect(all.history?.first?.at == 1_700_000_000)
+    }
+
+    @Test func aJobsEndIsAPointOfHistory() throws {
+        let fixture = try ServiceFixture(
+            worker: "case $(cat \"$cache/order\") in *report*) say report;; *) say result;; esac")
+        _ = try fixture.end(of: fixture.submit())
+        let report = try fixture.reply(Report.self, .report, on: .name("dom0"))
+        let job = try #require(report.history?.first { $0.operation != nil })
+        #expect(job.operation == "compress" && job.savedBytes == 200)
+        #expect(job.dataUsedBytes == 500)
+    }
+
+    @Test func historyIsThinnedOutAndABrokenFileIsBegunAnew() throws {
+        let fixture = try ServiceFixture()
+        let state = fixture.settings.stateDirectory
+        try ServiceFixture.write("{", to: state.appending("history.json"))
+        let audit = AuditLog(
+            file: fixture.settings.logFile, journalSocket: fixture.settings.journalSocket)
+        let store = HistoryStore(stateDirectory: state, audit: audit, limit: 40)
+        for hour in 0..<200 as Range<Int64> {
+            store.add(
+                HistoryPoint(
+                    at: hour * HistoryStore.stepSeconds, deviceBytes: 1,
+                    dataUsedBytes: UInt64(hour), metadataUsedBytes: 0, unallocatedBytes: 0))
+            #expect(store.all(with: []).count <= 40)
+        }
+        let kept = HistoryStore(stateDirectory: state, audit: audit, limit: 40).all(with: [])
+        #expect(kept == store.all(with: []))
+        #expect(kept.last?.dataUsedBytes == 199 && kept.count >= 30)
+        #expect(kept.first?.dataUsedBytes == 0)
+    }
+
+    // MARK: Check
+
+    @Test func aCheckIsOfWhatTheCallerSees() throws {
+        let check = CheckReport(
+            checkedAt: 1, findings: [.init(.good, "kernel", "dom0", "the kernel is 6.12")])
+        let json = String(
+            decoding: try JSONEncoder().encode(WorkerMessage.check(check)), as: UTF8.self)
+        let fixture = try ServiceFixture(worker: "say check") { settings in
+            try ServiceFixture.write(
+                json + "\n", to: settings.cacheDirectory.appending("check.json"))
+        }
+        #expect(
+            try fixture.reply(CheckReport.self, .check, from: "admin", on: .name("dom0")) == check)
+        #expect(try selected(fixture) == ["admin", "deb", "work"])
+        #expect(try fixture.order().work == .check && fixture.order().wholeMachine)
+        _ = try fixture.call(.check, from: "admin", on: .name("work"))
+        #expect(try !fixture.order().wholeMachine)
+        #expect(
+            try fixture.exception(.check, from: "admin", on: .name("vault"))?.kind == .noSuchQube)
+    }
+}
