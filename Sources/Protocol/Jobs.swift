@@ -158,6 +158,8 @@ public struct JobResult: Codable, Equatable, Sendable {
     public var problems: [Report.Problem]
     /// How long it took, in seconds.
     public var elapsedSeconds: Double
+    /// In how many pieces the images lay before and after; nil where nobody looked.
+    public var pieces: JobPieces?
     /// What an estimate has found out; nil for every other job.
     public var estimate: Estimate?
     /// What an estimate of the same had said before this job; nil where there was none.
@@ -180,8 +182,10 @@ public struct JobResult: Codable, Equatable, Sendable {
         before: [FileSystemUsage], after: [FileSystemUsage], extentsSeen: UInt64,
         extentsReplaced: UInt64, referencesMoved: UInt64, predictedBytes: UInt64?,
         leftAlone: [LeftAlone], problems: [Report.Problem], elapsedSeconds: Double,
-        estimate: Estimate? = nil, estimatedBefore: EstimatedBefore? = nil
+        estimate: Estimate? = nil, estimatedBefore: EstimatedBefore? = nil,
+        pieces: JobPieces? = nil
     ) {
+        self.pieces = pieces
         self.before = before
         self.after = after
         self.extentsSeen = extentsSeen
@@ -193,6 +197,30 @@ public struct JobResult: Codable, Equatable, Sendable {
         self.elapsedSeconds = elapsedSeconds
         self.estimate = estimate
         self.estimatedBefore = estimatedBefore
+    }
+}
+
+/// In how many pieces the images of a job lie on the device: each file counted for itself, a piece
+/// being what can be read at one go.
+public struct JobPieces: Codable, Equatable, Sendable {
+    /// What the images map, holes left out, in bytes.
+    public var dataBytes: UInt64
+    /// Pieces before.
+    public var before: UInt64
+    /// Pieces after.
+    public var after: UInt64
+
+    /// Makes figures.
+    public init(dataBytes: UInt64, before: UInt64, after: UInt64) {
+        self.dataBytes = dataBytes
+        self.before = before
+        self.after = after
+    }
+
+    /// Pieces in a GiB of data, before and after; 0 where there is no data.
+    public var inGibibyte: (before: Double, after: Double) {
+        let gibibytes = Double(dataBytes) / Double(1 << 30)
+        return gibibytes > 0 ? (Double(before) / gibibytes, Double(after) / gibibytes) : (0, 0)
     }
 }
 

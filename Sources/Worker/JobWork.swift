@@ -67,6 +67,8 @@ private struct SiteWork {
         if let left = settled.leftAlone(
             by: order.work, at: SurveyDigest(survey, scope: order.scope))
         {
+            let pieces = survey.pieces(in: order.scope)
+            result.add(from: pieces, to: pieces)
             return ExecutionOutcome(leftAlone: left)
         }
         let plan = try plan(survey, store)
@@ -75,6 +77,7 @@ private struct SiteWork {
         }
         let outcome = try execute(plan, store, list)
         let now = Surveyor.survey(ImageList(site: site, order: order).imageFiles(), in: store)
+        result.add(from: survey.pieces(in: order.scope), to: now.pieces(in: order.scope))
         settled.remember(
             order.work, at: SurveyDigest(now, scope: order.scope), leaving: outcome.leftAlone)
         site.cache?.keep(settled)
@@ -114,7 +117,17 @@ private struct SiteWork {
             return try DedupePlanning(site: site, store: store, output: output)
                 .plan(survey, scope: order.scope, compression: .packed(requestedLevel: level))
         case .defragment:
-            return Plan()
+            return DefragmentationPlanner.plan(survey, scope: order.scope)
         }
+    }
+}
+
+extension JobResult {
+    fileprivate mutating func add(from before: Survey.Pieces, to after: Survey.Pieces) {
+        var sum = pieces ?? JobPieces(dataBytes: 0, before: 0, after: 0)
+        sum.dataBytes += after.dataBytes.rawValue
+        sum.before += UInt64(before.count)
+        sum.after += UInt64(after.count)
+        pieces = sum
     }
 }

@@ -145,6 +145,16 @@ enum JobLines {
             "Extents: \(ByteText.count(result.extentsSeen)) seen, "
                 + "\(ByteText.count(result.extentsReplaced)) replaced; "
                 + "\(ByteText.count(result.referencesMoved)) references moved",
+            indent: 2) + pieces(result)
+    }
+
+    private static func pieces(_ result: JobResult) -> [Line] {
+        guard let pieces = result.pieces, pieces.dataBytes > 0 else { return [] }
+        let (before, after) = pieces.inGibibyte
+        return Line.wrapped(
+            "Pieces that the images lie in, for each GiB of data: "
+                + "\(ByteText.count(UInt64(before.rounded()))) before, "
+                + "\(ByteText.count(UInt64(after.rounded()))) after",
             indent: 2)
     }
 

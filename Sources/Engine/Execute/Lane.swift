@@ -282,6 +282,8 @@ struct Lane<Store: ExtentStore>: Sendable {
         switch failure {
         case .doesNotShrink:
             outcome.leftAlone.add(.doesNotShrink, diskBytes: diskBytes)
+        case .staysInOrder:
+            outcome.leftAlone.add(.inOrder, diskBytes: diskBytes)
         case .store(let error) where error.reason == .ioError:
             outcome.leftAlone.add(.unreadable, diskBytes: diskBytes)
             outcome.add(error)

@@ -8,6 +8,9 @@ struct WrittenPart<File: Sendable>: Sendable {
     let ranges: [Range<ByteCount>]
     /// What was written for it in earlier rounds, and may still be in use.
     let spent: ByteCount
+
+    /// Nothing is gained but by what it is joined with. What was begun is finished.
+    var isForOrder: Bool { target.replacement.aim == .order && spent == .zero }
 }
 
 /// A stretch of a target's content, as a link of a chain.

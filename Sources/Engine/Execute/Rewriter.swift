@@ -14,6 +14,8 @@ public protocol FrameEncoder: Sendable {
 enum RewriteFailure: Error {
     /// Written anew it would take as much as it does.
     case doesNotShrink
+    /// It has come to stand alone: nothing would be joined.
+    case staysInOrder
     case store(BtrfsError)
 }
 
@@ -99,9 +101,14 @@ struct Rewriter<Store: ExtentStore>: Sendable {
                 }
             }
             if hasFailed { continue }
+            let alone = Set(chains.filter { $0.slices.count == 1 }.map { $0.slices[0].target })
+            let lonely = left.filter { parts[$0].isForOrder && alone.contains($0) }
+            for index in lonely { results[index] = .failure(.staysInOrder) }
             let losing = left.filter { !gains(parts[$0], disk[$0] ?? .zero) }
-            if losing.isEmpty { return chains.map { ($0, known[$0] ?? []) } }
-            for index in losing { results[index] = .failure(.doesNotShrink) }
+            for index in losing where !lonely.contains(index) {
+                results[index] = .failure(.doesNotShrink)
+            }
+            if losing.isEmpty && lonely.isEmpty { return chains.map { ($0, known[$0] ?? []) } }
         }
     }
 

@@ -99,6 +99,7 @@ public enum LeftAloneReason: String, CaseIterable, Sendable {
     case stillUsed = "somebody came to use it meanwhile"
     case unreadable = "cannot be read"
     case refused = "the kernel refused to share it"
+    case inOrder = "reads at one go as it is"
     case outOfSpace = "no space for the scratch file"
 
     /// It may be otherwise the next time, though no file has changed.

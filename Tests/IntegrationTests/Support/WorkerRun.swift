@@ -26,9 +26,11 @@ enum WorkerRun {
     }
 
     /// All messages, in order.
-    static func messages(_ order: WorkerOrder) throws -> [WorkerMessage] {
+    static func messages(_ order: WorkerOrder, cache: String? = nil) throws -> [WorkerMessage] {
         let ending = try Command.run(
-            [Command.program("qubes-btrfs-worker")], input: try JSONEncoder().encode(order))
+            [Command.program("qubes-btrfs-worker")]
+                + (cache.map { ["--cache-directory", $0] } ?? []),
+            input: try JSONEncoder().encode(order))
         return try ending.output.split(separator: "\n").map {
             try JSONDecoder().decode(WorkerMessage.self, from: Data($0.utf8))
         }
@@ -37,9 +39,10 @@ enum WorkerRun {
     /// The result of a job that must succeed.
     @discardableResult
     static func job(
-        _ work: WorkerOrder.Work, _ volumes: [WorkerOrder.Volume], on fileSystem: LoopFileSystem
+        _ work: WorkerOrder.Work, _ volumes: [WorkerOrder.Volume], on fileSystem: LoopFileSystem,
+        cache: String? = nil
     ) throws -> JobResult {
-        let last = try messages(order(work, volumes, on: fileSystem)).last
+        let last = try messages(order(work, volumes, on: fileSystem), cache: cache).last
         guard case .result(let result)? = last else {
             throw UnexpectedEnd(message: "\(String(describing: last))")
         }
@@ -60,4 +63,6 @@ enum WorkerRun {
 
     static let compress = WorkerOrder.Work.compress(level: 3, running: false)
     static let dedupe = WorkerOrder.Work.dedupe(running: false)
+    static let optimize = WorkerOrder.Work.optimize(level: 3, running: false)
+    static let defragment = WorkerOrder.Work.defragment(running: false)
 }
