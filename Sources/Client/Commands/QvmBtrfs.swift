@@ -20,7 +20,7 @@ public struct QvmBtrfs: ParsableCommand {
         subcommands: [
             ReportCommand.self, EstimateCommand.self, CompressCommand.self, DedupeCommand.self,
             OptimizeCommand.self, DefragmentCommand.self, JobsCommand.self,
-            WatchCommand.self,
+            WatchCommand.self, AuditCommand.self,
         ])
 
     /// Makes one, for the parser.
