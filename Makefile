@@ -18,7 +18,7 @@ LICENSEDIR ?= /usr/share/licenses/qubes-btrfs
 INSTALL ?= install
 DOCUMENTS = $(wildcard README.md CHANGELOG.md docs/*.md)
 
-.PHONY: help build test demo bench bench-scale check format packages clean
+.PHONY: help build test fuzz demo bench bench-scale check format packages clean
 .PHONY: install install-files install-programs install-documents install-vm
 
 help: ## List the targets.
@@ -44,11 +44,14 @@ bench-scale: ## Match 1 TiB and 16 TiB of made-up checksums: time, memory, what 
 	.build/release/bench-scale 1
 	.build/release/bench-scale 16
 
+fuzz: ## Fuzz every reader of what comes from outside, SECONDS=10 each.
+	scripts/fuzz $(or $(SECONDS),10)
+
 check: ## Check the format of the sources.
-	$(SWIFT) format lint --strict --recursive Package.swift Sources Tests
+	$(SWIFT) format lint --strict --recursive Package.swift Sources Tests Fuzzing
 
 format: ## Format the sources.
-	$(SWIFT) format --in-place --recursive Package.swift Sources Tests
+	$(SWIFT) format --in-place --recursive Package.swift Sources Tests Fuzzing
 
 clean: ## Remove what was built.
 	$(SWIFT) package clean

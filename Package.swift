@@ -93,3 +93,16 @@ let package = Package(
         tests("HouseTests", ["Protocol"]),
     ]
 )
+
+// `make fuzz` alone asks for this: it needs every target built with the fuzzer's coverage.
+if Context.environment["QUBES_BTRFS_FUZZ"] == "1" {
+    package.targets += [
+        .executableTarget(
+            name: "fuzz",
+            dependencies: [
+                "CChecksum", "Protocol", "Btrfs", "Qubes", "Engine", "Service", "Client",
+                "SystemCalls", system,
+            ],
+            path: "Fuzzing/Targets", swiftSettings: strict)
+    ]
+}

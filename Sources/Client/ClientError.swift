@@ -26,6 +26,10 @@ enum ClientError: Error, Equatable {
     case ambiguousJob(prefix: String, matches: Int)
     /// A signal asked us to end.
     case interrupted
+    /// The journal, or a file in its stead, cannot be read.
+    case journal(String, reason: String)
+    /// The command needs what only dom0 has.
+    case onlyInDom0(command: String)
     /// Nobody reads our output any more, or it cannot be written.
     case output(Errno)
     /// A file of the caller's own cannot be read or written.
@@ -40,10 +44,9 @@ extension ClientError {
         switch self {
         case .service(let exception): exception.kind.exitStatus
         case .unreachable, .refused, .noQrexec, .endedEarly, .connection: .refused
-        case .unreadable, .tooLong, .output, .file: .failed
-        case .notAReport: .usage
+        case .unreadable, .tooLong, .output, .file, .journal: .failed
         case .noSuchJob: .notFound
-        case .ambiguousJob: .usage
+        case .ambiguousJob, .onlyInDom0, .notAReport: .usage
         case .interrupted: .interrupted
         }
     }
@@ -73,6 +76,11 @@ extension ClientError {
             "no job that you may see starts with '\(prefix)'. 'qvm-btrfs jobs' lists them."
         case .ambiguousJob(let prefix, let matches):
             "'\(prefix)' is the start of \(matches) jobs. Give more of its digits."
+        case .journal(let subject, let reason):
+            "cannot read the journal (\(subject)): \(reason). It is for root and the group "
+                + "'systemd-journal'."
+        case .onlyInDom0(let command):
+            "'\(command)' reads dom0's journal: run it in dom0, or give --journal a file."
         case .interrupted: nil
         case .output(.brokenPipe): nil
         case .output(let reason): "cannot write the output: \(reason)."

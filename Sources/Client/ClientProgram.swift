@@ -52,7 +52,8 @@ struct Program {
             }
             let client = ServiceClient(
                 transport: transport(socket: command.shared.socket), interruption: interruption)
-            return try command.execute(CommandContext(client: client, console: console))
+            return try command.execute(
+                CommandContext(client: client, console: console, isDom0: isDom0))
         } catch let error as ClientError {
             return report(error)
         } catch {

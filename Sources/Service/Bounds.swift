@@ -8,6 +8,10 @@ struct Bounds: Sendable {
     /// The most connections that one qube may hold, so that no qube can shut out the others. dom0
     /// is bound by `connections` alone.
     var connectionsPerCaller = 16
+    /// The most connections beyond those that are told at leisure that there is no place.
+    var refusedConnections = 256
+    /// The longest time that one of those may take to end, in seconds.
+    var refusalSeconds = 2
     /// The longest time that a request may take to arrive, in seconds.
     var requestSeconds = 30
     /// The longest time that one piece of a reply may wait for its reader, in seconds.
@@ -23,6 +27,8 @@ struct Bounds: Sendable {
     var reportWaitSeconds = 60.0
     /// The longest time that the worker of a report may take, in seconds.
     var reportSeconds = 3600.0
+    /// The time between two looks at whether a job that runs may go on, in seconds.
+    var standingSeconds = 10.0
     /// The most jobs that wait for their turn.
     var queuedJobs = Limits.queuedJobs
     /// The most jobs that are over and kept.

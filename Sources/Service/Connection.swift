@@ -86,9 +86,15 @@ struct Connection {
     /// Ends a call that was not read to its end. A socket that is closed over unread bytes gives
     /// the client an error, maybe before it has read why; so they are read and dropped, within
     /// bounds.
-    func linger() {
+    /// - Parameter seconds: the longest time it may take; nil for what is left to the call.
+    func linger(seconds: Int? = nil) {
+        var deadline = deadline
         do throws(Errno) {
             try socket.descriptor.shutdownWriting()
+            if let seconds {
+                deadline = .now + .seconds(seconds)
+                try socket.descriptor.setTimeouts(readSeconds: seconds, writeSeconds: seconds)
+            }
             var droppedBytes = 0
             while droppedBytes < bounds.lingerBytes, ContinuousClock.now < deadline {
                 let piece = try socket.descriptor.read(maximumBytes: bounds.pieceBytes)

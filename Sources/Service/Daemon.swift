@@ -29,7 +29,8 @@ final class Daemon: Sendable {
             let store = try JobStore(stateDirectory: settings.stateDirectory)
             let jobs = Jobs(history: try JobRunner.history(store, audit: audit), bounds: bounds)
             let runner = JobRunner(
-                jobs: jobs, store: store, machine: machine, workers: workers, audit: audit)
+                jobs: jobs, store: store, machine: machine, workers: workers, audit: audit,
+                standingSeconds: bounds.standingSeconds)
             handler = CallHandler(
                 machine: machine, reports: ReportMaker(workers: workers, bounds: bounds),
                 runner: runner,
@@ -72,10 +73,7 @@ final class Daemon: Sendable {
     private func admit(_ socket: SharedDescriptor) throws(Errno) {
         let connection = try Connection(socket, bounds: bounds)
         guard places.take() else {
-            // Small enough for the socket's buffer, so that it waits for nobody.
-            let busy = Self.busy("Too many calls are being answered")
-            audit.request(nil, busy)
-            try? connection.write(.exception(busy.exception))
+            refuse(connection)
             return
         }
         do throws(Errno) {
@@ -86,6 +84,24 @@ final class Daemon: Sendable {
         } catch {
             places.leave()
             throw error
+        }
+    }
+
+    /// Tells a connection that there is no place. What it has sent is read and dropped on a thread,
+    /// so that it gets to read this; where there are too many of those, the answer may be lost.
+    private func refuse(_ connection: Connection) {
+        let busy = Self.busy("Too many calls are being answered")
+        audit.request(nil, busy)
+        // Small enough for the socket's buffer, so that it waits for nobody.
+        try? connection.write(.exception(busy.exception))
+        guard places.takeToRefuse() else { return }
+        do throws(Errno) {
+            try WorkThread.start { [self] in
+                connection.linger(seconds: bounds.refusalSeconds)
+                places.leaveRefused()
+            }
+        } catch {
+            places.leaveRefused()
         }
     }
 

@@ -12,6 +12,8 @@ struct JobRunner: Sendable {
     let machine: Machine
     let workers: WorkerProgram
     let audit: AuditLog
+    /// The time between two looks at whether a job that runs may go on, in seconds.
+    let standingSeconds: Double
 
     /// Reads the history. Jobs that were waiting or running when the daemon ended are interrupted:
     /// to start them again is for whoever asked, not for a daemon that may have died of them.
@@ -80,7 +82,14 @@ struct JobRunner: Sendable {
             let worker = try workers.start(order)
             jobs.setWorker(worker)
             defer { jobs.setWorker(nil) }
-            let ending = worker.finish(lineBytes: Limits.eventBytes) { jobs.update(job, $0) }
+            var standing = JobStanding(
+                request, order, machine: machine, intervalSeconds: standingSeconds)
+            let ending = worker.finish(lineBytes: Limits.eventBytes) {
+                jobs.update(job, $0)
+                if !standing.holds() { worker.kill() }
+            }
+            // What it had finished before stays done, and is not measured.
+            try standing.check()
             return Ending(ending, problems, jobs.estimate(before: job, request))
         } catch {
             return .failed(message: error.exception.message, detail: error.detail ?? "")

@@ -5,6 +5,7 @@ internal import SystemCalls
 final class Places: Sendable {
     private struct Counts {
         var all = 0
+        var refused = 0
         var byCaller: [String: Int] = [:]
     }
 
@@ -25,6 +26,19 @@ final class Places: Sendable {
 
     /// Gives it back.
     func leave() { counts.withLock { $0.all -= 1 } }
+
+    /// Takes a place for a connection that is told that there is no other.
+    /// - Returns: false when those are taken, too.
+    func takeToRefuse() -> Bool {
+        counts.withLock { counts in
+            guard counts.refused < bounds.refusedConnections else { return false }
+            counts.refused += 1
+            return true
+        }
+    }
+
+    /// Gives it back.
+    func leaveRefused() { counts.withLock { $0.refused -= 1 } }
 
     /// Takes one of a caller's places.
     /// - Returns: false when it has all that it may have.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import Btrfs
+import CChecksum
 import Testing
 
 @testable import Engine
@@ -55,6 +56,21 @@ import Testing
             spoiled[index] ^= 0x40
             #expect(Self.decoded(spoiled) == nil)
         }
+    }
+
+    @Test(arguments: [(32, true), (33, false), (255, false)])
+    func `An entry longer than an extent is no entry, whatever the checksum says`(
+        sectors: Int, isTaken: Bool
+    ) {
+        var content = Array(Self.cache(extents: 0).encoded().dropLast(4))
+        content += [UInt8](repeating: 0, count: 16)
+        content.append(UInt8(sectors))
+        content += [UInt8](repeating: 7, count: sectors * 4)
+        let sum = unsafe content.withUnsafeBytes {
+            unsafe cchecksum_crc32c($0.baseAddress, $0.count)
+        }
+        let encoded = content + (0..<4).map { UInt8(truncatingIfNeeded: sum >> UInt32(8 * $0)) }
+        #expect((Self.decoded(Array(encoded)) != nil) == isTaken)
     }
 
     @Test func `It takes no more than its limit`() {

@@ -57,8 +57,10 @@ struct JobPrefix: Equatable, Sendable {
 
 extension UInt8 {
     fileprivate var isLowerLetter: Bool { (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(self) }
-    fileprivate var isLetter: Bool {
+    /// `A` to `Z`, `a` to `z`.
+    var isLetter: Bool {
         isLowerLetter || (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(self)
     }
-    fileprivate var isDigit: Bool { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(self) }
+    /// `0` to `9`.
+    var isDigit: Bool { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(self) }
 }

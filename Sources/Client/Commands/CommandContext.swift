@@ -8,6 +8,8 @@ import SystemPackage
 struct CommandContext {
     let client: ServiceClient
     let console: Console
+    /// There is a socket to go to, and a journal with what policy said.
+    var isDom0 = false
 
     /// The display that `--json` asks for, or the one for people.
     func follower(json: Bool) -> JobFollower {

@@ -22,7 +22,7 @@ public struct QvmBtrfs: ParsableCommand {
             ReportCommand.self, CheckCommand.self, EstimateCommand.self,
             CompressCommand.self, DedupeCommand.self,
             OptimizeCommand.self, DefragmentCommand.self, JobsCommand.self,
-            WatchCommand.self,
+            WatchCommand.self, AuditCommand.self,
         ])
 
     /// Makes one, for the parser.

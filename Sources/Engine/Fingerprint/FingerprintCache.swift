@@ -60,8 +60,10 @@ public struct FingerprintCache: Equatable, Sendable {
         var last: UInt64 = 0
         while position < bytes.count {
             guard position + Self.entryHeaderBytes <= bytes.count else { return nil }
-            let end = position + Self.entryHeaderBytes + Int(bytes[position + 16]) * 4
-            guard end <= bytes.count, integer(at: position) >= last else { return nil }
+            let sectors = Int(bytes[position + 16])
+            let end = position + Self.entryHeaderBytes + sectors * 4
+            guard sectors <= Self.sectorLimit, end <= bytes.count, integer(at: position) >= last
+            else { return nil }
             last = integer(at: position)
             positions.append(Int32(position))
             position = end

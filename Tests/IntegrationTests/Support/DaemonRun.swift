@@ -13,7 +13,8 @@ final class DaemonRun {
     let socket: FilePath
     let log: String
     private let qubesd: QubesdStandIn
-    private let process = Process()
+    private var process = Process()
+    private let arguments: [String]
 
     init(on fileSystem: LoopFileSystem) throws {
         self.fileSystem = fileSystem
@@ -31,17 +32,40 @@ final class DaemonRun {
             try FileManager.default.createDirectory(
                 atPath: fileSystem.folder + "/" + name, withIntermediateDirectories: true)
         }
-        process.executableURL = URL(fileURLWithPath: Command.program("qubes-btrfsd"))
-        process.arguments = [
+        arguments = [
             "--socket", socket.string, "--qubes-xml", xml, "--qubesd-socket", qubesd.path.string,
             "--worker", Command.program("qubes-btrfs-worker"),
             "--state-directory", fileSystem.folder + "/state",
             "--cache-directory", fileSystem.folder + "/cache", "--log-file", log,
             "--journal-socket", fileSystem.folder + "/no-journal",
         ]
+        try start()
+    }
+
+    /// Starts it, for the first time or after its end.
+    func start() throws {
+        process = Process()
+        process.executableURL = URL(fileURLWithPath: Command.program("qubes-btrfsd"))
+        process.arguments = arguments
         try process.run()
         try #require(waitForSocket(), "the daemon listens")
     }
+
+    /// Ends it with SIGKILL, and waits until its workers are gone as well.
+    func killNow() {
+        let workers = workers
+        kill(process.processIdentifier, SIGKILL)
+        process.waitUntilExit()
+        for worker in workers {
+            while ProcessFigures.isRunning(worker) { usleep(1000) }
+        }
+    }
+
+    /// The daemon's process.
+    var identifier: Int32 { process.processIdentifier }
+
+    /// Its workers that run now.
+    var workers: [Int32] { ProcessFigures.children(of: process.processIdentifier) }
 
     deinit {
         process.terminate()

@@ -16,7 +16,7 @@ final class ServiceFixture {
     let settings: Settings
     let bounds: Bounds
     private let gate: Descriptor
-    private let qubesd: QubesdStandIn?
+    let qubesd: QubesdStandIn?
     private(set) var daemon: Daemon
 
     /// - Parameters:

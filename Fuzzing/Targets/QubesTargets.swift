@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+import Protocol
+
+@testable import Qubes
+@testable import Service
+
+/// A qubes.xml, the settings in it, and the orders that a worker would get.
+@Sendable func fuzzInventory(_ untrusted: [UInt8]) {
+    let inventory: Inventory
+    do throws(InventoryError) {
+        inventory = try Inventory.parse(untrusted)
+    } catch {
+        demand(isOneLine("\(error)"), "an error is one line: \(error)")
+        return
+    }
+    for pool in inventory.imagePools {
+        demand(pool.directory?.hasPrefix("/") == true, "an image pool has a directory")
+    }
+    for qube in inventory.qubes {
+        demand(Qubes.Names.isQubeName(qube.name), "a qube has a name")
+        for volume in qube.volumes { check(volume, of: qube, inventory) }
+    }
+    let names = Set(inventory.qubes.map(\.name))
+    demand(names.count == inventory.qubes.count, "no name stands twice")
+    order(inventory)
+}
+
+private func check(_ volume: Qubes.Volume, of qube: Qube, _ inventory: Inventory) {
+    if inventory.imagePools.contains(where: { $0.name == volume.pool }) {
+        let parts = volume.identifier.split(separator: "/", omittingEmptySubsequences: false)
+        demand(
+            parts.allSatisfy { !$0.isEmpty && $0 != "." && $0 != ".." }, "it stays below its pool")
+    }
+    do throws(SettingsError) {
+        let settings = try inventory.settings(for: volume, of: qube)
+        demand(settings.compressionLevel.map { (0...19).contains($0) } ?? true, "a level is one")
+    } catch {
+        demand(isPlainText("\(error)"), "a feature's error is printable: \(error)")
+    }
+}
+
+/// A caller that sees every second qube asks about the machine.
+private func order(_ inventory: Inventory) {
+    let seen = Set(inventory.qubes.enumerated().filter { $0.offset % 2 == 1 }.map(\.element.name))
+    let scope = Scope(inventory: inventory, visibility: .qubes(seen), qube: nil)
+    guard let selection = try? Selection(scope, .whole) else { return }
+    let (order, problems) = selection.order(.report)
+    for volume in order.volumes where volume.selected {
+        demand(seen.contains(volume.qube), "only what the caller sees is selected")
+    }
+    for problem in problems {
+        demand(seen.contains(problem.subject), "a problem names what the caller sees")
+    }
+}
+
+/// A reply of qubesd, read as each of the calls would.
+@Sendable func fuzzQubesd(_ untrusted: [UInt8]) {
+    let call = Call(method: "admin.vm.List", source: "admin")
+    do throws(QubesdError) {
+        let content = try Reply(untrusted, call).content()
+        for line in try Reply(content, call).lines() {
+            guard let qube = VisibleQube(untrusted: line) else { continue }
+            demand(Qubes.Names.isQubeName(qube.name), "a qube has a name")
+        }
+        let text = try Reply(content, call).text()
+        demand(!text.utf8.contains(0), "a text has no NUL")
+        _ = QubeState(untrusted: text)
+        for key in try Reply(content, call).properties().keys {
+            demand(Qubes.Names.isPlain(key), "a key is plain")
+        }
+    } catch {
+        demand(isPlainText("\(error)"), "an error is printable: \(error)")
+    }
+}

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+import Testing
+
+@testable import Client
+
+@Suite struct AuditJoinTests {
+    private typealias Sample = AuditSample
+
+    @Test func aCallIsFollowedFromPolicyToTheEndOfItsJob() {
+        let entry = AuditEntry(
+            askedAt: Sample.start, caller: "mgmt", service: "btrfs.Compress", argument: "private",
+            target: "work", decision: .allowed, outcome: .over, state: "done", job: Sample.job,
+            startedAt: Sample.start + 1, endedAt: Sample.start + 61, savedBytes: 5 << 20)
+        #expect(AuditHistory.entries(Sample.wholeCall) == [entry])
+    }
+
+    @Test func theOrderOfTheLinesDoesNotMatter() {
+        let entries = AuditHistory.entries(Sample.wholeCall)
+        #expect(AuditHistory.entries(Sample.wholeCall.reversed()) == entries)
+    }
+
+    @Test(arguments: [
+        (
+            PolicyLine.Verdict.denied(reason: "denied by policy /a:6", rule: "/a:6"),
+            AuditEntry.Decision.denied, "/a:6" as String?, nil as String?
+        ),
+        (
+            .denied(reason: "no matching rule found", rule: nil), .denied, nil,
+            "no matching rule found"
+        ),
+        (.deniedByUser(rule: "/a:1"), .deniedByUser, "/a:1", nil),
+        (
+            .failed(reason: "error loading policy: /a:7: bad"), .policyError, nil,
+            "error loading policy: /a:7: bad"
+        ),
+        (.allowed, .allowed, nil, nil),
+    ])
+    func whatNeverCameToTheServiceIsAnEntryOfItsOwn(
+        verdict: PolicyLine.Verdict, decision: AuditEntry.Decision, rule: String?, reason: String?
+    ) throws {
+        let entries = AuditHistory.entries([Sample.policy(3, verdict: verdict)])
+        let entry = try #require(entries.first)
+        #expect(entries.count == 1)
+        #expect(entry.outcome == .notReached)
+        #expect(entry.decision == decision)
+        #expect(entry.rule == rule)
+        #expect(entry.reason == reason)
+        #expect(entry.askedAt == Sample.start + 3)
+    }
+
+    @Test func aCallThatTheServiceRefusedSaysWhy() {
+        let entries = AuditHistory.entries([
+            Sample.policy(0, target: "@default"),
+            Sample.service(
+                0.1, target: "@default", outcome: "QubesValueError", detail: "a target"),
+        ])
+        #expect(entries.map(\.outcome) == [.refused])
+        #expect(entries.map(\.decision) == [.allowed])
+        #expect(entries.map(\.state) == ["QubesValueError"])
+        #expect(entries.map(\.detail) == ["a target"])
+    }
+
+    @Test func nobodyAsksPolicyForDom0() {
+        let calls = AuditHistory.entries([
+            Sample.policy(0, caller: "dom0"), Sample.service(0.1, caller: "dom0"),
+        ])
+        #expect(calls.map(\.decision) == [.allowed, .dom0])
+    }
+
+    @Test func aWordOfPolicyIsForOneCallAlone() {
+        let entries = AuditHistory.entries([
+            Sample.policy(0), Sample.service(0.1), Sample.service(0.2),
+        ])
+        #expect(entries.map(\.decision) == [.allowed, .unknown])
+    }
+
+    @Test func theNearestWordOfPolicyIsTheCalls() {
+        let entries = AuditHistory.entries([
+            Sample.policy(0), Sample.policy(50), Sample.service(50.1),
+        ])
+        #expect(entries.map(\.outcome) == [.notReached, .accepted])
+    }
+
+    @Test(arguments: [
+        Sample.policy(1, "btrfs.Dedupe"), Sample.policy(1, "btrfs.Compress", "root"),
+        Sample.policy(1, caller: "other"), Sample.policy(1, target: "vault"),
+        Sample.policy(2.5), Sample.policy(-118.1),
+        Sample.policy(1, verdict: .denied(reason: "x", rule: nil)),
+    ])
+    func anotherWordOfPolicyIsNotTheCalls(word: JournalEntry) {
+        let entries = AuditHistory.entries([word, Sample.service(2)])
+        #expect(entries.count == 2)
+        #expect(entries.contains { $0.outcome == .accepted && $0.decision == .unknown })
+    }
+
+    @Test(arguments: [
+        ("@adminvm", "dom0"), ("dom0", "@adminvm"),
+        ("uuid:6f1c0c3e-8d7b-4f0e-9c55-0a4be1a7d2c1", "work"),
+        ("work", "uuid:6f1c0c3e-8d7b-4f0e-9c55-0a4be1a7d2c1"),
+    ])
+    func aTargetMayHaveTwoNames(policy: String, service: String) {
+        let entries = AuditHistory.entries([
+            Sample.policy(0, target: policy), Sample.service(1, target: service),
+        ])
+        #expect(entries.map(\.decision) == [.allowed])
+    }
+
+    @Test func aJobSaysWhichQubeAUUIDWas() {
+        let entries = AuditHistory.entries([
+            Sample.service(0, target: "uuid:6f1c", job: Sample.job),
+            Sample.service(1, .jobStart, job: Sample.job, outcome: "running"),
+        ])
+        #expect(entries.map(\.target) == ["work"])
+        #expect(entries.map(\.outcome) == [.running])
+    }
+
+    @Test func aJobWhoseRequestIsForgottenIsThere() {
+        let entries = AuditHistory.entries(Array(Sample.wholeCall.dropFirst(2)))
+        #expect(entries.map(\.decision) == [.unknown])
+        #expect(entries.map(\.state) == ["done"])
+    }
+
+    @Test func aJobThatWasAskedAboutIsNotStartedByIt() {
+        let entries = AuditHistory.entries([
+            Sample.service(0, .request, "btrfs.job.Watch", Sample.job, job: Sample.job)
+        ])
+        #expect(entries.map(\.outcome) == [.accepted])
+    }
+
+    @Test func aReportEndsOnce() {
+        func report(_ seconds: Double, _ event: ServiceRecord.Event, _ outcome: String)
+            -> JournalEntry
+        {
+            Sample.service(seconds, event, "btrfs.Report", "", outcome: outcome)
+        }
+        let entries = AuditHistory.entries([
+            report(0, .request, "accepted"), report(1, .request, "accepted"),
+            report(2, .reportEnd, "done"), report(3, .reportEnd, "BtrfsError"),
+            report(4, .reportEnd, "done"),
+        ])
+        #expect(entries.map(\.state) == ["done", "BtrfsError"])
+        #expect(entries.map(\.endedAt) == [Sample.start + 2, Sample.start + 3])
+    }
+}
