@@ -50,9 +50,11 @@ struct CallHandler: Sendable {
         do throws(Refusal) {
             var report = try reports.report(selection, redaction: scope.redaction)
             report.describe(scope, running: try? machine.running(visibleTo: call.caller))
+            let jobs = runner.jobs.records()
+            report.addGains(jobs, scope.visibility, caller: call.caller)
             if scope.qube == nil {
                 note(report)
-                report.history = history.all(with: runner.jobs.records())
+                report.history = history.all(with: jobs)
             }
             let envelope = try Self.reply(report)
             audit.request(header, .reportEnd, outcome: JobState.done.rawValue)

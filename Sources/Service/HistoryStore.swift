@@ -66,9 +66,10 @@ final class HistoryStore: Sendable {
     /// What was counted, and what jobs brought, in the order of time.
     func all(with jobs: [JobRecord]) -> [HistoryPoint] {
         let ends = jobs.compactMap { job -> HistoryPoint? in
-            guard let result = job.result, let endedAt = job.endedAt, !result.after.isEmpty else {
-                return nil
-            }
+            // An estimate changes nothing.
+            guard let result = job.result, let endedAt = job.endedAt, !result.after.isEmpty,
+                job.operation != .estimate
+            else { return nil }
             var point = HistoryPoint(at: endedAt, result.after)
             point.operation = job.operation.rawValue
             point.savedBytes = result.savedBytes

@@ -157,6 +157,63 @@ import Testing
         #expect(kept.first?.dataUsedBytes == 0)
     }
 
+    // MARK: Gains
+
+    private static func record(
+        _ operation: Protocol.Operation, _ target: String, at moment: Int64, saved: UInt64 = 0
+    ) -> JobRecord {
+        var record = JobRecord(
+            job: "j\(moment)", operation: operation, caller: "dom0", target: target, argument: "",
+            submittedAt: moment)
+        record.state = .done
+        record.endedAt = moment
+        var result = Samples.result
+        if operation == .estimate {
+            let saving = Estimate.Saving(savedBytes: saved, errorBytes: 0)
+            let figures = Estimate.Figures(
+                diskBytes: 0, dedupe: saving,
+                levels: [.init(level: nil, compress: saving, optimize: saving)])
+            result.estimate = Estimate(
+                total: figures,
+                qubes: (target == "dom0" ? ["work", "vault"] : [target]).map {
+                    .init(name: $0, figures: figures, volumes: [])
+                },
+                qubesLeftOut: 0, sampledFrames: 1)
+        }
+        record.result = result
+        return record
+    }
+
+    @Test func whatRemainsToBeGainedIsFromTheLastEstimateWithNoJobSince() {
+        let old = Self.record(.estimate, "dom0", at: 1, saved: 100)
+        let job = Self.record(.compress, "work", at: 2)
+        let new = Self.record(.estimate, "vault", at: 3, saved: 7)
+        func report(
+            _ records: [JobRecord], _ visibility: Visibility = .everything, caller: String = "dom0"
+        ) -> Report {
+            var report = Samples.report(qubes: ["work", "vault"])
+            report.machine = MachineFigures(
+                everything: Figures(), others: Figures(), savedByCompressionBytes: 0,
+                savedBySharingBytes: 0)
+            report.addGains(records, visibility, caller: caller)
+            return report
+        }
+        let first = report([old])
+        #expect(first.qubes[0].gains?.map(\.operation) == ["optimize", "compress", "dedupe"])
+        #expect(
+            first.machine?.gains.first == Gain(operation: "optimize", bytes: 100, measuredAt: 1))
+        let later = report([new, job, old])
+        #expect(later.qubes[0].gains == nil)
+        #expect(later.qubes[1].gains?.first?.bytes == 7)
+        #expect(later.machine?.gains == [])
+        var theirs = old
+        theirs.caller = "admin"
+        #expect(report([theirs]).machine?.gains == [])
+        // What was asked for by dom0 tells another caller nothing.
+        let other = report([old], .qubes(["work"]), caller: "admin")
+        #expect(other.qubes.allSatisfy { $0.gains == nil } && other.machine?.gains == [])
+    }
+
     // MARK: Check
 
     @Test func aCheckIsOfWhatTheCallerSees() throws {

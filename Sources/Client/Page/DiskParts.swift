@@ -57,7 +57,8 @@ struct DiskPart: Equatable, Sendable {
             whole.append(DiskPart(kind: .others, name: "dom0 and other files", bytes: outside))
         }
         let known = whole.reduce(0) { $0 + $1.bytes }
-        return whole + rest(machine.everything.diskBytes.minus(known), "shared with other files")
+        let unknown = machine.everything.diskBytes.minus(known)
+        return whole + rest(unknown, "all else, and shared with it")
     }
 
     private static func part(_ qube: Report.Qube) -> DiskPart {

@@ -185,6 +185,7 @@ enum Page {
         return section(
             "What would bring most",
             (cards.isEmpty ? [] : [.element("ol", ["class": "todo"], cards)])
+                + (Advice.overlap(advice).map { [.element("p", ["class": "soft"], $0)] } ?? [])
                 + (hint.map { [$0] } ?? []))
     }
 

@@ -174,7 +174,7 @@ struct PagePicture {
     private func text(
         _ text: String, at place: Rectangle, size: Double, css: String, down: Double
     ) -> HTML {
-        let room = Int((place.width - 10) / (size * 0.58))
+        let room = Int((place.width - 10) / (size * (css.hasSuffix("strong") ? 0.65 : 0.58)))
         return .element(
             "text",
             [

@@ -42,6 +42,12 @@ struct Advice: Equatable, Sendable {
             .sorted { ($1.bytes, $0.qube) < ($0.bytes, $1.qube) }.prefix(most).map { $0 }
     }
 
+    /// What has to be said of several estimates: each counts what its job would touch.
+    static func overlap(_ advice: [Advice]) -> String? {
+        let estimates = advice.count { $0.steps.contains(where: \.isEstimate) }
+        return estimates > 1 ? "What two of them share is in the figures of both." : nil
+    }
+
     private static func steps(for qube: Report.Qube, ratio: Double?) -> [Step] {
         var steps: [Step] = []
         if let worst = qube.volumes.max(by: {
@@ -58,7 +64,9 @@ struct Advice: Equatable, Sendable {
         if let gain = qube.gains?.max(by: { $0.bytes < $1.bytes }) {
             steps.append(
                 Step(
-                    bytes: gain.bytes, isEstimate: true, reason: "by the last estimate",
+                    bytes: gain.bytes, isEstimate: true,
+                    reason: "\(gain.operation) it, by the estimate of "
+                        + Moment.day(gain.measuredAt),
                     command: "qvm-btrfs \(gain.operation) \(qube.name)"))
         } else if let saved = compressible(qube, ratio: ratio) {
             steps.append(

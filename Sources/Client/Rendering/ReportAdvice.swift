@@ -17,6 +17,7 @@ extension ReportLines {
                     indent: margin.count + 4, style: .good)
             }
         }
+        if let note = Advice.overlap(best) { lines += Line.wrapped(note, after: "  ", indent: 2) }
         if let hint = adviceHint(report) { lines += [""] + Line.wrapped(hint, indent: 0) }
         return lines
     }
@@ -26,9 +27,9 @@ extension ReportLines {
         let plain = report.total.stored("none").diskBytes
         let isEstimated = report.qubes.contains { $0.gains?.isEmpty == false }
         guard report.compressionRatio == nil, !isEstimated, plain >= 1 << 30 else { return nil }
-        return "\(ByteText.size(plain)) of this is stored as it is. How much compression would "
-            + "bring here is not known yet: 'qvm-btrfs compress QUBE' for one qube shows it, and "
-            + "from then on the report reckons it for the others."
+        return "\(ByteText.size(plain)) of this is stored as it is. What jobs would bring is not "
+            + "known yet: 'qvm-btrfs estimate dom0' tells, changes nothing, and the next report "
+            + "names the qubes where most is to be had."
     }
 
     /// The machine as a whole: what compression and sharing save, and what nobody's qube holds.
@@ -47,7 +48,7 @@ extension ReportLines {
             line(
                 "dom0's and other files", machine.others.diskBytes, "of no qube's volume"),
             line(
-                "kept by used extents", machine.everything.unreachableBytes,
+                "in partly used extents", machine.everything.unreachableBytes,
                 "parts that no file shows"),
         ]
         for gain in machine.gains {
