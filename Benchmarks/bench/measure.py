@@ -19,6 +19,7 @@ COUNTED_FIELDS = 7
 RUN_SECONDS_AT_MOST = 1500
 SPACE_EVERY_SECONDS = 0.25
 BACKGROUND_SECONDS = 2
+READINGS = 3
 
 
 def busy_seconds():
@@ -115,7 +116,13 @@ class Timed:
 
 
 def read_in_order(disk):
-    """The seconds that reading every image once takes, from start to end, cold."""
+    """The seconds that reading every image once takes, from start to end, cold; the best of
+    three, for other guests of the same machine make it slower and nobody makes it faster."""
+    return min(read_once(disk) for _ in range(READINGS))
+
+
+def read_once(disk):
+    """One such reading."""
     drop_caches()
     start, buffer = time.monotonic(), bytearray(1 << 20)
     for image in disk.images():

@@ -57,7 +57,7 @@ public struct Executor<Store: ExtentStore>: Sendable {
                 store: store, files: files, resolver: lane.resolver, limit: limits.scoutAhead)
             while let (batch, coming) = shared.withLock({ $0.take(batches, ahead: lanes.count) }) {
                 do throws(BtrfsError) {
-                    if let coming { scout.look(at: coming) }
+                    for batch in coming { scout.look(at: batch) }
                     let outcome = try lane.run(batch)
                     try finish(batch, outcome, shared, progress)
                 } catch {
@@ -77,14 +77,15 @@ public struct Executor<Store: ExtentStore>: Sendable {
         var done = ByteCount.zero
         var writtenSinceCommit = ByteCount.zero
 
-        /// The next batch, and the one that will be taken `ahead` later.
+        /// The next batch, and what to read ahead: the one that will be taken `ahead` later, and
+        /// this one itself where nobody was there to read it ahead.
         mutating func take(
             _ batches: [[Replacement]], ahead: Int
-        ) -> (batch: [Replacement], coming: [Replacement]?)? {
+        ) -> (batch: [Replacement], coming: [[Replacement]])? {
             guard !isStopped, next < batches.count else { return nil }
             defer { next += 1 }
-            let coming = next + ahead
-            return (batches[next], coming < batches.count ? batches[coming] : nil)
+            let coming = (next < ahead ? [next] : []) + [next + ahead]
+            return (batches[next], coming.filter(batches.indices.contains).map { batches[$0] })
         }
     }
 
