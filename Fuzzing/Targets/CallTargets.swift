@@ -33,12 +33,16 @@ import Synchronization
 @Sendable func fuzzPayload(_ untrusted: [UInt8]) {
     guard let kind = untrusted.first else { return }
     let untrustedPayload = Array(untrusted.dropFirst())
-    switch kind % 3 {
+    switch kind % 5 {
     case 0: decode(PlainRequest.self, untrustedPayload)
     case 1:
         guard let request = decode(CompressRequest.self, untrustedPayload) else { return }
         demand(request.level.map(CompressRequest.levels.contains) ?? true, "a level is a level")
-    default: decode(DedupeRequest.self, untrustedPayload)
+    case 2: decode(DedupeRequest.self, untrustedPayload)
+    case 3:
+        guard let request = decode(ReportRequest.self, untrustedPayload) else { return }
+        demand(request.qubes?.count ?? 0 <= ReportRequest.mostQubes, "names are bounded")
+    default: decode(EstimateRequest.self, untrustedPayload)
     }
 }
 

@@ -62,6 +62,9 @@ private let history: History? = {
         show(record)
     case .failure(_, let message, _):
         demand(message.bounded().count <= 503, "a message is bounded")
+    default:
+        // What else a worker says is read and passed on.
+        break
     }
 }
 

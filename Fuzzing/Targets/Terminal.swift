@@ -18,6 +18,8 @@ func show(_ report: Report) {
     write(ReportLines.machine(report))
     write(ReportLines.volumes(report))
     write(json: report)
+    let page = Page.text(report)
+    demand(!page.lowercased().contains("<script"), "nothing in a page is run")
 }
 
 func show(_ progress: JobProgress) {
