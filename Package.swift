@@ -81,6 +81,7 @@ let package = Package(
         tests("ZstdTests", ["Zstd"]),
         tests("QubesTests", ["Qubes", "TestSupport", "SystemCalls", system]),
         tests("EngineTests", ["Engine", "Btrfs", "CChecksum", system]),
+        tests("WorkerTests", ["Worker", "Engine", "Btrfs", "Protocol", "SystemCalls", system]),
         tests(
             "ServiceTests", ["Service", "TestSupport", "Protocol", "Qubes", "SystemCalls", system]),
         tests("ClientTests", ["Client", "Protocol", "SystemCalls", system]),

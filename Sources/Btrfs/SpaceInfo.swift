@@ -12,6 +12,12 @@ public struct SpaceInfo: Equatable, Sendable {
         public var totalBytes = ByteCount.zero
         /// What of it is used.
         public var usedBytes = ByteCount.zero
+
+        /// Makes a kind; without figures one that has no chunk.
+        public init(totalBytes: ByteCount = .zero, usedBytes: ByteCount = .zero) {
+            self.totalBytes = totalBytes
+            self.usedBytes = usedBytes
+        }
     }
 
     /// File content.
@@ -20,15 +26,23 @@ public struct SpaceInfo: Equatable, Sendable {
     public var metadata = Kind()
     /// The chunk tree.
     public var system = Kind()
+    /// What of metadata the file system keeps back for itself.
+    public var reserveBytes = ByteCount.zero
     /// The devices' size.
     public var deviceBytes = ByteCount.zero
     /// Of the devices, what no chunk takes.
     public var unallocatedBytes = ByteCount.zero
 
-    /// Adds what one entry says. The global reserve is a part of metadata and not counted.
+    /// Of nothing.
+    public init() {}
+
+    /// Adds what one entry says. The global reserve is a part of metadata, and not added to it.
     /// - Returns: false when no file system can have as much.
     mutating func add(flags: UInt64, totalBytes: UInt64, usedBytes: UInt64) -> Bool {
-        if flags & Self.globalReserve != 0 { return true }
+        if flags & Self.globalReserve != 0 {
+            reserveBytes = ByteCount(totalBytes)
+            return true
+        }
         var fits = true
         func sum(_ kind: inout Kind) {
             let total = kind.totalBytes.rawValue.addingReportingOverflow(totalBytes)

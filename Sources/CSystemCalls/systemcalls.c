@@ -5,7 +5,9 @@
 #include <errno.h>
 #include <linux/landlock.h>
 #include <linux/openat2.h>
+#include <sched.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 
 int csystemcalls_openat2(int directory, const char *path, uint64_t flags, uint64_t mode,
@@ -36,6 +38,12 @@ int csystemcalls_landlock_restrict_self(int ruleset) {
 int csystemcalls_idle_io(void) {
     /* IOPRIO_WHO_PROCESS = 1, IOPRIO_CLASS_IDLE = 3 (linux/ioprio.h, absent from some headers). */
     return (int)syscall(SYS_ioprio_set, 1, 0, 3 << 13);
+}
+
+int csystemcalls_batch_cpu(void) {
+    struct sched_param none = {0};
+    if (sched_setscheduler(0, SCHED_BATCH, &none) != 0) return -1;
+    return setpriority(PRIO_PROCESS, 0, 19);
 }
 
 int csystemcalls_die_with_parent(void) {

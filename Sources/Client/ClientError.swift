@@ -116,7 +116,7 @@ extension ServiceException.Kind {
         case .badRequest: .usage
         case .noSuchQube, .noSuchVolume, .noSuchJob: .notFound
         case .busy: .busy
-        case .unsuitablePool, .failed: .failed
+        case .unsuitablePool, .jobOver, .failed: .failed
         }
     }
 }
@@ -127,7 +127,8 @@ extension JobState {
         switch self {
         case .done: .done
         case .interrupted: .jobInterrupted
-        case .failed, .queued, .running: .failed
+        case .cancelled: .jobCancelled
+        case .failed, .queued, .running, .paused: .failed
         }
     }
 }

@@ -15,8 +15,8 @@ public enum ClientProgram {
         Signals.ignoreBrokenPipes()
         do throws(Errno) {
             try Signals.take(Signals.Ending.allCases) { _ in
-                // The first one ends the call, and the main thread says goodbye. Who asks twice
-                // does not want to wait for that.
+                // The first one ends the call, and the main thread says goodbye, or asks. Who asks
+                // twice does not want to wait for that.
                 if !interruption.interrupt() { end(.interrupted) }
             }
         } catch {

@@ -19,6 +19,8 @@ public enum ExitStatus: Int32, Sendable, CaseIterable {
     case jobInterrupted = 6
     /// A check has found something that should be mended.
     case findings = 7
+    /// The job was cancelled: what it had finished stays done.
+    case jobCancelled = 8
     /// Ctrl-C, or another signal that asked the client to end.
     case interrupted = 130
 }

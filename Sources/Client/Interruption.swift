@@ -24,6 +24,9 @@ final class Interruption: Sendable {
         return isFirst
     }
 
+    /// The last signal is answered: the next one is a first one again.
+    func clear() { state.withLock { $0.isInterrupted = false } }
+
     /// Runs `body`; a signal calls `cancel`, once, from another thread or at once when it has come
     /// already.
     func cancelling<Result>(

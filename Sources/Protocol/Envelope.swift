@@ -59,6 +59,8 @@ public struct ServiceException: Error, Equatable, Sendable {
         case noSuchVolume = "QubesVolumeNotFoundError"
         /// No such job, or not for this caller.
         case noSuchJob = "BtrfsJobNotFoundError"
+        /// The job is over: there is nothing to cancel, pause or resume.
+        case jobOver = "BtrfsJobOverError"
         /// The pool cannot be worked on.
         case unsuitablePool = "BtrfsPoolError"
         /// Too many jobs or calls; try again later.

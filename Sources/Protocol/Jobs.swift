@@ -20,15 +20,19 @@ public enum JobState: String, Codable, Sendable, CaseIterable {
     case queued
     /// A worker is at it.
     case running
+    /// It waits for `btrfs.job.Resume`, in the queue or with its worker.
+    case paused
     /// It did all it could.
     case done
     /// It ended with an error; what was finished stays done.
     case failed
     /// Its worker or the daemon died; what was finished stays done, and it can be started again.
     case interrupted
+    /// Somebody cancelled it; what was finished stays done, and the result says what that brought.
+    case cancelled
 
     /// No more events will come.
-    public var isOver: Bool { self != .queued && self != .running }
+    public var isOver: Bool { self != .queued && self != .running && self != .paused }
 }
 
 /// One job, as `btrfs.job.List` and the end of `btrfs.job.Watch` give it.
@@ -107,17 +111,20 @@ public struct JobProgress: Codable, Equatable, Sendable {
     public var savedBytes: UInt64
     /// Seconds since the job started.
     public var elapsedSeconds: Double
+    /// How hard it works; nil from a worker that does not say.
+    public var pacing: Pacing?
 
     /// Makes progress.
     public init(
         stage: Stage, doneBytes: UInt64, totalBytes: UInt64, savedBytes: UInt64,
-        elapsedSeconds: Double
+        elapsedSeconds: Double, pacing: Pacing? = nil
     ) {
         self.stage = stage
         self.doneBytes = doneBytes
         self.totalBytes = totalBytes
         self.savedBytes = savedBytes
         self.elapsedSeconds = elapsedSeconds
+        self.pacing = pacing
     }
 }
 

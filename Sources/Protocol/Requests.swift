@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 
-/// The payload of `btrfs.Report`, `btrfs.job.List` and `btrfs.job.Watch`: nothing but the version.
+/// The payload of `btrfs.Report` and of all `btrfs.job.` services: nothing but the version.
 public struct PlainRequest: StrictRequest, Equatable {
     /// The version of this message.
     public var version: ProtocolVersion
@@ -30,16 +30,21 @@ public struct CompressRequest: StrictRequest, Equatable {
     public var level: Int?
     /// Also work on extents that only images of running qubes use.
     public var running: Bool
+    /// Go on while the machine runs on battery.
+    public var battery: Bool
 
     /// Makes a request of the current version.
-    public init(level: Int? = nil, running: Bool = false) {
+    public init(level: Int? = nil, running: Bool = false, battery: Bool = false) {
         version = .current
         self.level = level
         self.running = running
+        self.battery = battery
     }
 
     /// Every key that this request knows.
-    public enum CodingKeys: String, CodingKey, CaseIterable { case version, level, running }
+    public enum CodingKeys: String, CodingKey, CaseIterable {
+        case version, level, running, battery
+    }
 
     /// Reads it strictly; a key that it does not know is an error.
     public init(from decoder: any Decoder) throws {
@@ -48,6 +53,7 @@ public struct CompressRequest: StrictRequest, Equatable {
         version = try values.decode(ProtocolVersion.self, forKey: .version)
         level = try values.decodeIfPresent(Int.self, forKey: .level)
         running = try values.decodeIfPresent(Bool.self, forKey: .running) ?? false
+        battery = try values.decodeIfPresent(Bool.self, forKey: .battery) ?? false
         if let level, !Self.levels.contains(level) {
             throw RequestError.outOfRange(key: "level", allowed: "1 to 19")
         }
@@ -60,15 +66,18 @@ public struct DedupeRequest: StrictRequest, Equatable {
     public var version: ProtocolVersion
     /// Also work on extents that only images of running qubes use.
     public var running: Bool
+    /// Go on while the machine runs on battery.
+    public var battery: Bool
 
     /// Makes a request of the current version.
-    public init(running: Bool = false) {
+    public init(running: Bool = false, battery: Bool = false) {
         version = .current
         self.running = running
+        self.battery = battery
     }
 
     /// Every key that this request knows.
-    public enum CodingKeys: String, CodingKey, CaseIterable { case version, running }
+    public enum CodingKeys: String, CodingKey, CaseIterable { case version, running, battery }
 
     /// Reads it strictly; a key that it does not know is an error.
     public init(from decoder: any Decoder) throws {
@@ -76,6 +85,7 @@ public struct DedupeRequest: StrictRequest, Equatable {
         let values = try decoder.container(keyedBy: CodingKeys.self)
         version = try values.decode(ProtocolVersion.self, forKey: .version)
         running = try values.decodeIfPresent(Bool.self, forKey: .running) ?? false
+        battery = try values.decodeIfPresent(Bool.self, forKey: .battery) ?? false
     }
 }
 

@@ -20,6 +20,12 @@ public enum ServiceName: String, Codable, Sendable, CaseIterable {
     case jobList = "btrfs.job.List"
     /// A job's events as they come, then its result.
     case jobWatch = "btrfs.job.Watch"
+    /// End a job; what it has finished stays done.
+    case jobCancel = "btrfs.job.Cancel"
+    /// Hold a job until it is resumed.
+    case jobPause = "btrfs.job.Pause"
+    /// Let a paused job go on.
+    case jobResume = "btrfs.job.Resume"
 }
 
 /// What a job does.

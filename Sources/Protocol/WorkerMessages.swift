@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 
-/// What the daemon writes to a worker's standard input: one job, validated, all of it.
+/// What the daemon writes to a worker's standard input: one job, validated, all of it, in one line.
+/// Lines that follow it are each a `WorkerControl`.
 ///
 /// Both come from the same build, so that the version says only that they fit.
 public struct WorkerOrder: Codable, Equatable, Sendable {
@@ -90,21 +91,37 @@ public struct WorkerOrder: Codable, Equatable, Sendable {
     public var volumes: [Volume]
     /// The caller asked for the machine: the reply may name file systems.
     public var wholeMachine: Bool
+    /// Go on while the machine runs on battery.
+    public var onBattery: Bool
 
     /// Makes an order.
-    public init(work: Work, pools: [Pool], volumes: [Volume], wholeMachine: Bool) {
+    public init(
+        work: Work, pools: [Pool], volumes: [Volume], wholeMachine: Bool, onBattery: Bool = false
+    ) {
         version = .current
         self.work = work
         self.pools = pools
         self.volumes = volumes
         self.wholeMachine = wholeMachine
+        self.onBattery = onBattery
     }
+}
+
+/// What the daemon writes to a worker after its order, a word a line. A worker acts within a
+/// second.
+public enum WorkerControl: String, Sendable, CaseIterable {
+    /// Hold.
+    case pause
+    /// Go on.
+    case resume
+    /// Finish or take back what is half done, measure, and end.
+    case cancel
 }
 
 /// What a worker writes to its standard output, one JSON object a line.
 ///
-/// The last line is `report`, `result` or `failure`; a worker that ends without one was
-/// interrupted.
+/// The last line is `report`, `result`, `cancelled` or `failure`; a worker that ends without one
+/// was interrupted.
 public enum WorkerMessage: Codable, Equatable, Sendable {
     /// How far it is.
     case progress(JobProgress)
@@ -114,6 +131,8 @@ public enum WorkerMessage: Codable, Equatable, Sendable {
     case check(CheckReport)
     /// The end of a job.
     case result(JobResult)
+    /// The end of a job that was cancelled, with what it had brought by then.
+    case cancelled(JobResult)
     /// The end, without success: the exception's kind and message for the caller, and a detail for
     /// dom0's log.
     case failure(kind: String, message: String, detail: String)

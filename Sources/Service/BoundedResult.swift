@@ -26,6 +26,15 @@ extension JobResult {
     }
 }
 
+extension JobProgress {
+    /// With no long text in it.
+    func bounded() -> JobProgress {
+        var progress = self
+        progress.pacing?.advice = pacing?.advice?.bounded()
+        return progress
+    }
+}
+
 extension FileSystemUsage {
     fileprivate func bounded() -> FileSystemUsage {
         var usage = self

@@ -33,6 +33,9 @@ struct Bounds: Sendable {
     var queuedJobs = Limits.queuedJobs
     /// The most jobs that are over and kept.
     var historyJobs = Limits.historyJobs
+    /// The longest time that a worker may take to end once its job is cancelled, in seconds; then
+    /// it is killed. It acts within one; what takes time is the commit before the figures are read.
+    var cancelSeconds = 120.0
     /// The longest time between two events of a watch, in seconds.
     var heartbeatSeconds = Double(Limits.heartbeatSeconds)
     /// The longest time that the daemon waits at its end for the running job to be noted down.

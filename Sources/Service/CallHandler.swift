@@ -32,6 +32,12 @@ struct CallHandler: Sendable {
                 return .whole(try submit(call, untrustedHeader, untrustedPayload))
             case .jobList: return .whole(try list(call, untrustedHeader, untrustedPayload))
             case .jobWatch: return .stream(try watch(call, untrustedHeader, untrustedPayload))
+            case .jobCancel:
+                return .whole(try change(call, .cancel, untrustedHeader, untrustedPayload))
+            case .jobPause:
+                return .whole(try change(call, .pause, untrustedHeader, untrustedPayload))
+            case .jobResume:
+                return .whole(try change(call, .resume, untrustedHeader, untrustedPayload))
             }
         } catch {
             audit.request(untrustedHeader, error)
@@ -95,13 +101,13 @@ struct CallHandler: Sendable {
     private func submit(
         _ call: JudgedCall, _ header: CallHeader, _ untrustedPayload: [UInt8]
     ) throws(Refusal) -> Envelope {
-        let (operation, work) = try Self.work(of: call.service, untrustedPayload)
+        let (operation, work, onBattery) = try Self.work(of: call.service, untrustedPayload)
         let scope = try machine.scope(of: call.target, for: call.caller)
         _ = try Selection(scope, call.argument)
         let request = JobRequest(
             operation: operation, work: work, caller: call.caller,
             target: scope.qube.map { .qube($0.name) } ?? .machine, uuid: scope.qube?.uuid,
-            argument: call.argument)
+            argument: call.argument, onBattery: onBattery)
         let job = try runner.submit(request, targetName: scope.targetName)
         audit.request(header, outcome: AuditLog.accepted, job: job)
         runner.jobs.enqueue(job)
@@ -111,22 +117,24 @@ struct CallHandler: Sendable {
     /// What a service that starts jobs is asked to do.
     private static func work(
         of service: ServiceName, _ untrustedPayload: [UInt8]
-    ) throws(Refusal) -> (Operation, WorkerOrder.Work) {
+    ) throws(Refusal) -> (Operation, WorkerOrder.Work, onBattery: Bool) {
         switch service {
         case .estimate:
             let request = try Payload.decode(EstimateRequest.self, untrusted: untrustedPayload)
-            return (.estimate, .estimate(running: request.running))
+            // Somebody waits for it, and it is over soon.
+            return (.estimate, .estimate(running: request.running), true)
         case .compress, .optimize:
             let request = try Payload.decode(CompressRequest.self, untrusted: untrustedPayload)
+            let (level, running) = (request.level, request.running)
             return service == .compress
-                ? (.compress, .compress(level: request.level, running: request.running))
-                : (.optimize, .optimize(level: request.level, running: request.running))
+                ? (.compress, .compress(level: level, running: running), request.battery)
+                : (.optimize, .optimize(level: level, running: running), request.battery)
         case .dedupe, .defragment:
             let request = try Payload.decode(DedupeRequest.self, untrusted: untrustedPayload)
             return service == .dedupe
-                ? (.dedupe, .dedupe(running: request.running))
-                : (.defragment, .defragment(running: request.running))
-        case .report, .check, .jobList, .jobWatch:
+                ? (.dedupe, .dedupe(running: request.running), request.battery)
+                : (.defragment, .defragment(running: request.running), request.battery)
+        case .report, .check, .jobList, .jobWatch, .jobCancel, .jobPause, .jobResume:
             throw Refusal.failed("This service starts no job.", detail: service.rawValue)
         }
     }
@@ -148,14 +156,34 @@ struct CallHandler: Sendable {
         _ call: JudgedCall, _ header: CallHeader, _ untrustedPayload: [UInt8]
     ) throws(Refusal) -> JobWatch {
         _ = try Payload.decode(PlainRequest.self, untrusted: untrustedPayload)
-        let scope = try machine.scope(of: call.target, for: call.caller)
-        guard case .job(let job) = call.argument, let record = runner.jobs.record(job),
-            scope.mayShow(record, to: call.caller)
-        else { throw .noSuchJob }
+        let (job, scope) = try visibleJob(call)
         audit.request(header, outcome: AuditLog.accepted, job: job)
         return JobWatch(
             job: job, jobs: runner.jobs, redaction: scope.redaction,
             heartbeatSeconds: bounds.heartbeatSeconds)
+    }
+
+    /// Whoever may see a job may change it, as far as policy lets the call through.
+    private func change(
+        _ call: JudgedCall, _ word: WorkerControl, _ header: CallHeader,
+        _ untrustedPayload: [UInt8]
+    ) throws(Refusal) -> Envelope {
+        _ = try Payload.decode(PlainRequest.self, untrusted: untrustedPayload)
+        let (job, scope) = try visibleJob(call)
+        let record = try runner.change(job, word) {
+            audit.request(header, outcome: AuditLog.accepted, job: job)
+        }
+        return try Self.reply(scope.redaction.record(record))
+    }
+
+    /// The job that a call names. One that is not there and one that is none of the caller's
+    /// business look the same.
+    private func visibleJob(_ call: JudgedCall) throws(Refusal) -> (String, Scope) {
+        let scope = try machine.scope(of: call.target, for: call.caller)
+        guard case .job(let job) = call.argument, let record = runner.jobs.record(job),
+            scope.mayShow(record, to: call.caller)
+        else { throw .noSuchJob }
+        return (job, scope)
     }
 
     /// An object as the reply.

@@ -44,6 +44,9 @@ final class Daemon: Sendable {
         }
     }
 
+    /// The jobs, for tests.
+    var jobs: Jobs { handler.runner.jobs }
+
     /// Takes no more calls, ends reports, and kills the running job's worker, which is safe at any
     /// moment; the job is noted down as interrupted.
     func stop() {

@@ -14,6 +14,19 @@ struct JobRunner: Sendable {
     let audit: AuditLog
     /// The time between two looks at whether a job that runs may go on, in seconds.
     let standingSeconds: Double
+    private let keeping = Monitor(())
+
+    init(
+        jobs: Jobs, store: JobStore, machine: Machine, workers: WorkerProgram, audit: AuditLog,
+        standingSeconds: Double
+    ) {
+        self.jobs = jobs
+        self.store = store
+        self.machine = machine
+        self.workers = workers
+        self.audit = audit
+        self.standingSeconds = standingSeconds
+    }
 
     /// Reads the history. Jobs that were waiting or running when the daemon ended are interrupted:
     /// to start them again is for whoever asked, not for a daemon that may have died of them.
@@ -27,7 +40,7 @@ struct JobRunner: Sendable {
             guard !record.state.isOver else { return record }
             var record = record
             record.state = .interrupted
-            record.endedAt = Self.now
+            record.endedAt = Jobs.now
             record.error = Self.daemonEnded
             Self.keep(record, store, audit)
             Self.writeEnd(record, detail: "", audit)
@@ -50,17 +63,41 @@ struct JobRunner: Sendable {
     func submit(_ request: JobRequest, targetName: String) throws(Refusal) -> String {
         let record = JobRecord(
             job: Names.newJob(), operation: request.operation, caller: request.caller,
-            target: targetName, argument: request.argument.text, submittedAt: Self.now)
+            target: targetName, argument: request.argument.text, submittedAt: Jobs.now)
         try jobs.reserve(record, request)
-        Self.keep(record, store, audit)
+        keepWaiting(record)
         return record.job
     }
 
-    private func run(_ waiting: JobRecord, _ request: JobRequest) {
-        var record = waiting
-        record.state = .running
-        record.startedAt = Self.now
-        jobs.update(record)
+    /// Cancels, pauses or resumes a job. One that waits is over at once; a worker acts within a
+    /// second, and its job is over when it has measured what it brought. A pause is not written
+    /// down: it ends with the daemon, as the job does.
+    /// - Parameter accepted: called when the job can be changed, before anything of it is noted.
+    /// - Returns: the job as it stands now.
+    func change(
+        _ job: String, _ word: WorkerControl, accepted: () -> Void
+    ) throws(Refusal) -> JobRecord {
+        let (record, hasEnded) = try jobs.change(job, word)
+        accepted()
+        if hasEnded {
+            drop(jobs.trim(roomFor: 0))
+            keepWaiting(record)
+            Self.writeEnd(record, detail: "", audit)
+        }
+        return record
+    }
+
+    /// Writes a record of a job that no runner has taken yet. It may be cancelled while it is taken
+    /// in: the end must not be overwritten by the beginning.
+    private func keepWaiting(_ record: JobRecord) {
+        keeping.withLock { _ in
+            let isOutdated = !record.state.isOver && jobs.record(record.job)?.state.isOver != false
+            if !isOutdated { Self.keep(record, store, audit) }
+        }
+    }
+
+    private func run(_ started: JobRecord, _ request: JobRequest) {
+        var record = started
         Self.keep(record, store, audit)
         Self.write(.jobStart, record, outcome: record.state.rawValue, detail: "", audit)
         let ending = work(record.job, request)
@@ -78,18 +115,23 @@ struct JobRunner: Sendable {
         do throws(Refusal) {
             let scope = try machine.scope(of: request.target, for: request.caller)
             guard scope.qube?.uuid == request.uuid else { throw .noSuchQube }
-            let (order, problems) = try Selection(scope, request.argument).order(request.work)
+            let (order, problems) = try Selection(scope, request.argument)
+                .order(request.work, onBattery: request.onBattery)
+            if jobs.isCancelled(job) { return .cancelled(nil, detail: "") }
             let worker = try workers.start(order)
-            jobs.setWorker(worker)
-            defer { jobs.setWorker(nil) }
+            jobs.setWorker(worker, of: job)
+            defer { jobs.setWorker(nil, of: job) }
             var standing = JobStanding(
                 request, order, machine: machine, intervalSeconds: standingSeconds)
             let ending = worker.finish(lineBytes: Limits.eventBytes) {
-                jobs.update(job, $0)
+                jobs.update(job, $0.bounded())
                 if !standing.holds() { worker.kill() }
             }
             // What it had finished before stays done, and is not measured.
             try standing.check()
+            if case .interrupted(let detail) = ending, jobs.isCancelled(job) {
+                return .cancelled(nil, error: Self.notMeasured, detail: detail)
+            }
             return Ending(ending, problems, jobs.estimate(before: job, request))
         } catch {
             return .failed(message: error.exception.message, detail: error.detail ?? "")
@@ -100,6 +142,8 @@ struct JobRunner: Sendable {
         case done(JobResult)
         case failed(message: String, detail: String)
         case interrupted(detail: String)
+        /// With what was measured; nil when there was no worker to measure it, or none any more.
+        case cancelled(JobResult?, error: String? = nil, detail: String)
 
         init(
             _ ending: WorkerEnding, _ problems: [Report.Problem], _ estimated: EstimatedBefore?
@@ -109,6 +153,9 @@ struct JobRunner: Sendable {
                 result.problems = problems + result.problems
                 result.estimatedBefore = estimated
                 self = .done(result.bounded())
+            case .cancelled(var result):
+                result.problems = problems + result.problems
+                self = .cancelled(result.bounded(), detail: "")
             case .failure(_, let message, let detail):
                 self = .failed(message: message.bounded(), detail: detail)
             case .interrupted(let detail):
@@ -124,7 +171,7 @@ struct JobRunner: Sendable {
     /// Notes an ending down.
     /// - Returns: what dom0's log says besides.
     private static func finish(_ record: inout JobRecord, _ ending: Ending) -> String {
-        record.endedAt = now
+        record.endedAt = Jobs.now
         switch ending {
         case .done(let result):
             record.state = .done
@@ -138,15 +185,19 @@ struct JobRunner: Sendable {
             record.state = .interrupted
             record.error = workerEnded
             return detail
+        case .cancelled(let result, let error, let detail):
+            record.state = .cancelled
+            record.result = result
+            record.error = error
+            return detail
         }
     }
 
     private static let badWorker = "The job's worker failed. \(Refusal.seeLog)"
     // That what was finished stays done is so for each of them: whoever shows a state says it.
     private static let workerEnded = "The job's worker ended before its work did."
+    private static let notMeasured = "Its worker ended before it had measured what it brought."
     private static let daemonEnded = "The service ended before the job did."
-
-    private static var now: Int64 { Int64(Date().timeIntervalSince1970) }
 
     // MARK: History and audit
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+internal import FoundationEssentials
 internal import Protocol
 internal import SystemCalls
 
@@ -12,6 +13,8 @@ struct JobRequest: Sendable {
     /// The UUID of the qube that policy and the caller meant; another one of its name is not it.
     let uuid: String?
     let argument: CallArgument
+    /// Go on while the machine runs on battery.
+    let onBattery: Bool
 }
 
 /// A job as a watcher sees it.
@@ -29,6 +32,8 @@ final class Jobs: Sendable {
     private struct Entry {
         var record: JobRecord
         var request: JobRequest?
+        /// Somebody wants it to end.
+        var isCancelled = false
         var stateChange = 0
         var progressChange = 0
     }
@@ -38,9 +43,13 @@ final class Jobs: Sendable {
         var entries: [Entry] = []
         /// Ids in the order in which they will run.
         var waiting: [String] = []
+        /// Of the job that runs.
         var worker: WorkerProcess?
+        var workersJob: String?
         var isStopping = false
         var isRunnerOver = false
+
+        func entry(_ job: String) -> Entry? { entries.last { $0.record.job == job } }
 
         mutating func change<Result>(_ job: String, _ body: (inout Entry) -> Result) -> Result? {
             guard let index = entries.lastIndex(where: { $0.record.job == job }) else { return nil }
@@ -66,7 +75,9 @@ final class Jobs: Sendable {
             guard !state.isStopping else {
                 throw Refusal(.busy, "The service is being stopped; try again in a minute.")
             }
-            let queued = state.entries.count { $0.record.state == .queued }
+            let queued = state.entries.count {
+                !$0.record.state.isOver && $0.record.startedAt == nil
+            }
             guard queued < most else {
                 throw Refusal(
                     .busy, "\(most) jobs are waiting already; try again when some are over.")
@@ -76,14 +87,53 @@ final class Jobs: Sendable {
     }
 
     /// Lets a job that was taken in run when its turn comes.
-    func enqueue(_ job: String) { state.withLock { $0.waiting.append(job) } }
+    func enqueue(_ job: String) {
+        state.withLock { state in
+            if state.entry(job)?.record.state.isOver == false { state.waiting.append(job) }
+        }
+    }
 
     /// All jobs, newest first.
     func records() -> [JobRecord] { state.withLock { $0.entries.reversed().map(\.record) } }
 
     /// One job.
     func record(_ job: String) -> JobRecord? {
-        state.withLock { state in state.entries.last { $0.record.job == job }?.record }
+        state.withLock { state in state.entry(job)?.record }
+    }
+
+    /// Cancels, pauses or resumes a job.
+    /// - Returns: the job as it stands now, and whether that is its end.
+    func change(
+        _ job: String, _ word: WorkerControl
+    ) throws(Refusal) -> (record: JobRecord, hasEnded: Bool) {
+        let outcome: Result<(JobRecord, Bool), Refusal> = state.withLock { state in
+            guard let entry = state.entry(job) else { return .failure(.noSuchJob) }
+            guard !entry.record.state.isOver else { return .failure(.jobOver) }
+            let isWaiting = entry.record.startedAt == nil
+            let worker = state.workersJob == job ? state.worker : nil
+            var record = entry.record
+            switch word {
+            case .cancel where isWaiting:
+                record.state = .cancelled
+                record.endedAt = Self.now
+                state.waiting.removeAll { $0 == job }
+            case .cancel:
+                worker?.cancel(graceSeconds: bounds.cancelSeconds)
+            case .pause:
+                record.state = .paused
+                worker?.setPaused(true)
+            case .resume:
+                record.state = isWaiting ? .queued : .running
+                worker?.setPaused(false)
+            }
+            _ = state.change(job) { entry in
+                entry.isCancelled = entry.isCancelled || word == .cancel
+                if record.state != entry.record.state { entry.stateChange += 1 }
+                entry.record = record
+            }
+            return .success((record, record.state.isOver))
+        }
+        return try outcome.get()
     }
 
     /// Waits for a job to be other than last seen.
@@ -115,12 +165,22 @@ final class Jobs: Sendable {
     func next() -> (record: JobRecord, request: JobRequest)? {
         state.wait { state -> (record: JobRecord, request: JobRequest)?? in
             if state.isStopping { return .some(nil) }
-            guard !state.waiting.isEmpty else { return nil }
-            let job = state.waiting.removeFirst()
-            guard let entry = state.entries.last(where: { $0.record.job == job }),
-                let request = entry.request
+            // A paused one keeps its place and lets the others by.
+            guard
+                let place = state.waiting.firstIndex(where: {
+                    state.entry($0)?.record.state == .queued
+                })
             else { return nil }
-            return (entry.record, request)
+            let job = state.waiting.remove(at: place)
+            guard let request = state.entry(job)?.request else { return nil }
+            // Here and not later: from now on a worker has to be told, and not the queue.
+            let record = state.change(job) { entry in
+                entry.record.state = .running
+                entry.record.startedAt = Self.now
+                entry.stateChange += 1
+                return entry.record
+            }
+            return record.map { ($0, request) }
         } ?? nil
     }
 
@@ -144,14 +204,28 @@ final class Jobs: Sendable {
         }
     }
 
-    /// The worker of the running job; it is killed at once when the daemon is to stop.
-    func setWorker(_ worker: WorkerProcess?) {
+    /// The worker of the running job. It learns what was asked for before it was there, and is
+    /// killed at once when the daemon is to stop.
+    func setWorker(_ worker: WorkerProcess?, of job: String) {
         let isStopping = state.withLock { state in
             state.worker = worker
+            state.workersJob = job
+            if state.entry(job)?.record.state == .paused { worker?.setPaused(true) }
+            if state.entry(job)?.isCancelled == true {
+                worker?.cancel(graceSeconds: bounds.cancelSeconds)
+            }
             return state.isStopping
         }
         if isStopping { worker?.kill() }
     }
+
+    /// Somebody wants this job to end.
+    func isCancelled(_ job: String) -> Bool {
+        state.withLock { state in state.entry(job)?.isCancelled == true }
+    }
+
+    /// Seconds since 1970.
+    static var now: Int64 { Int64(Date().timeIntervalSince1970) }
 
     /// Forgets the oldest jobs that are over, so many that there is room for `more`.
     /// - Returns: their ids.

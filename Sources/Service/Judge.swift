@@ -112,7 +112,7 @@ enum Judge {
                 throw Refusal(.badRequest, "The argument must be empty.")
             }
             return .whole
-        case .jobWatch:
+        case .jobWatch, .jobCancel, .jobPause, .jobResume:
             guard Names.isJob(untrustedArgument) else {
                 throw Refusal(
                     .badRequest,

@@ -23,6 +23,10 @@ struct Refusal: Error, Equatable {
     static let noSuchJob = Refusal(
         .noSuchJob, "There is no such job, or it is not visible to the caller.")
 
+    /// Nothing of it can be changed any more.
+    static let jobOver = Refusal(
+        .jobOver, "The job is over already; btrfs.job.Watch gives what it brought.")
+
     /// Something failed in dom0.
     static func failed(_ message: String, detail: String) -> Refusal {
         var refusal = Refusal(.failed, "\(message) \(seeLog)", detail: detail)

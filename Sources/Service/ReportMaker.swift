@@ -59,7 +59,7 @@ final class ReportMaker: Sendable {
             throw .failed("The report's worker ended before its work did.", detail: detail)
         case .malformed(let detail):
             throw .failed("The report's worker failed.", detail: detail)
-        case .report, .check, .result:
+        case .report, .check, .result, .cancelled:
             return ending
         }
     }

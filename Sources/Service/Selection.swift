@@ -91,7 +91,9 @@ struct Selection {
     }
 
     /// The order, and what of it is left alone for a reason that no worker knows.
-    func order(_ work: WorkerOrder.Work) -> (order: WorkerOrder, problems: [Report.Problem]) {
+    func order(
+        _ work: WorkerOrder.Work, onBattery: Bool = false
+    ) -> (order: WorkerOrder, problems: [Report.Problem]) {
         let pools = scope.inventory.workablePools
         let names = Set(pools.map(\.name))
         var volumes: [WorkerOrder.Volume] = []
@@ -118,7 +120,8 @@ struct Selection {
             }
         }
         let order = WorkerOrder(
-            work: work, pools: pools, volumes: volumes, wholeMachine: scope.qube == nil)
+            work: work, pools: pools, volumes: volumes, wholeMachine: scope.qube == nil,
+            onBattery: onBattery)
         return (order, problems)
     }
 

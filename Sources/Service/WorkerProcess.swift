@@ -12,6 +12,8 @@ enum WorkerEnding: Equatable {
     case check(CheckReport)
     /// With a job's result.
     case result(JobResult)
+    /// With what a job had brought when it was cancelled.
+    case cancelled(JobResult)
     /// With an error of the worker's own.
     case failure(ServiceException.Kind, message: String, detail: String)
     /// Without a last line: it died, was killed or took too long.
@@ -76,22 +78,73 @@ final class WorkerProcess: Sendable {
     private let child: ChildProcess
     private let messages: SharedDescriptor
     private let isRunning = Monitor(true)
+    private let wanted = Monitor(Wanted())
+
+    /// What the worker shall do, as it was asked for last: however often somebody asks, and however
+    /// slowly the worker reads, there is never more to tell than this.
+    private struct Wanted {
+        var isPaused = false
+        var isCancelled = false
+        var isOver = false
+
+        /// What brings a worker that knows of `self` to `other`.
+        func words(to other: Wanted) -> [WorkerControl] {
+            var words: [WorkerControl] = []
+            if other.isPaused != isPaused { words.append(other.isPaused ? .pause : .resume) }
+            if other.isCancelled && !isCancelled { words.append(.cancel) }
+            return words
+        }
+    }
 
     fileprivate init(_ child: ChildProcess, messages: SharedDescriptor) {
         self.child = child
         self.messages = messages
     }
 
-    /// A thread of its own writes the order: it may be longer than a pipe takes, and a worker that
-    /// does not read it must not hold the daemon. It ends when the worker does, with EPIPE.
+    /// A thread of its own writes the order, and later the words: a pipe may be full, and a worker
+    /// that does not read must not hold the daemon. It ends when the worker does.
     fileprivate func send(_ order: [UInt8], _ standardInput: SharedDescriptor) throws(Errno) {
+        let wanted = wanted
         do throws(Errno) {
-            try WorkThread.start { try? standardInput.descriptor.write(order) }
+            try WorkThread.start {
+                do throws(Errno) {
+                    try standardInput.descriptor.write(order + [UInt8(ascii: "\n")])
+                    var told = Wanted()
+                    while let next = Self.next(wanted, after: told) {
+                        for word in told.words(to: next) {
+                            try standardInput.descriptor.write(Array("\(word.rawValue)\n".utf8))
+                        }
+                        told = next
+                    }
+                } catch {
+                    // It is gone, and whoever waits for it learns so.
+                }
+            }
         } catch {
             kill()
             _ = try? child.wait()
             throw error
         }
+    }
+
+    /// Waits for something to tell; nil once the worker is over.
+    private static func next(_ wanted: Monitor<Wanted>, after told: Wanted) -> Wanted? {
+        wanted.wait { wanted -> Wanted?? in
+            if wanted.isOver { return .some(nil) }
+            return told.words(to: wanted).isEmpty ? nil : .some(wanted)
+        } ?? nil
+    }
+
+    /// Tells it to hold or to go on. Waits for nothing.
+    func setPaused(_ isPaused: Bool) { wanted.withLock { $0.isPaused = isPaused } }
+
+    /// Tells it to end, and ends it when it has not after `graceSeconds`.
+    func cancel(graceSeconds: Double) {
+        let isNew = wanted.withLock { wanted in
+            defer { wanted.isCancelled = true }
+            return !wanted.isCancelled
+        }
+        if isNew { killAfter(graceSeconds) }
     }
 
     /// Ends it at once. Its work is safe to be cut anywhere. Nothing happens once it is over.
@@ -119,6 +172,7 @@ final class WorkerProcess: Sendable {
             ending = "the worker could not be waited for: \(error)"
         }
         isRunning.withLock { $0 = false }
+        wanted.withLock { $0.isOver = true }
         return said ?? .interrupted(detail: ending)
     }
 
@@ -145,6 +199,7 @@ final class WorkerProcess: Sendable {
                 case .report(let report): last = .report(report)
                 case .check(let check): last = .check(check)
                 case .result(let result): last = .result(result)
+                case .cancelled(let result): last = .cancelled(result)
                 case .failure(let kind, let message, let detail):
                     let kind = ServiceException.Kind(rawValue: kind) ?? .failed
                     last = .failure(kind, message: message, detail: detail)

@@ -57,6 +57,16 @@ public enum Parent {
 
 /// How much of the machine a process takes.
 public enum Priority {
-    /// Idle class for its reads and writes, where the scheduler knows classes (`ioprio_set(2)`).
-    public static func becomeIdle() { _ = csystemcalls_idle_io() }
+    /// Behind everybody else: the idle class for reads and writes, where the disk's scheduler knows
+    /// classes (`ioprio_set(2)`), and the least weight for the CPU (nice 19, SCHED_BATCH).
+    ///
+    /// Not SCHED_IDLE: on a busy machine such a thread gets the CPU once a second or so, also while
+    /// the kernel holds locks of the file system for it that others wait for.
+    ///
+    /// Only the calling thread and those it starts afterwards step back: call it before any other
+    /// thread is started.
+    public static func stepBack() {
+        _ = csystemcalls_idle_io()
+        _ = csystemcalls_batch_cpu()
+    }
 }

@@ -13,6 +13,9 @@ public enum StandardStream: Int32, Sendable, CaseIterable {
     /// It is a terminal (`isatty(3)`).
     public var isTerminal: Bool { isatty(rawValue) == 1 }
 
+    /// Standard input is a terminal (`isatty(3)`).
+    public static var isInputTerminal: Bool { isatty(0) == 1 }
+
     /// How many columns its terminal has (`ioctl_tty(2)`, TIOCGWINSZ); nil when it is none, or when
     /// the terminal does not know.
     public var columns: Int? {

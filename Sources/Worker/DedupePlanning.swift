@@ -10,8 +10,9 @@ struct DedupePlanning {
     static let threads = 4
 
     let site: Site
-    let store: BtrfsStore
+    let store: ControlledStore
     let output: Output
+    let governor: Governor
 
     func plan(
         _ survey: Survey, scope: Scope, compression: DedupePlanner.Compression
@@ -20,7 +21,7 @@ struct DedupePlanning {
         let total = eligible.reduce(ByteCount.zero) { $0 + survey.extents[$1].contentBytes }
         output.progress(.fingerprint, totalBytes: total.rawValue)
         let fingerprinter = Fingerprinter(
-            store: store, checksums: ChecksumTree(fileSystem: site.fileSystem),
+            store: store, checksums: ChecksumTree(fileSystem: site.fileSystem, governor: governor),
             decoder: ZstdDecoder(), threads: Self.threads, kept: site.cache?.fingerprints())
         var cache = FingerprintCache(
             fileSystem: site.fileSystem.identity, checksumKind: site.fileSystem.checksumKind)
@@ -34,6 +35,7 @@ struct DedupePlanning {
         output.progress(.plan)
         var resources = MatchResources()
         resources.spills = site.spills
+        resources.control = governor
         return try DedupePlanner.plan(
             survey, fingerprints, scope: scope, sectorBytes: store.sectorBytes,
             compression: compression, resources: resources)
@@ -43,6 +45,7 @@ struct DedupePlanning {
 /// Checksums of plain content, straight from the file system's tree.
 private struct ChecksumTree: ChecksumSource {
     let fileSystem: FileSystem
+    let governor: Governor
 
     var kind: ChecksumKind { fileSystem.checksumKind }
 
@@ -57,7 +60,9 @@ private struct ChecksumTree: ChecksumSource {
     func checksums(of stretches: [Stretch]) throws(BtrfsError) -> [[UInt32?]] {
         var result = stretches.map { [UInt32?](repeating: nil, count: $0.sectors) }
         var first = 0
+        try governor.checkpoint()
         while first < stretches.count {
+            try governor.checkpoint()
             var last = first
             while last + 1 < stretches.count,
                 stretches[last + 1].start <= end(of: stretches[last]) + Self.nearby

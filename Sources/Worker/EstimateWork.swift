@@ -12,19 +12,28 @@ struct EstimateWork {
     let order: WorkerOrder
     let sites: Sites
     let output: Output
+    let governor: Governor
 
-    func run() throws(Failure) -> JobResult {
+    func run() throws(Failure) -> WorkerMessage {
         do throws(BtrfsError) {
-            return try runSites()
+            let result = try runSites()
+            return governor.isCancelled ? .cancelled(result) : .result(result)
+        } catch  where error.isCancellation {
+            return .cancelled(emptyResult)
         } catch {
             throw Failure(error)
         }
     }
 
-    private func runSites() throws(BtrfsError) -> JobResult {
-        var result = JobResult(
+    private var emptyResult: JobResult {
+        JobResult(
             before: [], after: [], extentsSeen: 0, extentsReplaced: 0, referencesMoved: 0,
-            predictedBytes: nil, leftAlone: [], problems: sites.problems, elapsedSeconds: 0)
+            predictedBytes: nil, leftAlone: [], problems: sites.problems,
+            elapsedSeconds: output.elapsedSeconds)
+    }
+
+    private func runSites() throws(BtrfsError) -> JobResult {
+        var result = emptyResult
         var leftAlone = LeftAlone()
         var books: [EstimateBook] = []
         for site in sites.sites {
@@ -46,11 +55,13 @@ struct EstimateWork {
     private func book(
         of site: Site, _ result: inout JobResult, _ leftAlone: inout LeftAlone
     ) throws(BtrfsError) -> EstimateBook {
-        let store = BtrfsStore(fileSystem: site.fileSystem)
+        let store = ControlledStore(
+            base: BtrfsStore(fileSystem: site.fileSystem), governor: governor, isExecuting: false)
         let list = ImageList(site: site, order: order)
         let survey = Surveyor.survey(list.imageFiles(), in: store) { done, total in
             output.progress(.survey, doneBytes: done.rawValue, totalBytes: total.rawValue)
         }
+        try governor.checkpoint()
         result.problems += list.problems + SurveyProblems.unreadable(survey, list, order)
         result.problems += SurveyProblems.nocow(list, order)
         result.extentsSeen += UInt64(survey.extents.count)
@@ -58,8 +69,9 @@ struct EstimateWork {
         let compression = CompressionPlanner.plan(
             survey, scope: scope, requestedLevel: nil, sectorBytes: store.sectorBytes)
         leftAlone.add(compression.leftAlone)
-        let dedupe = try DedupePlanning(site: site, store: store, output: output)
-            .plan(survey, scope: scope, compression: .none)
+        let dedupe = try DedupePlanning(
+            site: site, store: store, output: output, governor: governor
+        ).plan(survey, scope: scope, compression: .none)
         output.progress(.sample)
         let estimator = Estimator(
             store: store, survey: survey, scope: scope, threads: Self.threads,
@@ -101,7 +113,7 @@ struct EstimateWork {
             let saving = parts.compactMap(part).reduce(EstimatedSaving(), +)
             return Estimate.Saving(savedBytes: saving.savedBytes, errorBytes: saving.errorBytes)
         }
-        let levels: [Int?] = [nil] + Estimator<BtrfsStore>.levels
+        let levels: [Int?] = [nil] + Estimator<ControlledStore>.levels
         return Estimate.Figures(
             diskBytes: parts.reduce(0) { $0 + $1.diskBytes }, dedupe: sum(\.dedupe),
             levels: levels.map { level in

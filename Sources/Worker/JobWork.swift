@@ -12,25 +12,66 @@ struct JobWork {
     let order: WorkerOrder
     let sites: Sites
     let output: Output
+    let governor: Governor
 
-    func run() throws(Failure) -> JobResult {
+    /// - Returns: what was done, all of it or until the job was cancelled.
+    func run() throws(Failure) -> WorkerMessage {
+        let (fit, problems) = try fitSites()
         do throws(BtrfsError) {
-            return try runSites()
+            let result = try run(fit, problems)
+            return governor.isCancelled ? .cancelled(result) : .result(result)
         } catch {
             throw Failure(error)
         }
     }
 
-    private func runSites() throws(BtrfsError) -> JobResult {
+    /// The file systems that have room to be worked on, and what is wrong with the others.
+    private func fitSites() throws(Failure) -> ([Site], [Report.Problem]) {
+        var fit: [Site] = []
+        var problems: [Report.Problem] = []
+        for site in sites.sites {
+            do throws(BtrfsError) {
+                let info = try site.fileSystem.spaceInfo()
+                guard let refusal = spaceGuard.refusal(info) else {
+                    fit.append(site)
+                    continue
+                }
+                let pools = site.pools.map(\.pool.name).joined(separator: ", ")
+                problems.append(
+                    Report.Problem(
+                        subject: "pool \(pools)",
+                        message: "the file system is too full to be worked on: \(refusal)."))
+            } catch {
+                throw Failure(error)
+            }
+        }
+        if fit.isEmpty, let problem = problems.first {
+            throw Failure(.unsuitablePool, "\(problem.subject): \(problem.message)")
+        }
+        return (fit, problems)
+    }
+
+    private var spaceGuard: SpaceGuard {
+        switch order.work {
+        case .compress, .defragment: SpaceGuard(needsDataRoom: true)
+        case .report, .check, .estimate, .dedupe, .optimize: SpaceGuard(needsDataRoom: false)
+        }
+    }
+
+    private func run(
+        _ sites: [Site], _ problems: [Report.Problem]
+    ) throws(BtrfsError) -> JobResult {
         var result = JobResult(
             before: [], after: [], extentsSeen: 0, extentsReplaced: 0, referencesMoved: 0,
-            predictedBytes: nil, leftAlone: [], problems: sites.problems, elapsedSeconds: 0)
+            predictedBytes: nil, leftAlone: [], problems: self.sites.problems + problems,
+            elapsedSeconds: 0)
         var leftAlone = LeftAlone()
-        for site in sites.sites {
+        for site in sites where !governor.isCancelled {
             output.progress(.survey)
             try site.fileSystem.synchronize()
             result.before.append(try FileSystemUsage(site))
-            let work = SiteWork(site: site, order: order, output: output)
+            watchSpace(of: site)
+            let work = SiteWork(site: site, order: order, output: output, governor: governor)
             let outcome = try work.run(&result)
             leftAlone.add(outcome.leftAlone)
             result.extentsReplaced += UInt64(outcome.extentsReplaced)
@@ -46,6 +87,18 @@ struct JobWork {
         result.elapsedSeconds = output.elapsedSeconds
         return result
     }
+
+    /// The job holds while the file system has too little room.
+    private func watchSpace(of site: Site) {
+        let isHeld = Monitor(false)
+        governor.guardSpace { [spaceGuard] in
+            guard let info = try? site.fileSystem.spaceInfo() else { return nil }
+            let wasHeld = isHeld.withLock { $0 }
+            let advice = spaceGuard.advice(info, isHeld: wasHeld)
+            isHeld.withLock { $0 = advice != nil }
+            return advice
+        }
+    }
 }
 
 /// One file system's part of a job.
@@ -53,13 +106,31 @@ private struct SiteWork {
     let site: Site
     let order: WorkerOrder
     let output: Output
+    let governor: Governor
 
+    /// What was done until the end, or until the job was cancelled.
     func run(_ result: inout JobResult) throws(BtrfsError) -> ExecutionOutcome {
-        let store = BtrfsStore(fileSystem: site.fileSystem)
+        do throws(BtrfsError) {
+            return try work(&result)
+        } catch  where error.isCancellation {
+            // Cancelled before anything was moved.
+            return ExecutionOutcome()
+        }
+    }
+
+    private func store(isExecuting: Bool) -> ControlledStore {
+        ControlledStore(
+            base: BtrfsStore(fileSystem: site.fileSystem), governor: governor,
+            isExecuting: isExecuting)
+    }
+
+    private func work(_ result: inout JobResult) throws(BtrfsError) -> ExecutionOutcome {
+        let store = store(isExecuting: false)
         let list = ImageList(site: site, order: order)
         let survey = Surveyor.survey(list.imageFiles(), in: store) { done, total in
             output.progress(.survey, doneBytes: done.rawValue, totalBytes: total.rawValue)
         }
+        try governor.checkpoint()
         result.problems += list.problems + SurveyProblems.unreadable(survey, list, order)
         result.problems += SurveyProblems.nocow(list, order)
         result.extentsSeen += UInt64(survey.extents.count)
@@ -75,9 +146,11 @@ private struct SiteWork {
         if case .dedupe = order.work {
             result.predictedBytes = (result.predictedBytes ?? 0) + plan.predictedSaving.rawValue
         }
-        let outcome = try execute(plan, store, list)
+        let outcome = try execute(plan, list)
         let now = Surveyor.survey(ImageList(site: site, order: order).imageFiles(), in: store)
         result.add(from: survey.pieces(in: order.scope), to: now.pieces(in: order.scope))
+        // What a cancelled job has not come to is not settled, and its last look is not whole.
+        if governor.isCancelled { return outcome }
         settled.remember(
             order.work, at: SurveyDigest(now, scope: order.scope), leaving: outcome.leftAlone)
         site.cache?.keep(settled)
@@ -85,14 +158,15 @@ private struct SiteWork {
     }
 
     private func execute(
-        _ plan: Plan, _ store: BtrfsStore, _ list: ImageList
+        _ plan: Plan, _ list: ImageList
     ) throws(BtrfsError) -> ExecutionOutcome {
         let total = plan.replacements.reduce(ByteCount.zero) { $0 + $1.diskBytes }
         let executor = Executor(
-            store: store, roles: RoleBook(site: site, order: order, list: list),
+            store: self.store(isExecuting: true),
+            roles: RoleBook(site: site, order: order, list: list),
             lanes: site.scratches.map {
                 .init(scratch: $0, encoder: ZstdEncoder())
-            })
+            }, control: governor)
         output.progress(.execute, totalBytes: total.rawValue)
         var outcome = try executor.run(plan.replacements) { [output] done, saved in
             output.progress(
@@ -103,7 +177,13 @@ private struct SiteWork {
         return outcome
     }
 
-    private func plan(_ survey: Survey, _ store: BtrfsStore) throws(BtrfsError) -> Plan {
+    private func dedupePlanning(_ store: ControlledStore) -> DedupePlanning {
+        DedupePlanning(site: site, store: store, output: output, governor: governor)
+    }
+
+    private func plan(
+        _ survey: Survey, _ store: ControlledStore
+    ) throws(BtrfsError) -> Plan {
         switch order.work {
         case .report, .check, .estimate:
             return Plan()
@@ -111,11 +191,10 @@ private struct SiteWork {
             return CompressionPlanner.plan(
                 survey, scope: order.scope, requestedLevel: level, sectorBytes: store.sectorBytes)
         case .dedupe:
-            return try DedupePlanning(site: site, store: store, output: output)
-                .plan(survey, scope: order.scope, compression: .none)
+            return try dedupePlanning(store).plan(survey, scope: order.scope, compression: .none)
         case .optimize(let level, _):
-            return try DedupePlanning(site: site, store: store, output: output)
-                .plan(survey, scope: order.scope, compression: .packed(requestedLevel: level))
+            return try dedupePlanning(store).plan(
+                survey, scope: order.scope, compression: .packed(requestedLevel: level))
         case .defragment:
             return DefragmentationPlanner.plan(survey, scope: order.scope)
         }

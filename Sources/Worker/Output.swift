@@ -13,10 +13,16 @@ final class Output: Sendable {
     private struct State {
         var lastProgress: ContinuousClock.Instant?
         var lastStage: JobProgress.Stage?
+        var last: JobProgress?
+        var pacing: Pacing?
+        var lastPacing: ContinuousClock.Instant?
     }
 
     /// Progress more often than this is not passed on.
     private static let pause = Duration.milliseconds(250)
+
+    /// Pacing more often than this is not passed on while it stays what it is.
+    private static let pacingPause = Duration.seconds(2)
 
     init(_ descriptor: FileDescriptor) { self.descriptor = descriptor }
 
@@ -30,20 +36,39 @@ final class Output: Sendable {
         _ stage: JobProgress.Stage, doneBytes: UInt64 = 0, totalBytes: UInt64 = 0,
         savedBytes: UInt64 = 0
     ) {
+        var progress = JobProgress(
+            stage: stage, doneBytes: doneBytes, totalBytes: totalBytes, savedBytes: savedBytes,
+            elapsedSeconds: elapsedSeconds)
         let isDue = state.withLock { state in
             let now = ContinuousClock.now
+            progress.pacing = state.pacing
+            state.last = progress
             let isRecent = state.lastProgress.map { now - $0 < Self.pause } ?? false
             guard stage != state.lastStage || !isRecent else { return false }
             state.lastProgress = now
             state.lastStage = stage
             return true
         }
-        guard isDue else { return }
-        send(
-            .progress(
-                JobProgress(
-                    stage: stage, doneBytes: doneBytes, totalBytes: totalBytes,
-                    savedBytes: savedBytes, elapsedSeconds: elapsedSeconds)))
+        if isDue { send(.progress(progress)) }
+    }
+
+    /// How hard the job works: said at once when it is news, now and then while nothing else is.
+    func pacing(_ pacing: Pacing) {
+        let elapsedSeconds = elapsedSeconds
+        let progress = state.withLock { state -> JobProgress? in
+            let now = ContinuousClock.now
+            let isNews =
+                pacing.state != state.pacing?.state || pacing.reason != state.pacing?.reason
+            state.pacing = pacing
+            let isRecent = state.lastPacing.map { now - $0 < Self.pacingPause } ?? false
+            guard isNews || !isRecent, var last = state.last else { return nil }
+            state.lastPacing = now
+            last.pacing = pacing
+            last.elapsedSeconds = elapsedSeconds
+            state.last = last
+            return last
+        }
+        if let progress { send(.progress(progress)) }
     }
 
     /// A daemon that is gone is no reason to stop: finished work stays done.

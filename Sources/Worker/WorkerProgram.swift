@@ -9,17 +9,18 @@ internal import SystemPackage
 /// does. It can be killed at any moment.
 public enum WorkerProgram {
     /// Runs to the end.
-    /// - Parameter arguments: the command line: the program's name, and then nothing or
-    ///   `--cache-directory PATH`.
+    /// - Parameter arguments: the command line: the program's name, then options, each with a path:
+    ///   see `WorkerPlaces`.
     /// - Returns: the exit status: 0 when a report or result was written, 1 otherwise.
     public static func run(arguments: [String]) -> Int32 {
         Signals.ignoreBrokenPipes()
         // The daemon takes a job without a worker for interrupted, and may start the next one.
         do throws(Errno) { try Parent.dieWithIt() } catch { return 1 }
-        Priority.becomeIdle()
+        Priority.stepBack()
         let output = Output(.standardOutput)
         do throws(Failure) {
-            output.send(try perform(output, cache: try cacheDirectory(arguments)))
+            let places = try WorkerPlaces(arguments: Array(arguments.dropFirst()))
+            output.send(try perform(output, places))
             return 0
         } catch {
             if !error.detail.isEmpty { Log.note(error.detail) }
@@ -30,38 +31,21 @@ public enum WorkerProgram {
         }
     }
 
-    private static func cacheDirectory(
-        _ arguments: [String]
-    ) throws(Failure) -> SharedDescriptor? {
-        if arguments.count <= 1 { return nil }
-        guard arguments.count == 3, arguments[1] == "--cache-directory" else {
-            throw Failure(.failed, "the worker was started wrongly; qubes-btrfsd starts it")
-        }
-        do throws(Errno) {
-            return SharedDescriptor(
-                try Descriptor.open(FilePath(arguments[2]), [.readOnly, .directory]))
-        } catch {
-            throw Failure(
-                .failed, "the cache directory cannot be opened; dom0's journal has the detail",
-                detail: "\(arguments[2]): \(error)")
-        }
-    }
-
     private static func perform(
-        _ output: Output, cache: SharedDescriptor?
+        _ output: Output, _ places: WorkerPlaces
     ) throws(Failure) -> WorkerMessage {
-        let order = try readOrder()
+        let input: Input
+        do throws(Errno) {
+            input = Input(try Descriptor.duplicate(of: .standardInput))
+        } catch {
+            throw Failure(.failed, "the worker could not read its order", detail: "\(error)")
+        }
+        let order = try readOrder(input)
         var sites = Sites(pools: order.pools)
         if let problem = sites.problemOfAllSelected(order) {
             throw Failure(.unsuitablePool, "\(problem.subject): \(problem.message)")
         }
-        return try perform(order, &sites, output, cache)
-    }
-
-    private static func perform(
-        _ order: WorkerOrder, _ sites: inout Sites, _ output: Output,
-        _ cache: SharedDescriptor?
-    ) throws(Failure) -> WorkerMessage {
+        let cache = try places.openCache()
         do throws(BtrfsError) {
             switch order.work {
             case .report, .check: sites.openSpills(in: cache)
@@ -88,10 +72,41 @@ public enum WorkerProgram {
                 throw Failure(error)
             }
         case .estimate:
-            return .result(try EstimateWork(order: order, sites: sites, output: output).run())
+            let governor = try govern(order, sites, output, input, places)
+            defer { governor.stop() }
+            return try EstimateWork(
+                order: order, sites: sites, output: output, governor: governor
+            ).run()
         case .compress, .dedupe, .optimize, .defragment:
-            return .result(try JobWork(order: order, sites: sites, output: output).run())
+            let governor = try govern(order, sites, output, input, places)
+            defer { governor.stop() }
+            return try JobWork(order: order, sites: sites, output: output, governor: governor)
+                .run()
         }
+    }
+
+    /// Starts what holds, slows and cancels a job. Its threads are bound by what the worker has
+    /// forbidden itself.
+    private static func govern(
+        _ order: WorkerOrder, _ sites: Sites, _ output: Output, _ input: Input,
+        _ places: WorkerPlaces
+    ) throws(Failure) -> Governor {
+        let neighbours = Neighbours(
+            groups: places.controlGroups, imageFolders: order.pools.map(\.directory))
+        let governor = Governor(
+            sensors: Governor.Sensors(
+                othersWaitedSeconds: { neighbours.waitedSeconds() },
+                isOnBattery: {
+                    PowerSupply.isOnBattery(PowerSupply.all(in: places.powerSupplies))
+                }),
+            mayUseBattery: order.onBattery, report: { output.pacing($0) })
+        do throws(Errno) {
+            try input.follow { governor.obey($0) }
+            try governor.start()
+        } catch {
+            throw Failure(.failed, "the worker could not start a thread", detail: "\(error)")
+        }
+        return governor
     }
 
     /// From here on nothing can be opened for writing but in the cache directory: a bug could not
@@ -109,11 +124,10 @@ public enum WorkerProgram {
         }
     }
 
-    private static func readOrder() throws(Failure) -> WorkerOrder {
+    private static func readOrder(_ input: Input) throws(Failure) -> WorkerOrder {
         let bytes: [UInt8]?
         do throws(Errno) {
-            bytes = try Descriptor.duplicate(of: .standardInput).readToEnd(
-                limitBytes: Limits.orderBytes)
+            bytes = try input.order()
         } catch {
             throw Failure(.failed, "the worker could not read its order", detail: "\(error)")
         }

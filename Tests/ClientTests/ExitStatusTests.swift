@@ -8,7 +8,7 @@ import Testing
 
 @Suite struct ExitStatusTests {
     @Test func theNumbersAreThePromisedOnes() {
-        #expect(ExitStatus.allCases.map(\.rawValue) == [0, 1, 2, 3, 4, 5, 6, 7, 130])
+        #expect(ExitStatus.allCases.map(\.rawValue) == [0, 1, 2, 3, 4, 5, 6, 7, 8, 130])
         #expect(ExitStatus.done.rawValue == 0)
         #expect(ExitStatus.failed.rawValue == 1)
         #expect(ExitStatus.usage.rawValue == 2)
@@ -16,6 +16,7 @@ import Testing
         #expect(ExitStatus.notFound.rawValue == 4)
         #expect(ExitStatus.busy.rawValue == 5)
         #expect(ExitStatus.jobInterrupted.rawValue == 6)
+        #expect(ExitStatus.jobCancelled.rawValue == 8)
         #expect(ExitStatus.interrupted.rawValue == 130)
     }
 
@@ -36,7 +37,9 @@ import Testing
     @Test(
         arguments: zip(
             ServiceException.Kind.allCases,
-            [ExitStatus.usage, .notFound, .notFound, .notFound, .failed, .busy, .failed]))
+            [
+                ExitStatus.usage, .notFound, .notFound, .notFound, .failed, .failed, .busy, .failed,
+            ]))
     func everyExceptionHasItsStatusAndSaysItsMessage(
         kind: ServiceException.Kind, status: ExitStatus
     ) throws {
@@ -49,7 +52,8 @@ import Testing
 
     @Test(
         arguments: zip(
-            [JobState.done, .failed, .interrupted], [ExitStatus.done, .failed, .jobInterrupted]))
+            [JobState.done, .failed, .interrupted, .cancelled],
+            [ExitStatus.done, .failed, .jobInterrupted, .jobCancelled]))
     func everyEndOfAJobHasItsStatus(state: JobState, status: ExitStatus) throws {
         let run = try Run(
             ["watch", Sample.job], [.answer(Envelope.answer(Sample.record(state)).encoded())])

@@ -64,7 +64,11 @@ import Testing
         let run = try Run(["dedupe", "dom0", "--no-wait"], [.answer(accepted.encoded())])
         #expect(run.status == .done)
         #expect(run.output == "\(Sample.job)\n")
-        #expect(run.calls == ["btrfs.Dedupe+ dom0 name dom0\0{\"running\":false,\"version\":1}"])
+        #expect(
+            run.calls == [
+                "btrfs.Dedupe+ dom0 name dom0\0"
+                    + #"{"battery":false,"running":false,"version":1}"#
+            ])
     }
 
     @Test func asJSONAJobThatIsNotFollowedIsOneLine() throws {

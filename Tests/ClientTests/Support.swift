@@ -18,10 +18,13 @@ final class Capture: Sendable {
     var error: String { text(.error) }
 
     /// A console that writes here; with `columns` standard error is a terminal.
-    func console(colours: Bool = false, columns: Int? = nil) -> Console {
+    func console(
+        colours: Bool = false, columns: Int? = nil, readLine: @escaping () -> String? = { nil }
+    ) -> Console {
         Console(
             Console.Streams(
                 outputColours: colours, errorColours: colours, errorColumns: { columns },
+                readLine: readLine,
                 write: { [self] (stream, bytes) throws(Errno) in
                     streams.withLock { $0[stream, default: []] += bytes }
                 }))
@@ -180,13 +183,15 @@ struct Run {
 
     init(
         _ arguments: [String], _ steps: [ScriptedService.Step] = [],
-        interruption: Interruption = Interruption(), columns: Int? = nil
+        interruption: Interruption = Interruption(), columns: Int? = nil,
+        readLine: @escaping () -> String? = { nil }
     ) throws {
         Signals.ignoreBrokenPipes()
         let service = try ScriptedService(steps)
         let capture = Capture()
         let program = Program(
-            console: capture.console(columns: columns), interruption: interruption,
+            console: capture.console(columns: columns, readLine: readLine),
+            interruption: interruption,
             environment: [:], isDom0: true)
         status = program.run(arguments + ["--socket", service.path.string])
         output = capture.output

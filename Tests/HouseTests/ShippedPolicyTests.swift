@@ -112,5 +112,7 @@ struct ShippedPolicyTests {
         #expect(action(.compress, "", from: "mgmt", to: "work") == "deny")
         #expect(action(.dedupe, "", from: "mgmt", to: "dom0") == "ask")
         #expect(action(.dedupe, "", from: "bad", to: "dom0") == "deny")
+        #expect(action(.jobCancel, "0123", from: "mgmt", to: "dom0") == "allow")
+        #expect(action(.jobCancel, "0123", from: "mgmt", to: "work") == "deny")
     }
 }

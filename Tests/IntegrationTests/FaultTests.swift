@@ -7,6 +7,9 @@ import Testing
 @Suite("Faults on a real Btrfs", .enabled(if: RealBtrfs.isAvailable, RealBtrfs.reason))
 struct FaultTests {
     private let volumes = [WorkerRun.volume("work"), WorkerRun.volume("copy")]
+    /// What was half moved when a worker was killed stands twice until the next run: no more than
+    /// the batches in work had written.
+    private static let batchBytes: UInt64 = 16 << 20
 
     private func populated(mebibytes: Int, in parent: String? = nil) throws -> LoopFileSystem {
         let fileSystem = try LoopFileSystem(mebibytes: mebibytes, in: parent)
@@ -51,10 +54,10 @@ struct FaultTests {
         let inventory = try fileSystem.inventory()
         try killWorker(after: count, WorkerRun.compress, on: fileSystem)
         #expect(try fileSystem.inventory() == inventory)
-        #expect(try fileSystem.dataUsedBytes() <= before)
+        #expect(try fileSystem.dataUsedBytes() <= before + Self.batchBytes)
         try killWorker(after: count, WorkerRun.dedupe, on: fileSystem)
         #expect(try fileSystem.inventory() == inventory)
-        #expect(try fileSystem.dataUsedBytes() <= before)
+        #expect(try fileSystem.dataUsedBytes() <= before + Self.batchBytes)
         try WorkerRun.job(WorkerRun.compress, volumes, on: fileSystem)
         try WorkerRun.job(WorkerRun.dedupe, volumes, on: fileSystem)
         #expect(try fileSystem.inventory() == inventory)

@@ -31,7 +31,7 @@ import Testing
     }
 
     @Test(arguments: JobState.allCases)
-    func onlyAQueuedOrRunningJobIsNotOver(state: JobState) {
-        #expect(state.isOver == ![.queued, .running].contains(state))
+    func onlyAQueuedRunningOrPausedJobIsNotOver(state: JobState) {
+        #expect(state.isOver == ![.queued, .running, .paused].contains(state))
     }
 }

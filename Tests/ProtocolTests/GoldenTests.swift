@@ -19,11 +19,14 @@ import Testing
 
     @Test func requests() throws {
         try check(PlainRequest(), #"{"version":1}"#)
-        try check(CompressRequest(), #"{"running":false,"version":1}"#)
+        try check(CompressRequest(), #"{"battery":false,"running":false,"version":1}"#)
         try check(
-            CompressRequest(level: 9, running: true), #"{"level":9,"running":true,"version":1}"#)
+            CompressRequest(level: 9, running: true),
+            #"{"battery":false,"level":9,"running":true,"version":1}"#)
+        try check(
+            DedupeRequest(running: true, battery: true),
+            #"{"battery":true,"running":true,"version":1}"#)
         try check(EstimateRequest(), #"{"running":false,"version":1}"#)
-        try check(DedupeRequest(running: true), #"{"running":true,"version":1}"#)
     }
 
     @Test func jobAccepted() throws {
@@ -53,7 +56,7 @@ import Testing
     @Test func theStatesAndStagesHaveTheseNames() {
         #expect(
             JobState.allCases.map(\.rawValue) == [
-                "queued", "running", "done", "failed", "interrupted",
+                "queued", "running", "paused", "done", "failed", "interrupted", "cancelled",
             ])
         #expect(
             JobProgress.Stage.allCases.map(\.rawValue) == [
@@ -68,16 +71,38 @@ import Testing
             ServiceName.allCases.map(\.rawValue) == [
                 "btrfs.Report", "btrfs.Estimate", "btrfs.Check", "btrfs.Compress", "btrfs.Dedupe",
                 "btrfs.Optimize", "btrfs.Defragment", "btrfs.job.List", "btrfs.job.Watch",
+                "btrfs.job.Cancel", "btrfs.job.Pause", "btrfs.job.Resume",
             ])
         #expect(
             ServiceException.Kind.allCases.map(\.rawValue) == [
                 "QubesValueError", "QubesVMNotFoundError", "QubesVolumeNotFoundError",
-                "BtrfsJobNotFoundError", "BtrfsPoolError", "BtrfsBusyError", "BtrfsError",
+                "BtrfsJobNotFoundError", "BtrfsJobOverError", "BtrfsPoolError", "BtrfsBusyError",
+                "BtrfsError",
             ])
         #expect(
             Protocol.Operation.allCases.map(\.service) == [
                 .estimate, .compress, .dedupe, .optimize, .defragment,
             ])
+    }
+
+    @Test func pacing() throws {
+        try check(Pacing(state: .full), #"{"heldShare":0,"state":"full"}"#)
+        try check(
+            Pacing(
+                state: .held, reason: .space, heldShare: 0.5, othersWaitShare: 0.25, advice: "a"),
+            #"{"advice":"a","heldShare":0.5,"othersWaitShare":0.25,"reason":"space","#
+                + #""state":"held"}"#)
+        var progress = Sample.progress
+        progress.pacing = Pacing(state: .slowed, reason: .disk)
+        try check(
+            progress,
+            Sample.progressJSON.replacing(
+                #""savedBytes""#,
+                with: #""pacing":{"heldShare":0,"reason":"disk","state":"slowed"},"savedBytes""#))
+        #expect(Pacing.State.allCases.map(\.rawValue) == ["full", "slowed", "held"])
+        #expect(
+            Pacing.Reason.allCases.map(\.rawValue) == ["pause", "space", "battery", "disk"])
+        #expect(WorkerControl.allCases.map(\.rawValue) == ["pause", "resume", "cancel"])
     }
 
     @Test func report() throws {
@@ -161,6 +186,9 @@ import Testing
             WorkerMessage.report(Sample.report), #"{"report":{"_0":"# + Sample.reportJSON + "}}")
         try check(
             WorkerMessage.result(Sample.result), #"{"result":{"_0":"# + Sample.resultJSON + "}}")
+        try check(
+            WorkerMessage.cancelled(Sample.result),
+            #"{"cancelled":{"_0":"# + Sample.resultJSON + "}}")
         try check(
             WorkerMessage.failure(kind: "BtrfsError", message: "m", detail: "d"),
             #"{"failure":{"detail":"d","kind":"BtrfsError","message":"m"}}"#)

@@ -32,10 +32,11 @@ import Testing
         #expect(throws: RequestError.unknownKey(known: ["version"])) {
             try decode(PlainRequest.self, json)
         }
-        #expect(throws: RequestError.unknownKey(known: ["version", "level", "running"])) {
+        let known = ["version", "level", "running", "battery"]
+        #expect(throws: RequestError.unknownKey(known: known)) {
             try decode(CompressRequest.self, json)
         }
-        #expect(throws: RequestError.unknownKey(known: ["version", "running"])) {
+        #expect(throws: RequestError.unknownKey(known: ["version", "running", "battery"])) {
             try decode(DedupeRequest.self, json)
         }
     }
@@ -53,7 +54,8 @@ import Testing
     @Test(arguments: [
         "{\"version\":1,\"level\":\"3\"}", "{\"version\":1,\"level\":3.5}",
         "{\"version\":1,\"level\":true}", "{\"version\":1,\"level\":99999999999999999999}",
-        "{\"version\":1,\"running\":1}", "{\"version\":1,\"running\":\"yes\"}",
+        "{\"version\":1,\"battery\":1}", "{\"version\":1,\"running\":1}",
+        "{\"version\":1,\"running\":\"yes\"}",
     ])
     func aValueOfTheWrongTypeIsRefused(json: String) {
         #expect(throws: DecodingError.self) { try decode(CompressRequest.self, json) }
@@ -61,8 +63,8 @@ import Testing
 
     @Test func theRequestOfAnEmptyPayloadIsTheOneWithoutOptions() {
         #expect(PlainRequest().version == .current)
-        #expect(CompressRequest() == CompressRequest(level: nil, running: false))
-        #expect(DedupeRequest() == DedupeRequest(running: false))
+        #expect(CompressRequest() == CompressRequest(level: nil, running: false, battery: false))
+        #expect(DedupeRequest() == DedupeRequest(running: false, battery: false))
     }
 
     @Test func aFullRequestIsFarBelowThePayloadsLimit() throws {

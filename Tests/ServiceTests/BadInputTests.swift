@@ -108,7 +108,7 @@ import Testing
             let exception = try refusal(
                 fixture,
                 ServiceFixture.bytes(
-                    service.rawValue, service == .jobWatch ? Names.newJob() : "",
+                    service.rawValue, service.takesJob ? Names.newJob() : "",
                     on: .keyword(keyword)))
             #expect(exception?.kind == .badRequest)
         }

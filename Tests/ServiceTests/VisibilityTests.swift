@@ -8,10 +8,10 @@ import Testing
 @testable import Service
 
 @Suite struct VisibilityTests {
-    @Test(arguments: [ServiceName.report, .estimate, .compress, .dedupe, .jobList, .jobWatch])
+    @Test(arguments: ServiceName.allCases)
     func anUnknownAndAForbiddenQubeGetTheSameBytes(service: ServiceName) throws {
         let fixture = try ServiceFixture()
-        let argument = service == .jobWatch ? Names.newJob() : ""
+        let argument = service.takesJob ? Names.newJob() : ""
         let targets = [
             CallHeader.Target.name("nosuch"), .name("vault"),
             .name("uuid:" + ServiceFixture.uuid(4)),
@@ -76,13 +76,14 @@ import Testing
         #expect(list.jobs.isEmpty)
     }
 
-    @Test func anUnknownAndAnInvisibleJobGetTheSameBytes() throws {
+    @Test(arguments: ServiceName.allCases.filter(\.takesJob))
+    func anUnknownAndAnInvisibleJobGetTheSameBytes(service: ServiceName) throws {
         let fixture = try ServiceFixture()
         let invisible = try fixture.submit(from: "dom0", on: .name("vault"))
         let visible = try fixture.submit(from: "dom0", on: .name("work"))
         func answer(_ job: String, on target: String) throws -> [UInt8] {
             try fixture.exchange(
-                ServiceFixture.bytes("btrfs.job.Watch", job, from: "admin", on: .name(target)))
+                ServiceFixture.bytes(service.rawValue, job, from: "admin", on: .name(target)))
         }
         let unknown = try answer(Names.newJob(), on: "dom0")
         #expect(unknown == Envelope.exception(Refusal.noSuchJob.exception).encoded())

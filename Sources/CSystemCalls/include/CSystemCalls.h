@@ -39,6 +39,9 @@ int csystemcalls_landlock_restrict_self(int ruleset);
 /* ioprio_set(2) for the calling process: the idle class. */
 int csystemcalls_idle_io(void);
 
+/* sched_setscheduler(2) and setpriority(2) for the calling thread: SCHED_BATCH, nice 19. */
+int csystemcalls_batch_cpu(void);
+
 /* This process ends when the thread that started it does (PR_SET_PDEATHSIG, SIGKILL). Returns -1
  * with errno ESRCH when the parent has gone already. */
 int csystemcalls_die_with_parent(void);

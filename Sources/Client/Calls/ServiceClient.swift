@@ -74,6 +74,15 @@ struct ServiceClient {
         return record
     }
 
+    /// Cancels, pauses or resumes a job.
+    /// - Returns: the job as it stands then.
+    func change(_ job: String, _ service: ServiceName) throws(ClientError) -> JobRecord {
+        let payload = try Self.encode(PlainRequest())
+        return try call(
+            ServiceCall(service: service, argument: job, target: Self.machine, payload: payload),
+            as: JobRecord.self, named: "job record")
+    }
+
     /// The whole id of the job that starts with these digits.
     func resolve(_ prefix: JobPrefix) throws(ClientError) -> String {
         if prefix.isWhole { return prefix.digits }

@@ -45,6 +45,9 @@ struct JobOptions: ParsableArguments {
     @Flag(help: "Also work on what only running qubes use.")
     var running = false
 
+    @Flag(help: "Go on while the machine runs on battery.")
+    var battery = false
+
     @Flag(name: .customLong("no-wait"), help: "Write the job's id and do not follow it.")
     var noWait = false
 }

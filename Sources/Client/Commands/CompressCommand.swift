@@ -8,8 +8,8 @@ struct CompressCommand: ClientCommand {
         abstract: "Compress a qube's images; what is shared stays shared.",
         usage: "qvm-btrfs compress <qube> [<volume>] [--level <number>] [<options>]",
         discussion: """
-            The job runs in dom0 and goes on when this program ends; Ctrl-C only stops to follow \
-            it. Without --level the qube's feature 'btrfs.compress' says, or the service.
+            The job runs in dom0 and goes on when this program ends; Ctrl-C asks whether to leave \
+            it running. Without --level the qube's feature 'btrfs.compress' says, or the service.
 
             Example: qvm-btrfs compress work --level 9
             """)
@@ -31,6 +31,7 @@ struct CompressCommand: ClientCommand {
     func execute(_ context: CommandContext) throws(ClientError) -> ExitStatus {
         try context.follower(json: shared.json).start(
             .compress, target: qube.text, volume: volume?.text ?? "",
-            request: CompressRequest(level: level, running: job.running), waits: !job.noWait)
+            request: CompressRequest(
+                level: level, running: job.running, battery: job.battery), waits: !job.noWait)
     }
 }

@@ -8,8 +8,8 @@ struct DedupeCommand: ClientCommand {
         abstract: "Share equal data within a qube's dedupe group.",
         usage: "qvm-btrfs dedupe <qube> [<volume>] [<options>]",
         discussion: """
-            The job runs in dom0 and goes on when this program ends; Ctrl-C only stops to follow \
-            it. The qube's feature 'btrfs.dedupe-group' says with which others it may share.
+            The job runs in dom0 and goes on when this program ends; Ctrl-C asks whether to leave \
+            it running. The qube's feature 'btrfs.dedupe-group' says with which others it may share.
 
             Example: qvm-btrfs dedupe debian-12 root
             """)
@@ -26,6 +26,6 @@ struct DedupeCommand: ClientCommand {
     func execute(_ context: CommandContext) throws(ClientError) -> ExitStatus {
         try context.follower(json: shared.json).start(
             .dedupe, target: qube.text, volume: volume?.text ?? "",
-            request: DedupeRequest(running: job.running), waits: !job.noWait)
+            request: DedupeRequest(running: job.running, battery: job.battery), waits: !job.noWait)
     }
 }

@@ -8,8 +8,8 @@ struct DefragmentCommand: ClientCommand {
         abstract: "Make fewer, larger extents; what is shared stays shared.",
         usage: "qvm-btrfs defragment <qube> [<volume>] [<options>]",
         discussion: """
-            The job runs in dom0 and goes on when this program ends; Ctrl-C only stops to follow \
-            it. What can be read quickly as it is, is left alone.
+            The job runs in dom0 and goes on when this program ends; Ctrl-C asks whether to leave \
+            it running. What can be read quickly as it is, is left alone.
 
             Example: qvm-btrfs defragment work private
             """)
@@ -26,6 +26,6 @@ struct DefragmentCommand: ClientCommand {
     func execute(_ context: CommandContext) throws(ClientError) -> ExitStatus {
         try context.follower(json: shared.json).start(
             .defragment, target: qube.text, volume: volume?.text ?? "",
-            request: DedupeRequest(running: job.running), waits: !job.noWait)
+            request: DedupeRequest(running: job.running, battery: job.battery), waits: !job.noWait)
     }
 }

@@ -8,10 +8,10 @@ struct OptimizeCommand: ClientCommand {
         abstract: "Share equal data and compress the rest, in one pass.",
         usage: "qvm-btrfs optimize <qube> [<volume>] [--level <number>] [<options>]",
         discussion: """
-            The job runs in dom0 and goes on when this program ends; Ctrl-C only stops to follow \
-            it. Every unique byte is read, compressed and written once. Without --level the \
-            qube's feature 'btrfs.compress' says, or the service; 'btrfs.dedupe-group' says with \
-            which other qubes it may share.
+            The job runs in dom0 and goes on when this program ends; Ctrl-C asks whether to \
+            leave it running. Every unique byte is read, compressed and written once. Without \
+            --level the qube's feature 'btrfs.compress' says, or the service; \
+            'btrfs.dedupe-group' says with which other qubes it may share.
 
             Example: qvm-btrfs optimize work --level 6
             """)
@@ -33,6 +33,7 @@ struct OptimizeCommand: ClientCommand {
     func execute(_ context: CommandContext) throws(ClientError) -> ExitStatus {
         try context.follower(json: shared.json).start(
             .optimize, target: qube.text, volume: volume?.text ?? "",
-            request: CompressRequest(level: level, running: job.running), waits: !job.noWait)
+            request: CompressRequest(
+                level: level, running: job.running, battery: job.battery), waits: !job.noWait)
     }
 }

@@ -12,8 +12,8 @@ public struct QvmBtrfs: ParsableCommand {
             dom0's policy allows.
 
             Exit status: 0 done, 1 failed, 2 wrong usage, 3 refused or not reachable, 4 no such \
-            qube, volume or job, 5 busy, 6 the job was interrupted, 7 a \
-            check has found something, 130 Ctrl-C.
+            qube, volume or job, 5 busy, 6 the job was interrupted, 7 a check has found something, \
+            8 the job was cancelled, 130 Ctrl-C.
 
             Example: qvm-btrfs report
             """,
@@ -22,7 +22,8 @@ public struct QvmBtrfs: ParsableCommand {
             ReportCommand.self, CheckCommand.self, EstimateCommand.self,
             CompressCommand.self, DedupeCommand.self,
             OptimizeCommand.self, DefragmentCommand.self, JobsCommand.self,
-            WatchCommand.self, AuditCommand.self,
+            WatchCommand.self, CancelCommand.self, PauseCommand.self, ResumeCommand.self,
+            AuditCommand.self,
         ])
 
     /// Makes one, for the parser.

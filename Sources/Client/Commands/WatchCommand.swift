@@ -7,8 +7,8 @@ struct WatchCommand: ClientCommand {
         commandName: "watch",
         abstract: "Follow a job to its end and show what it brought.",
         discussion: """
-            For a job that is over the result comes at once. Ctrl-C stops to follow; \
-            the job goes on.
+            For a job that is over the result comes at once. Ctrl-C asks whether to \
+            leave the job running.
 
             Example: qvm-btrfs watch 3fa9
             """)

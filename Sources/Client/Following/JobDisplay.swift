@@ -5,6 +5,10 @@ import Protocol
 protocol JobDisplay: AnyObject {
     /// The service has taken the job.
     func accepted(_ accepted: JobAccepted) throws(ClientError)
+    /// A person looks at it, who may be asked.
+    var isForPeople: Bool { get }
+    /// The service has taken a wish about the job.
+    func changed(_ record: JobRecord, _ service: ServiceName) throws(ClientError)
     /// It is not followed: the last that is shown.
     func leave(_ accepted: JobAccepted) throws(ClientError)
     /// Something has come.
@@ -24,12 +28,19 @@ final class TextJobDisplay: JobDisplay {
     private var meter = ProgressMeter()
     private var pacer: ProgressPacer
     private var shownState: JobState?
+    private var shownAdvice: String?
 
     init(_ console: Console) {
         self.console = console
         pacer = ProgressPacer(
             intervalSeconds: console.redrawColumns == nil
                 ? Self.plainIntervalSeconds : Self.redrawIntervalSeconds)
+    }
+
+    var isForPeople: Bool { true }
+
+    func changed(_ record: JobRecord, _ service: ServiceName) {
+        console.note(Line(JobLines.change(record, service)))
     }
 
     func accepted(_ accepted: JobAccepted) {
@@ -56,15 +67,32 @@ final class TextJobDisplay: JobDisplay {
     private func state(_ record: JobRecord) {
         defer { shownState = record.state }
         guard record.state != shownState, !record.state.isOver else { return }
-        let waits = record.state == .queued ? "waits for the job before it" : "is running"
-        console.note(Line("\(JobLines.title(record)) \(waits)."))
+        let stands =
+            switch record.state {
+            case .queued: "waits for the job before it"
+            case .paused: "is paused: 'qvm-btrfs resume \(record.job)' lets it go on"
+            default: shownState == .paused ? "goes on" : "is running"
+            }
+        console.note(Line("\(JobLines.title(record)) \(stands)."))
     }
 
     private func show(_ progress: JobProgress) {
         let reading = meter.read(progress)
+        noteAdvice(progress.pacing?.advice)
         guard pacer.shows(progress) else { return }
         let columns = console.redrawColumns ?? TextTable.columns
         console.progress(ProgressLine.text(reading, columns: columns))
+    }
+}
+
+extension TextJobDisplay {
+    /// What a person has to do is not for a line that is redrawn.
+    private func noteAdvice(_ advice: String?) {
+        guard advice != shownAdvice else { return }
+        shownAdvice = advice
+        if let advice {
+            console.note(Line("The job waits for space on its file system: \(advice).", .warning))
+        }
     }
 }
 
@@ -73,6 +101,12 @@ final class JSONJobDisplay: JobDisplay {
     private let console: Console
 
     init(_ console: Console) { self.console = console }
+
+    var isForPeople: Bool { false }
+
+    func changed(_ record: JobRecord, _ service: ServiceName) throws(ClientError) {
+        try console.raw(JSONText.tagged(.state, record))
+    }
 
     func accepted(_ accepted: JobAccepted) throws(ClientError) {
         try console.raw(JSONText.tagged(.accepted, accepted))

@@ -35,20 +35,48 @@ struct JobFollower {
         return try follow(accepted.job)
     }
 
-    /// Follows a job to its end; a signal leaves it running.
+    /// Follows a job to its end. After a signal a person is asked whether to leave it running;
+    /// where nobody can be asked it is left running.
     /// - Parameter job: a whole id.
     func follow(_ job: String) throws(ClientError) -> ExitStatus {
-        do throws(ClientError) {
-            let record = try client.watch(job) { (event) throws(ClientError) in
-                try display.event(event)
+        while true {
+            do throws(ClientError) {
+                let record = try client.watch(job) { (event) throws(ClientError) in
+                    try display.event(event)
+                }
+                try display.end(record)
+                return record.state.exitStatus
+            } catch .interrupted {
+                guard try endsIt(job) else {
+                    console.note("The job goes on. Watch it again: qvm-btrfs watch \(job)")
+                    throw .interrupted
+                }
+            } catch {
+                throw error
             }
-            try display.end(record)
-            return record.state.exitStatus
-        } catch .interrupted {
-            console.note("The job goes on. Watch it again: qvm-btrfs watch \(job)")
-            throw .interrupted
+        }
+    }
+
+    /// Asks, and cancels the job when that is wanted.
+    /// - Returns: whether it is on its way to its end, to be followed there.
+    private func endsIt(_ job: String) throws(ClientError) -> Bool {
+        guard display.isForPeople,
+            let answer = console.ask("Leave the job running? [Y/n] "),
+            ["n", "no"].contains(answer.lowercased())
+        else { return false }
+        client.interruption.clear()
+        do throws(ClientError) {
+            try change(job, .jobCancel)
+            return true
+        } catch .service(let exception) where exception.kind == .jobOver {
+            return true
         } catch {
             throw error
         }
+    }
+
+    /// Cancels, pauses or resumes a job, and says so.
+    func change(_ job: String, _ service: ServiceName) throws(ClientError) {
+        try display.changed(try client.change(job, service), service)
     }
 }

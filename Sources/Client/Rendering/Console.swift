@@ -15,6 +15,8 @@ final class Console {
         var errorColours: Bool
         /// The columns of standard error's terminal; nil when it is none.
         var errorColumns: () -> Int?
+        /// Takes a line from standard input when that is a terminal; nil when it is none, or ends.
+        var readLine: () -> String? = { nil }
         /// Writes.
         var write: (StandardStream, [UInt8]) throws(Errno) -> Void
     }
@@ -45,6 +47,16 @@ final class Console {
         let isNarrow = line.text.sanitised.count <= TextTable.columns
         let lines = isNarrow ? [line] : Line.wrapped(line.text, indent: 2, style: line.style)
         writeError(lines.map { styled($0, streams.errorColours) }.joined())
+    }
+
+    /// Asks whoever sits at the terminal.
+    /// - Returns: the answer without blanks around it; nil when nobody can be asked.
+    func ask(_ question: String) -> String? {
+        guard redrawColumns != nil else { return nil }
+        endProgress()
+        writeError(question)
+        let words = streams.readLine()?.split(whereSeparator: \.isWhitespace)
+        return words?.joined(separator: " ")
     }
 
     /// A job's progress: over the last one on a terminal, below it elsewhere.
@@ -99,6 +111,7 @@ extension Console.Streams {
             errorColumns: {
                 StandardStream.error.isTerminal ? StandardStream.error.columns ?? 80 : nil
             },
+            readLine: { StandardStream.isInputTerminal ? Swift.readLine() : nil },
             write: { (stream, bytes) throws(Errno) in try stream.write(bytes) })
     }
 }

@@ -49,6 +49,17 @@ enum JobLines {
         "\(record.operation.rawValue) \(subject(record))"
     }
 
+    /// What the service has done about a job that was to be cancelled, paused or resumed.
+    static func change(_ record: JobRecord, _ service: ServiceName) -> String {
+        let what =
+            switch service {
+            case .jobCancel: record.state.isOver ? "is cancelled" : "is being cancelled"
+            case .jobPause: "is paused: 'qvm-btrfs resume \(record.job)' lets it go on"
+            default: record.state == .queued ? "waits for its turn" : "goes on"
+            }
+        return "Job \(record.job): \(title(record)) \(what)."
+    }
+
     /// The job's target with its volume, where one was named.
     private static func subject(_ record: JobRecord) -> String {
         let target = record.target.sanitised
@@ -59,6 +70,7 @@ enum JobLines {
         guard record.state == .running, let progress = record.progress else {
             return record.state.rawValue
         }
+        if progress.pacing?.state == .held { return "held" }
         return ByteText.percent(progress.doneBytes, of: progress.totalBytes).isEmpty
             ? progress.stage.rawValue
             : "run \(ByteText.percent(progress.doneBytes, of: progress.totalBytes))"
@@ -73,7 +85,7 @@ enum JobLines {
     }
 
     private static func running(_ list: JobList, now: Int64) -> [Line] {
-        guard let record = list.jobs.first(where: { $0.state == .running }),
+        guard let record = list.jobs.first(where: { !$0.state.isOver && $0.startedAt != nil }),
             let startedAt = record.startedAt
         else { return [] }
         let seconds = Double(now) - Double(startedAt)
@@ -90,10 +102,12 @@ enum JobLines {
             switch record.state {
             case .queued: "waits for its turn"
             case .running: "is running"
+            case .paused: "is paused"
             case .done: "is done"
             case .failed: "failed"
             case .interrupted:
                 "was interrupted; what it had finished stays done, and it can be started again"
+            case .cancelled: "was cancelled; what it had finished stays done"
             }
         let time = record.result.map { " in \(ByteText.duration(seconds: $0.elapsedSeconds))" }
         let reason = record.error.map { ": \($0)" }
@@ -103,8 +117,8 @@ enum JobLines {
     private static func style(_ state: JobState) -> Line.Style {
         switch state {
         case .done: .good
-        case .failed, .interrupted: .warning
-        case .queued, .running: .plain
+        case .failed, .interrupted, .cancelled: .warning
+        case .queued, .running, .paused: .plain
         }
     }
 

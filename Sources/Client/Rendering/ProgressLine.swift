@@ -73,7 +73,9 @@ enum ProgressLine {
         } else if progress.doneBytes > 0 {
             details.append(ByteText.size(progress.doneBytes))
         }
-        if let rate = reading.bytesPerSecond {
+        if let pacing = progress.pacing, let text = text(pacing) {
+            details.append(text)
+        } else if let rate = reading.bytesPerSecond {
             details.append("\(ByteText.size(UInt64(min(rate, 1e18))))/s")
         }
         if let left = reading.secondsLeft {
@@ -89,6 +91,24 @@ enum ProgressLine {
         // Nothing stands behind a stage without figures: no blanks, either.
         if details.isEmpty { parts = [progress.stage.rawValue] }
         return (parts + details).joined(separator: "  ").shortened(to: max(columns, 0))
+    }
+
+    /// Why the job does not work at full speed; nil when it does.
+    static func text(_ pacing: Pacing) -> String? {
+        let reason =
+            switch pacing.reason {
+            case .pause: "paused"
+            case .space: "no space"
+            case .battery: "on battery"
+            case .disk: "others need the disk"
+            case nil: ""
+            }
+        let share = Int((pacing.heldShare * 100).rounded())
+        switch pacing.state {
+        case .full: return nil
+        case .slowed: return "slowed: \(reason) (held \(share) %)"
+        case .held: return pacing.reason == .pause ? reason : "held: \(reason)"
+        }
     }
 
     private static let stageWidth = JobProgress.Stage.allCases.map(\.rawValue.count).max() ?? 0

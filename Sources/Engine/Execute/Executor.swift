@@ -23,22 +23,24 @@ public struct Executor<Store: ExtentStore>: Sendable {
     private let roles: any LiveRoles
     private let limits: ExecutionLimits
     private let lanes: [LaneParts]
+    private let control: any JobControl
 
     /// With as many lanes as there are parts for; at least one.
     public init(
         store: Store, roles: any LiveRoles, lanes: [LaneParts],
-        limits: ExecutionLimits = ExecutionLimits()
+        limits: ExecutionLimits = ExecutionLimits(), control: any JobControl = Unhindered()
     ) {
         self.store = store
         self.roles = roles
         self.lanes = lanes
         self.limits = limits
+        self.control = control
     }
 
     /// Carries out the replacements in their order, and commits at the end.
     ///
     /// What was finished stays done whatever happens; an error or a death in between leaves every
-    /// file as it was, in content and in name.
+    /// file as it was, in content and in name. A job that is cancelled gives the outcome so far.
     /// - Parameter progress: called after each batch, from any lane, with the disk bytes of the
     ///   extents gone through so far and what came back.
     public func run(
@@ -49,13 +51,15 @@ public struct Executor<Store: ExtentStore>: Sendable {
         let files = FileCache(store: store, limit: limits.openFiles)
         let shared = Monitor(Shared())
         try concurrently(count: lanes.count, threads: lanes.count) {
-            [store, roles, limits, lanes] (index) throws(BtrfsError) in
+            [store, roles, limits, lanes, control] (index) throws(BtrfsError) in
             let lane = Lane(
                 store: store, files: files, roles: roles, limits: limits,
-                scratch: lanes[index].scratch, encoder: lanes[index].encoder)
+                scratch: lanes[index].scratch, encoder: lanes[index].encoder, control: control)
             let scout = Scout(
                 store: store, files: files, resolver: lane.resolver, limit: limits.scoutAhead)
-            while let (batch, coming) = shared.withLock({ $0.take(batches, ahead: lanes.count) }) {
+            while !control.isCancelled,
+                let (batch, coming) = shared.withLock({ $0.take(batches, ahead: lanes.count) })
+            {
                 do throws(BtrfsError) {
                     for batch in coming { scout.look(at: batch) }
                     let outcome = try lane.run(batch)

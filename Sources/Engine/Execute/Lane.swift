@@ -9,18 +9,20 @@ struct Lane<Store: ExtentStore>: Sendable {
     let roles: any LiveRoles
     let limits: ExecutionLimits
     let rewriter: Rewriter<Store>
+    let control: any JobControl
     var resolver: ReferenceResolver<Store> {
         ReferenceResolver(store: store, files: files, roles: roles)
     }
 
     init(
         store: Store, files: FileCache<Store>, roles: any LiveRoles, limits: ExecutionLimits,
-        scratch: Store.File, encoder: any FrameEncoder
+        scratch: Store.File, encoder: any FrameEncoder, control: any JobControl = Unhindered()
     ) {
         self.store = store
         self.files = files
         self.roles = roles
         self.limits = limits
+        self.control = control
         let frames = FrameMaker(store: store, scratch: scratch, encoder: encoder, limits: limits)
         rewriter = Rewriter(frames: frames, limits: limits)
     }
@@ -64,7 +66,8 @@ struct Lane<Store: ExtentStore>: Sendable {
         }
     }
 
-    /// Replaces every extent of a batch, or leaves it alone.
+    /// Replaces every extent of a batch, or leaves it alone. Once the job is cancelled, what is
+    /// half replaced goes back.
     /// - Throws: only what stops the job: no memory, a scratch file that cannot be written.
     func run(_ batch: [Replacement]) throws(BtrfsError) -> ExecutionOutcome {
         var outcome = ExecutionOutcome()
@@ -81,9 +84,10 @@ struct Lane<Store: ExtentStore>: Sendable {
         } catch {
             for unfinished in pending { _ = retreat(unfinished) }
             try? store.clear(rewriter.scratch)
+            if error.isCancellation { return outcome }
             throw error
         }
-        for replacement in alone { outcome.add(try run([replacement])) }
+        for replacement in alone where !control.isCancelled { outcome.add(try run([replacement])) }
         return outcome
     }
 
@@ -193,13 +197,14 @@ struct Lane<Store: ExtentStore>: Sendable {
                 outcome.rewritten += work.rewritten
                 outcome.referencesMoved += Set(work.moved.map(\.reference)).count
                 forget(work)
-            } else if work.failure == nil && !isLastRound {
+            } else if work.failure == nil && !isLastRound && !control.isCancelled {
                 // Another extent's replacement has come to refer to this one on its way: those
                 // references follow to where the others went, and nothing is written twice.
                 outcome.rewritten += work.rewritten
                 again.append(work.afterRound)
             } else {
                 outcome.referencesMovedBack += retreat(work.afterRound)
+                if work.failure == nil && control.isCancelled { continue }
                 outcome.leftAlone.add(
                     work.failure == nil ? .stillUsed : .refused, diskBytes: replacement.diskBytes)
                 if let failure = work.failure { outcome.add(failure) }

@@ -20,7 +20,7 @@ extension Lane {
         let requests = ShareRequests.make(moves, limits: limits)
         var nextPrefetch = 0
         var ahead = ByteCount.zero
-        for request in requests {
+        for request in requests where !control.isCancelled {
             while nextPrefetch < requests.count, ahead < limits.prefetchAhead {
                 prefetch(requests[nextPrefetch])
                 ahead += requests[nextPrefetch].lengthBytes

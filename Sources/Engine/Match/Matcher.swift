@@ -52,6 +52,8 @@ public struct MatchResources: Sendable {
     public var sortRecords = 2 << 20
     /// For the two sorts; without them everything stays in memory.
     public var spills: [any SpillFile] = []
+    /// Asked at each member.
+    public var control: any JobControl = Unhindered()
 
     /// The defaults: 32 MiB, and no files.
     public init() {}
@@ -66,6 +68,7 @@ public struct MatchResources: Sendable {
 public struct Matcher<Sums: SectorSums> {
     private let sums: Sums
     private var pairs: SortedRecords
+    private let control: any JobControl
     /// How many anchors were sorted.
     public let anchorCount: Int
 
@@ -75,11 +78,13 @@ public struct Matcher<Sums: SectorSums> {
         resources: MatchResources = MatchResources()
     ) throws(BtrfsError) {
         self.sums = sums
+        control = resources.control
         let window = WindowHashes.window(sectorCount: sums.sectorCount)
         var anchors = ExternalSorter(
             capacity: resources.sortRecords, spill: resources.spills.first)
         var picker = WindowHashes(window: window)
         for member in members {
+            try control.checkpoint()
             for anchor in picker.anchors(of: member.sectors, in: sums) {
                 let key = PlaceKey(rank: member.rank, place: anchor.place)
                 try anchors.append(
@@ -122,6 +127,7 @@ public struct Matcher<Sums: SectorSums> {
     /// The runs of a member: in order, apart from each other, each as long as it can be. To be
     /// asked for in the order of rank and place, each member once.
     public mutating func runs(of member: MatchMember) throws(BtrfsError) -> [Run] {
+        try control.checkpoint()
         var runs: [Run] = []
         var covered = member.sectors.lowerBound
         let start = PlaceKey(rank: member.rank, place: member.sectors.lowerBound)

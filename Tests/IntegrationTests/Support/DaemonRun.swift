@@ -16,7 +16,8 @@ final class DaemonRun {
     private var process = Process()
     private let arguments: [String]
 
-    init(on fileSystem: LoopFileSystem) throws {
+    /// - Parameter groups: the feature `btrfs.dedupe-group` by qube, `dom0` for the default.
+    init(on fileSystem: LoopFileSystem, groups: [String: String] = [:]) throws {
         self.fileSystem = fileSystem
         socket = FilePath(fileSystem.folder + "/socket")
         log = fileSystem.folder + "/btrfs.log"
@@ -27,7 +28,8 @@ final class DaemonRun {
         world.visible = ["mgmt": ["mgmt", "work", "deb"]]
         qubesd = try QubesdStandIn(world)
         let xml = fileSystem.folder + "/qubes.xml"
-        try Data(Self.inventory(pool: fileSystem.pool).utf8).write(to: URL(fileURLWithPath: xml))
+        try Data(Self.inventory(pool: fileSystem.pool, groups: groups).utf8).write(
+            to: URL(fileURLWithPath: xml))
         for name in ["state", "cache"] {
             try FileManager.default.createDirectory(
                 atPath: fileSystem.folder + "/" + name, withIntermediateDirectories: true)
@@ -110,17 +112,26 @@ final class DaemonRun {
     }
 
     /// Our own client, as in dom0.
-    func client(_ words: String...) throws -> Command.Ending {
+    func client(_ words: String...) throws -> Command.Ending { try client(words) }
+
+    /// The same.
+    func client(_ words: [String]) throws -> Command.Ending {
         try Command.run(
             [Command.program("qvm-btrfs")] + words + ["--socket", socket.string])
     }
 
-    private static func inventory(pool: String) -> String {
+    private static func inventory(pool: String, groups: [String: String]) -> String {
+        func features(_ name: String) -> String {
+            let feature = groups[name].map {
+                #"<feature name="btrfs.dedupe-group">\#($0)</feature>"#
+            }
+            return "<features>\(feature ?? "")</features>"
+        }
         func domain(_ number: Int, _ kind: String, _ name: String, _ folder: String) -> String {
             """
             <domain id="domain-\(number)" class="\(kind)">
               <properties><property name="name">\(name)</property></properties>
-              <features/><tags/>
+              \(features(name))<tags/>
               <volume-config><volume name="private" pool="varlibqubes" vid="\(folder)/private"
                 rw="True" save_on_stop="True" snap_on_start="False" size="1073741824"/>
               </volume-config>
@@ -132,7 +143,8 @@ final class DaemonRun {
             <pools><pool name="varlibqubes" dir_path="\(pool)" driver="file-reflink"/></pools>
             <properties/>
             <domains>
-            <domain id="domain-0" class="AdminVM"><properties/><features/><tags/></domain>
+            <domain id="domain-0" class="AdminVM"><properties/>\(features("dom0"))
+            <tags/></domain>
             \(domain(2, "TemplateVM", "deb", "vm-templates/deb"))
             \(domain(3, "AppVM", "work", "appvms/work"))
             \(domain(4, "AppVM", "vault", "appvms/vault"))

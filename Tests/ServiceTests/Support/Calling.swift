@@ -7,6 +7,11 @@ import Testing
 
 @testable import Service
 
+extension ServiceName {
+    /// Its argument is a job.
+    var takesJob: Bool { [.jobWatch, .jobCancel, .jobPause, .jobResume].contains(self) }
+}
+
 extension ServiceFixture {
     /// The longest time that an answer may take before its test fails, in seconds.
     static let patienceSeconds = 60

@@ -21,7 +21,8 @@ final class ServiceFixture {
 
     /// - Parameters:
     ///   - worker: what the script does once it has its order in `$2/order`. `$2` is the cache
-    ///     directory; `say NAME` prints the message of that name.
+    ///     directory; `say NAME` prints the message of that name; `read word` takes the daemon's
+    ///     next word.
     ///   - prepare: gets the directory before the daemon starts.
     init(
         worker: String = "say result", bounds: Bounds = Bounds(), hasQubesd: Bool = true,
@@ -47,7 +48,8 @@ final class ServiceFixture {
             #!/bin/sh
             say() { cat "$cache/$1.json"; }
             cache=$2
-            cat > "$cache/order"
+            IFS= read -r order
+            printf '%s\n' "$order" > "$cache/order"
             \(worker)
 
             """, to: settings.worker, mode: 0o700)
@@ -59,6 +61,7 @@ final class ServiceFixture {
         self.settings = settings
         try Self.message("result", .result(Samples.result), settings)
         try Self.message("report", .report(Samples.report(qubes: ["work", "vault"])), settings)
+        try Self.message("cancelled", .cancelled(Samples.result), settings)
         try Self.message("progress", Samples.progress(doneBytes: 50), settings)
         try Self.message(
             "failure",

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+import ArgumentParser
+import Protocol
+
+struct CancelCommand: ClientCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "cancel",
+        abstract: "End a job and show what it brought.",
+        discussion: """
+            What the job has finished stays done; what is half done is finished or taken back. A \
+            job that waits in the queue never starts.
+
+            Example: qvm-btrfs cancel 3fa9
+            """)
+
+    @Argument(help: "The job's id, or its first digits.", transform: Arguments.job)
+    var job: JobPrefix
+
+    @Flag(name: .customLong("no-wait"), help: "Do not wait for the job's end.")
+    var noWait = false
+
+    @OptionGroup var shared: SharedOptions
+
+    func execute(_ context: CommandContext) throws(ClientError) -> ExitStatus {
+        let id = try context.client.resolve(job)
+        let follower = context.follower(json: shared.json)
+        try follower.change(id, .jobCancel)
+        if noWait { return .done }
+        let status = try follower.follow(id)
+        // That it was cancelled is what was wanted.
+        return status == .jobCancelled ? .done : status
+    }
+}

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+/// How hard a job works at this moment, and why not harder.
+public struct Pacing: Codable, Equatable, Sendable {
+    /// How hard.
+    public enum State: String, Codable, Sendable, CaseIterable {
+        /// As fast as it can.
+        case full
+        /// A part of the time.
+        case slowed
+        /// Not at all until the reason is gone.
+        case held
+    }
+
+    /// Why it is not `full`.
+    public enum Reason: String, Codable, Sendable, CaseIterable {
+        /// Somebody asked for a pause; `btrfs.job.Resume` ends it.
+        case pause
+        /// Too little unallocated or metadata space is left.
+        case space
+        /// The machine runs on battery.
+        case battery
+        /// Others wait for the disk.
+        case disk
+    }
+
+    /// How hard.
+    public var state: State
+    /// Why not harder; nil when it is `full`.
+    public var reason: Reason?
+    /// Of the job's time so far, the part in which it was held back, 0 to 1.
+    public var heldShare: Double
+    /// Of the last second, the part in which others waited for the disk, 0 to 1; nil where the
+    /// kernel does not say.
+    public var othersWaitShare: Double?
+    /// One sentence: what is missing, and what to do. Nil where the reason says it all.
+    public var advice: String?
+
+    /// Makes pacing.
+    public init(
+        state: State, reason: Reason? = nil, heldShare: Double = 0,
+        othersWaitShare: Double? = nil, advice: String? = nil
+    ) {
+        self.state = state
+        self.reason = reason
+        self.heldShare = heldShare
+        self.othersWaitShare = othersWaitShare
+        self.advice = advice
+    }
+}

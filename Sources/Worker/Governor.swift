@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+internal import Btrfs
+internal import Engine
+internal import Protocol
+internal import Synchronization
+internal import SystemCalls
+internal import SystemPackage
+
+/// Says to a job's threads whether they may go on: looks around four times a second, and takes the
+/// daemon's words at once. A thread that may go on pays for one look at a flag.
+final class Governor: JobControl {
+    /// What it looks at; nil where this machine has no such thing.
+    struct Sensors: Sendable {
+        /// Seconds in which others have waited for the disk, ever growing.
+        var othersWaitedSeconds: @Sendable () -> Double?
+        /// The machine runs on battery.
+        var isOnBattery: @Sendable () -> Bool
+
+        /// Nobody else is there.
+        static let none = Sensors(othersWaitedSeconds: { nil }, isOnBattery: { false })
+    }
+
+    /// What the daemon has said last, and what is looked at.
+    private struct State {
+        var isPaused = false
+        var isCancelled = false
+        var isOver = false
+        var spaceAdvice: (@Sendable () -> String?)?
+        var waits = WaitMeter()
+        var pace = Pace.full
+        var slots = WorkSlots()
+        /// When the gate was closed; nil while it is open.
+        var closedAt: Double?
+        var closedSeconds = 0.0
+    }
+
+    /// The most that is read ahead in one slot while others need the disk: the kernel takes such
+    /// reads in at once and does them later.
+    static let hinderedAheadBytes = 2 << 20
+    /// The most that one kernel call compares meanwhile.
+    static let hinderedRequest = ByteCount.mebibytes(1)
+
+    private let sensors: Sensors
+    private let mayUseBattery: Bool
+    private let report: @Sendable (Pacing) -> Void
+    private let clock = ContinuousClock()
+    private let started: ContinuousClock.Instant
+    private let state = Monitor(State())
+    private let isOpen = Atomic<Bool>(true)
+    private let cancelled = Atomic<Bool>(false)
+    private let hindered = Atomic<Bool>(false)
+    private let aheadBytes = Atomic<Int>(0)
+
+    /// - Parameter report: gets the pacing whenever it is other than it was, and with each look
+    ///   while the job does not work at full speed.
+    init(
+        sensors: Sensors, mayUseBattery: Bool, report: @escaping @Sendable (Pacing) -> Void
+    ) {
+        self.sensors = sensors
+        self.mayUseBattery = mayUseBattery
+        self.report = report
+        started = clock.now
+    }
+
+    /// Starts the thread that looks around.
+    func start() throws(Errno) {
+        look()
+        try WorkThread.start { [self] in
+            while self.state.wait(
+                timeoutSeconds: WorkSlots.slotSeconds, until: { $0.isOver ? true : nil }) == nil
+            {
+                look()
+            }
+        }
+    }
+
+    /// No more looks.
+    func stop() { state.withLock { $0.isOver = true } }
+
+    /// The daemon's word.
+    func obey(_ word: WorkerControl) {
+        state.withLock { state in
+            switch word {
+            case .pause: state.isPaused = true
+            case .resume: state.isPaused = false
+            case .cancel:
+                state.isCancelled = true
+                cancelled.store(true, ordering: .releasing)
+            }
+        }
+        look()
+    }
+
+    /// From now on the space of this file system counts.
+    /// - Parameter advice: says why there is too little, or nil.
+    func guardSpace(_ advice: @escaping @Sendable () -> String?) {
+        state.withLock { $0.spaceAdvice = advice }
+        look()
+    }
+
+    // MARK: The job's side
+
+    var isCancelled: Bool { cancelled.load(ordering: .acquiring) }
+
+    /// Others need the disk: work in small steps.
+    var isHindered: Bool { hindered.load(ordering: .relaxed) }
+
+    func checkpoint() throws(BtrfsError) {
+        hold()
+        if isCancelled { throw .cancellation }
+    }
+
+    /// Waits while the job is to hold; a job that is cancelled never waits.
+    func hold() {
+        if isOpen.load(ordering: .acquiring) { return }
+        _ = state.wait { [self] _ in isOpen.load(ordering: .acquiring) ? true : nil }
+    }
+
+    /// How much of a range may be read ahead now, in bytes.
+    func readAheadBytes(_ wanted: UInt64) -> UInt64 {
+        guard isHindered else { return wanted }
+        let before = aheadBytes.wrappingAdd(Int(clamping: wanted), ordering: .relaxed).oldValue
+        return min(wanted, UInt64(max(0, Self.hinderedAheadBytes - before)))
+    }
+
+    // MARK: Looking
+
+    private var nowSeconds: Double { (clock.now - started).inSeconds }
+
+    /// Looks around, decides, and opens or closes the gate.
+    private func look() {
+        // Files are read before the lock is taken.
+        let waited = sensors.othersWaitedSeconds()
+        let isOnBattery = !mayUseBattery && sensors.isOnBattery()
+        let advice = state.withLock { $0.spaceAdvice }?()
+        let now = nowSeconds
+        let (pacing, isNews) = state.withLock { state in
+            let share = waited.map { state.waits.add($0, nowSeconds: now) }
+            let surroundings = Surroundings(
+                isPaused: state.isPaused, isOnBattery: isOnBattery, spaceAdvice: advice,
+                othersWaitShare: share)
+            let pace = Pace.decide(surroundings, after: state.pace)
+            let isNews = pace.state != state.pace.state || pace.reason != state.pace.reason
+            state.pace = pace
+            set(&state, isOpen: state.slots.update(pace, nowSeconds: now), nowSeconds: now)
+            let closed = state.closedSeconds + (state.closedAt.map { now - $0 } ?? 0)
+            let pacing = Pacing(
+                state: pace.state, reason: pace.reason,
+                heldShare: now > 0 ? min(1, max(0, closed / now)) : 0, othersWaitShare: share,
+                advice: pace.reason == .space ? advice : nil)
+            return (pacing, isNews)
+        }
+        if isNews || pacing.state != .full { report(pacing) }
+    }
+
+    private func set(_ state: inout State, isOpen shall: Bool, nowSeconds: Double) {
+        let opens = shall || state.isCancelled
+        hindered.store(state.pace.reason == .disk && !state.isCancelled, ordering: .relaxed)
+        if opens {
+            if let closedAt = state.closedAt { state.closedSeconds += nowSeconds - closedAt }
+            if state.closedAt != nil { aheadBytes.store(0, ordering: .relaxed) }
+            state.closedAt = nil
+        } else if state.closedAt == nil {
+            state.closedAt = nowSeconds
+        }
+        isOpen.store(opens, ordering: .releasing)
+    }
+}
+
+/// The part of the last second that others waited. Pure.
+struct WaitMeter: Sendable {
+    /// How far it looks back.
+    static let windowSeconds = 1.0
+
+    private var samples: [(at: Double, waited: Double)] = []
+
+    /// Takes what others have waited in all, now.
+    mutating func add(_ waitedSeconds: Double, nowSeconds: Double) -> Double {
+        samples.append((nowSeconds, waitedSeconds))
+        while samples.count > 2, samples[1].at <= nowSeconds - Self.windowSeconds {
+            samples.removeFirst()
+        }
+        guard let first = samples.first, nowSeconds > first.at else { return 0 }
+        // A group that is gone takes its waiting with it.
+        let share = (waitedSeconds - first.waited) / (nowSeconds - first.at)
+        return min(1, max(0, share))
+    }
+}
+
+extension Duration {
+    var inSeconds: Double {
+        Double(components.seconds) + Double(components.attoseconds) / 1e18
+    }
+}

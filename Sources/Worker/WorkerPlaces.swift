@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+internal import Protocol
+internal import SystemCalls
+internal import SystemPackage
+
+/// Where the worker finds and puts things, from its command line. The daemon gives the cache's
+/// directory; the others are for machines, and tests, where things are elsewhere.
+struct WorkerPlaces: Equatable, Sendable {
+    /// Where fingerprints are kept; nil to keep none.
+    var cacheDirectory: FilePath?
+    /// Where the unified hierarchy of control groups is mounted.
+    var controlGroups: FilePath = "/sys/fs/cgroup"
+    /// Where the kernel lists mains and batteries.
+    var powerSupplies: FilePath = "/sys/class/power_supply"
+
+    /// Reads a command line, the program's name left out.
+    init(arguments: [String]) throws(Failure) {
+        var left = arguments[...]
+        while let option = left.popFirst() {
+            guard let value = left.popFirst(), !value.isEmpty else { throw Self.wrong }
+            switch option {
+            case "--cache-directory": cacheDirectory = FilePath(value)
+            case "--control-groups": controlGroups = FilePath(value)
+            case "--power-supplies": powerSupplies = FilePath(value)
+            default: throw Self.wrong
+            }
+        }
+    }
+
+    /// The cache's directory, open.
+    func openCache() throws(Failure) -> SharedDescriptor? {
+        guard let cacheDirectory else { return nil }
+        do throws(Errno) {
+            return SharedDescriptor(
+                try Descriptor.open(cacheDirectory, [.readOnly, .directory]))
+        } catch {
+            throw Failure(
+                .failed, "the cache directory cannot be opened; dom0's journal has the detail",
+                detail: "\(cacheDirectory): \(error)")
+        }
+    }
+
+    private static let wrong = Failure(
+        .failed, "the worker was started wrongly; qubes-btrfsd starts it")
+}

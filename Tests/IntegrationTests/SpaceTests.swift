@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+import Foundation
+import Protocol
+import Testing
+
+/// A nearly full file system is not worked on.
+@Suite("Space on a real Btrfs", .enabled(if: RealBtrfs.isAvailable, RealBtrfs.reason))
+struct SpaceTests {
+    private let volumes = [WorkerRun.volume("work"), WorkerRun.volume("copy")]
+
+    private func populated() throws -> LoopFileSystem {
+        let fileSystem = try LoopFileSystem(mebibytes: 512)
+        let content = Content.text(mebibytes: 24, seed: 1)
+        try Files.write(content, to: fileSystem.image("appvms/work/private.img"))
+        try Files.write(content, to: fileSystem.image("appvms/copy/private.img"))
+        try fileSystem.synchronize()
+        return fileSystem
+    }
+
+    /// Long links stand in the trees themselves, and need no room for data: they take what metadata
+    /// has.
+    private func fillMetadata(_ fileSystem: LoopFileSystem) throws {
+        let folder = fileSystem.path + "/links"
+        try FileManager.default.createDirectory(
+            atPath: folder, withIntermediateDirectories: true)
+        let target = String(repeating: "x", count: 3500)
+        for number in 0..<100_000 {
+            let link = "\(folder)/\(number)"
+            let made: ()? = try? FileManager.default.createSymbolicLink(
+                atPath: link, withDestinationPath: target)
+            if made == nil { break }
+        }
+        try fileSystem.synchronize()
+    }
+
+    @Test("A job that needs room for data is refused on a full disk, with what to do")
+    func fullOfData() throws {
+        let fileSystem = try populated()
+        for _ in 0..<2 {
+            _ = try Command.run(["sh", "-c", "cat /dev/urandom >> \(fileSystem.path)/filler; sync"])
+        }
+        let inventory = try fileSystem.inventory()
+        let order = WorkerRun.order(WorkerRun.compress, volumes, on: fileSystem)
+        guard case .failure(let kind, let message, _)? = try WorkerRun.messages(order).last else {
+            Issue.record("it was not refused")
+            return
+        }
+        #expect(kind == ServiceException.Kind.unsuitablePool.rawValue)
+        #expect(message.contains("pool pool") && message.contains("MiB of data"))
+        #expect(message.contains("Delete"))
+        #expect(try fileSystem.inventory() == inventory)
+        // With room it is done.
+        try FileManager.default.removeItem(atPath: fileSystem.path + "/filler")
+        try fileSystem.synchronize()
+        #expect(try WorkerRun.job(WorkerRun.compress, volumes, on: fileSystem).savedBytes > 0)
+    }
+
+    @Test("Where metadata can grow no more no job starts, not even one that needs no data")
+    func fullOfMetadata() throws {
+        let fileSystem = try populated()
+        _ = try Command.run(["sh", "-c", "cat /dev/urandom >> \(fileSystem.path)/filler; sync"])
+        try fillMetadata(fileSystem)
+        let order = WorkerRun.order(WorkerRun.dedupe, volumes, on: fileSystem)
+        guard case .failure(_, let message, _)? = try WorkerRun.messages(order).last else {
+            Issue.record("it was not refused")
+            return
+        }
+        #expect(message.contains("MiB of metadata") && message.contains("btrfs balance"))
+    }
+
+    @Test("A job that runs is held while metadata runs out, and goes on when it has room again")
+    func heldMeanwhile() throws {
+        let fileSystem = try populated()
+        // Data takes all that is not metadata's, so that metadata cannot grow.
+        _ = try Command.run(["sh", "-c", "cat /dev/urandom >> \(fileSystem.path)/filler; sync"])
+        let session = try WorkerSession(
+            WorkerRun.order(WorkerRun.dedupe, volumes, on: fileSystem))
+        try session.say(.pause)
+        _ = try #require(try session.progress(until: { $0.pacing?.reason == .pause }))
+        try fillMetadata(fileSystem)
+        try session.say(.resume)
+        let held = try #require(try session.progress(until: { $0.pacing?.reason == .space }))
+        #expect(held.pacing?.state == .held)
+        #expect(held.pacing?.advice?.contains("MiB of metadata") == true)
+        try FileManager.default.removeItem(atPath: fileSystem.path + "/links")
+        try FileManager.default.removeItem(atPath: fileSystem.path + "/filler")
+        try fileSystem.synchronize()
+        guard case .result(let result)? = try session.last() else {
+            Issue.record("\(String(describing: session.messages.last))")
+            return
+        }
+        #expect(result.extentsReplaced > 0)
+    }
+}

@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+import FoundationEssentials
+import Protocol
+import SystemCalls
+import SystemPackage
+import Testing
+
+@testable import Service
+
+/// Cancel, pause and resume.
+@Suite struct ControlTests {
+    /// A worker that does as it is told, and notes each word.
+    private static let obedient = """
+        say progress
+        while read -r word; do
+            echo "$word" >> "$cache/words"
+            if [ "$word" = cancel ]; then say cancelled; exit 0; fi
+            if [ "$word" = resume ]; then say result; exit 0; fi
+        done
+        """
+
+    private func change(
+        _ fixture: ServiceFixture, _ service: ServiceName, _ job: String,
+        from caller: String = "dom0", on target: String = "dom0"
+    ) throws -> JobRecord {
+        try fixture.reply(JobRecord.self, service, job, from: caller, on: .name(target))
+    }
+
+    /// What the worker has been told so far.
+    private func words(_ fixture: ServiceFixture) -> [String] {
+        let file = fixture.settings.cacheDirectory.appending("words")
+        let bytes = (try? ServiceFixture.read(file)) ?? []
+        return String(decoding: bytes, as: UTF8.self).split(separator: "\n").map(String.init)
+    }
+
+    @Test func aCancelledJobEndsWithWhatItHadBrought() throws {
+        let fixture = try ServiceFixture(worker: Self.obedient)
+        let job = try fixture.submit()
+        try fixture.waitForProgress(of: job)
+        #expect(try !change(fixture, .jobCancel, job).state.isOver)
+        let record = try fixture.end(of: job)
+        #expect(record.state == .cancelled)
+        #expect(record.result?.savedBytes == 200)
+        #expect(record.error == nil)
+        #expect(words(fixture) == ["cancel"])
+        // On disk, too.
+        try fixture.restart()
+        #expect(try fixture.end(of: job) == record)
+        let end = try fixture.auditLines().first { $0.hasPrefix("event=job-end") }
+        #expect(end?.contains("outcome=cancelled saved_bytes=200") == true)
+    }
+
+    @Test func aPausedJobSaysSoUntilItIsResumed() throws {
+        let fixture = try ServiceFixture(worker: Self.obedient)
+        let job = try fixture.submit()
+        try fixture.waitForProgress(of: job)
+        #expect(try change(fixture, .jobPause, job).state == .paused)
+        #expect(try change(fixture, .jobPause, job).state == .paused)
+        let list = try fixture.reply(JobList.self, .jobList, on: .name("dom0"))
+        #expect(list.jobs.map(\.state) == [.paused])
+        // The worker takes what was asked for last; let it have the pause first.
+        while words(fixture).isEmpty { _ = try fixture.isAlive() }
+        #expect(try change(fixture, .jobResume, job).state == .running)
+        #expect(try fixture.end(of: job).state == .done)
+        #expect(words(fixture) == ["pause", "resume"])
+    }
+
+    @Test func aWatcherSeesThePauseAndTheResume() throws {
+        let fixture = try ServiceFixture(worker: Self.obedient)
+        let job = try fixture.submit()
+        try fixture.waitForProgress(of: job)
+        let socket = try fixture.connect()
+        try socket.send(ServiceFixture.bytes("btrfs.job.Watch", job, on: .name("dom0")))
+        try socket.shutdownWriting()
+        var reader = EnvelopeReader()
+        func nextState() throws -> JobState? {
+            while true {
+                if case .event(_, "job-state", let fields)? = try reader.nextEvent() {
+                    let json = Data(try #require(fields.first).value.utf8)
+                    return try JSONDecoder().decode(JobRecord.self, from: json).state
+                }
+                let bytes = try socket.read(maximumBytes: 64 * 1024)
+                try #require(!bytes.isEmpty)
+                reader.append(bytes)
+            }
+        }
+        #expect(try nextState() == .running)
+        _ = try change(fixture, .jobPause, job)
+        #expect(try nextState() == .paused)
+        while words(fixture).isEmpty { _ = try fixture.isAlive() }
+        _ = try change(fixture, .jobResume, job)
+        #expect(try nextState() == .running)
+        #expect(try nextState() == .done)
+    }
+
+    @Test func aJobThatWaitsIsCancelledAtOnceAndNeverStarts() throws {
+        let fixture = try ServiceFixture(
+            worker: "say progress; echo ran >> \"$cache/words\"; "
+                + "\(ServiceFixture.waitForGate); say result")
+        let first = try fixture.submit()
+        try fixture.waitForProgress(of: first)
+        let second = try fixture.submit()
+        let third = try fixture.submit()
+        let record = try change(fixture, .jobCancel, second)
+        #expect(record.state == .cancelled)
+        #expect(record.endedAt != nil && record.startedAt == nil)
+        #expect(try fixture.end(of: second) == record)
+        for job in [first, third] {
+            try fixture.openGate()
+            #expect(try fixture.end(of: job).state == .done)
+        }
+        #expect(words(fixture).count == 2)
+        // It is over for the next daemon as well.
+        try fixture.restart()
+        #expect(try fixture.end(of: second).state == .cancelled)
+    }
+
+    @Test func aJobThatIsPausedInTheQueueLetsTheOthersBy() throws {
+        let fixture = try ServiceFixture(
+            worker: "say progress; \(ServiceFixture.waitForGate); say result")
+        let first = try fixture.submit()
+        try fixture.waitForProgress(of: first)
+        let second = try fixture.submit()
+        let third = try fixture.submit()
+        #expect(try change(fixture, .jobPause, second).state == .paused)
+        for job in [first, third] {
+            try fixture.openGate()
+            #expect(try fixture.end(of: job).state == .done)
+        }
+        #expect(try change(fixture, .jobResume, second).state == .queued)
+        try fixture.openGate()
+        #expect(try fixture.end(of: second).state == .done)
+    }
+
+    @Test func jobsThatArePausedInTheQueueCountAsWaiting() throws {
+        var bounds = Bounds()
+        bounds.queuedJobs = 1
+        let fixture = try ServiceFixture(
+            worker: "say progress; \(ServiceFixture.waitForGate); say result", bounds: bounds)
+        let first = try fixture.submit()
+        try fixture.waitForProgress(of: first)
+        let second = try fixture.submit()
+        _ = try change(fixture, .jobPause, second)
+        #expect(try fixture.exception(.compress)?.kind == .busy)
+        _ = try change(fixture, .jobCancel, second)
+        let third = try fixture.submit()
+        for job in [first, third] {
+            try fixture.openGate()
+            #expect(try fixture.end(of: job).state == .done)
+        }
+    }
+
+    @Test func cancelledJobsOfTheQueueStayWithinTheBoundsOfHistory() throws {
+        var bounds = Bounds()
+        bounds.historyJobs = 2
+        let fixture = try ServiceFixture(
+            worker: "say progress; \(ServiceFixture.waitForGate); say result", bounds: bounds)
+        let first = try fixture.submit()
+        try fixture.waitForProgress(of: first)
+        for _ in 0..<4 { _ = try change(fixture, .jobCancel, try fixture.submit()) }
+        #expect(try fixture.history().count == 3)
+        try fixture.openGate()
+        #expect(try fixture.end(of: first).state == .done)
+        #expect(try fixture.history().count == 2)
+    }
+
+    @Test(arguments: [ServiceName.jobCancel, .jobPause, .jobResume])
+    func aJobThatIsOverCannotBeChanged(service: ServiceName) throws {
+        let fixture = try ServiceFixture()
+        let job = try fixture.submit()
+        let before = try fixture.end(of: job)
+        #expect(try fixture.exception(service, job, on: .name("dom0"))?.kind == .jobOver)
+        #expect(try fixture.end(of: job) == before)
+    }
+
+    @Test(arguments: [ServiceName.jobCancel, .jobPause, .jobResume])
+    func onlyWhoSeesAJobMayChangeIt(service: ServiceName) throws {
+        let fixture = try ServiceFixture(
+            worker: "say progress; \(ServiceFixture.waitForGate); say result")
+        let vault = try fixture.submit(on: .name("vault"))
+        try fixture.waitForProgress(of: vault)
+        let machine = try fixture.submit(from: "other", on: .name("dom0"))
+        for job in [vault, machine] {
+            let exception = try fixture.exception(service, job, from: "admin", on: .name("dom0"))
+            #expect(exception == Refusal.noSuchJob.exception)
+        }
+        // Whoever asked for a job on the machine may change it.
+        #expect(try change(fixture, service, machine, from: "other").job == machine)
+        let work = try fixture.submit(on: .name("work"))
+        #expect(try change(fixture, service, work, from: "admin", on: "work").job == work)
+        try fixture.openGate()
+        #expect(try fixture.end(of: vault).state == .done)
+    }
+
+    @Test func aWorkerThatDoesNotEndIsEndedAndWhatItBroughtIsNotMadeUp() throws {
+        var bounds = Bounds()
+        bounds.cancelSeconds = 0.1
+        let fixture = try ServiceFixture(
+            worker: "say progress; \(ServiceFixture.waitForGate); say result", bounds: bounds)
+        let job = try fixture.submit()
+        try fixture.waitForProgress(of: job)
+        _ = try change(fixture, .jobCancel, job)
+        let record = try fixture.end(of: job)
+        #expect(record.state == .cancelled)
+        #expect(record.result == nil)
+        #expect(record.error?.contains("measured") == true)
+    }
+
+    @Test func aWorkerThatNeverReadsHoldsNobodyHoweverOftenItIsAsked() throws {
+        // Far more words than a pipe takes.
+        let fixture = try ServiceFixture(
+            worker: "say progress; \(ServiceFixture.waitForGate); say result")
+        let job = try fixture.submit()
+        try fixture.waitForProgress(of: job)
+        let jobs = fixture.daemon.jobs
+        for _ in 0..<20_000 {
+            _ = try jobs.change(job, .pause)
+            _ = try jobs.change(job, .resume)
+        }
+        #expect(try fixture.isAlive())
+        try fixture.openGate()
+        #expect(try fixture.end(of: job).state == .done)
+    }
+
+    @Test func aJobThatIsDoneWhenTheCancellationReachesItIsDone() throws {
+        let fixture = try ServiceFixture(
+            worker: "say progress; read -r word; say result")
+        let job = try fixture.submit()
+        try fixture.waitForProgress(of: job)
+        _ = try change(fixture, .jobCancel, job)
+        #expect(try fixture.end(of: job).state == .done)
+    }
+
+    @Test func aRequestMayAllowWorkOnBattery() throws {
+        let fixture = try ServiceFixture()
+        _ = try fixture.end(of: try fixture.submit())
+        #expect(try !fixture.order().onBattery)
+        _ = try fixture.end(of: try fixture.submit(payload: #"{"version":1,"battery":true}"#))
+        #expect(try fixture.order().onBattery)
+    }
+
+    @Test func longAdviceOfAWorkerIsCut() {
+        let advice = String(repeating: "x", count: 10_000)
+        let progress = JobProgress(
+            stage: .execute, doneBytes: 0, totalBytes: 0, savedBytes: 0, elapsedSeconds: 0,
+            pacing: Pacing(state: .held, reason: .space, advice: advice))
+        #expect((progress.bounded().pacing?.advice?.count ?? 0) < 510)
+    }
+}
