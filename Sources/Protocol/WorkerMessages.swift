@@ -61,6 +61,14 @@ public struct WorkerOrder: Codable, Equatable, Sendable {
         /// In a report: the set that its qube is counted in, by the template that it starts from.
         public var family: String?
 
+        /// The qube that dom0's own files belong to.
+        public static let systemQube = "dom0"
+        /// The name of the volume that stands for them. It is on no pool.
+        public static let systemName = "system"
+
+        /// It stands for dom0's own files.
+        public var isSystem: Bool { qube == Self.systemQube && pool.isEmpty }
+
         /// Makes a volume.
         public init(
             qube: String, qubeKind: String, name: String, pool: String, volumeIdentifier: String,
@@ -84,6 +92,8 @@ public struct WorkerOrder: Codable, Equatable, Sendable {
     public var version: ProtocolVersion
     /// What to do.
     public var work: Work
+    /// dom0's own folders, absolute paths: one of the volumes stands for them. nil without them.
+    public var systemDirectories: [String]?
     /// All `file-reflink` pools.
     public var pools: [Pool]
     /// All volumes on them.
@@ -92,8 +102,12 @@ public struct WorkerOrder: Codable, Equatable, Sendable {
     public var wholeMachine: Bool
 
     /// Makes an order.
-    public init(work: Work, pools: [Pool], volumes: [Volume], wholeMachine: Bool) {
+    public init(
+        work: Work, pools: [Pool], volumes: [Volume], wholeMachine: Bool,
+        systemDirectories: [String]? = nil
+    ) {
         version = .current
+        self.systemDirectories = systemDirectories
         self.work = work
         self.pools = pools
         self.volumes = volumes

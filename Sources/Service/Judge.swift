@@ -32,6 +32,8 @@ enum CallArgument: Equatable, Sendable {
     case volume(String)
     /// An image pool of the machine.
     case pool(String)
+    /// dom0's own files.
+    case system
     /// A job.
     case job(String)
 
@@ -39,6 +41,7 @@ enum CallArgument: Equatable, Sendable {
     var text: String {
         switch self {
         case .whole: ""
+        case .system: WorkerOrder.Volume.systemName
         case .volume(let name), .job(let name): name
         case .pool(let name): CallArgument.poolPrefix + name
         }
@@ -127,19 +130,14 @@ enum Judge {
         _ untrustedArgument: String
     ) throws(Refusal) -> CallArgument {
         if untrustedArgument.isEmpty { return .whole }
-        guard untrustedArgument != "system" else {
-            throw Refusal(
-                .badRequest,
-                "dom0's own system directories cannot be worked on yet; the argument must be empty"
-                    + " or pool.NAME.")
-        }
+        if untrustedArgument == WorkerOrder.Volume.systemName { return .system }
         let untrustedPool = String(untrustedArgument.dropFirst(CallArgument.poolPrefix.count))
         guard untrustedArgument.hasPrefix(CallArgument.poolPrefix), Names.isPlain(untrustedPool)
         else {
             throw Refusal(
                 .badRequest,
-                "With the machine as target, the argument must be empty or pool.NAME with the name"
-                    + " of a storage pool.")
+                "With the machine as target, the argument must be empty, system, or pool.NAME with"
+                    + " the name of a storage pool.")
         }
         return .pool(untrustedPool)
     }

@@ -51,7 +51,7 @@ public enum WorkerProgram {
         _ output: Output, cache: SharedDescriptor?
     ) throws(Failure) -> WorkerMessage {
         let order = try readOrder()
-        var sites = Sites(pools: order.pools)
+        var sites = Sites(order)
         if let problem = sites.problemOfAllSelected(order) {
             throw Failure(.unsuitablePool, "\(problem.subject): \(problem.message)")
         }

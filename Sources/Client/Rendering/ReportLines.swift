@@ -133,6 +133,7 @@ enum ReportLines {
 
     /// Names the pools that lie on a file system.
     static func fileSystemHeading(_ usage: FileSystemUsage) -> Line {
+        if usage.pools.isEmpty { return Line("File system of dom0's own files", .heading) }
         let pools = usage.pools.map(\.sanitised).joined(separator: ", ")
         let kind = usage.pools.count == 1 ? "pool" : "pools"
         return Line(
