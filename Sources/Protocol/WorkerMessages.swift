@@ -8,6 +8,8 @@ public struct WorkerOrder: Codable, Equatable, Sendable {
     public enum Work: Codable, Equatable, Sendable {
         /// Measure, change nothing.
         case report
+        /// Say what becomes of new data, after setting what new images inherit.
+        case newData(NewDataSetting?)
         /// Say what jobs would save, change nothing.
         case estimate(running: Bool)
         /// Look whether all is fit, change nothing.
@@ -126,6 +128,8 @@ public enum WorkerMessage: Codable, Equatable, Sendable {
     case report(Report)
     /// The end of a check.
     case check(CheckReport)
+    /// The end of a look at new data.
+    case newData(NewDataReply)
     /// The end of a job.
     case result(JobResult)
     /// The end, without success: the exception's kind and message for the caller, and a detail for

@@ -110,6 +110,14 @@ enum Judge {
         case .report, .check, .estimate, .compress, .dedupe, .optimize, .defragment:
             return target == .machine
                 ? try machineArgument(untrustedArgument) : try qubeArgument(untrustedArgument)
+        case .newData:
+            // A property of a directory is of all volumes in it; what is for all qubes is a mount
+            // option.
+            guard target != .machine, untrustedArgument.isEmpty else {
+                throw Refusal(
+                    .badRequest, "The target must be a qube, and the argument must be empty.")
+            }
+            return .whole
         case .jobList:
             guard untrustedArgument.isEmpty else {
                 throw Refusal(.badRequest, "The argument must be empty.")

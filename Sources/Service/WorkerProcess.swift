@@ -10,6 +10,8 @@ enum WorkerEnding: Equatable {
     case report(Report)
     /// With a check.
     case check(CheckReport)
+    /// With a look at new data.
+    case newData(NewDataReply)
     /// With a job's result.
     case result(JobResult)
     /// With an error of the worker's own.
@@ -144,6 +146,7 @@ final class WorkerProcess: Sendable {
                 case .progress(let news): progress(news)
                 case .report(let report): last = .report(report)
                 case .check(let check): last = .check(check)
+                case .newData(let reply): last = .newData(reply)
                 case .result(let result): last = .result(result)
                 case .failure(let kind, let message, let detail):
                     let kind = ServiceException.Kind(rawValue: kind) ?? .failed

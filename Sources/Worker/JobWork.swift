@@ -105,7 +105,7 @@ private struct SiteWork {
 
     private func plan(_ survey: Survey, _ store: BtrfsStore) throws(BtrfsError) -> Plan {
         switch order.work {
-        case .report, .check, .estimate:
+        case .report, .check, .newData, .estimate:
             return Plan()
         case .compress(let level, _):
             return CompressionPlanner.plan(

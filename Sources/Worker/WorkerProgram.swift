@@ -65,6 +65,7 @@ public enum WorkerProgram {
         do throws(BtrfsError) {
             switch order.work {
             case .report, .check: sites.openSpills(in: cache)
+            case .newData: break
             case .estimate: try sites.openCaches(in: cache)
             case .compress, .dedupe, .optimize, .defragment:
                 try sites.openScratches(lanes: JobWork.lanes)
@@ -87,6 +88,9 @@ public enum WorkerProgram {
             } catch {
                 throw Failure(error)
             }
+        case .newData(let setting):
+            return .newData(
+                try NewDataWork(order: order, sites: sites, setting: setting).run())
         case .estimate:
             return .result(try EstimateWork(order: order, sites: sites, output: output).run())
         case .compress, .dedupe, .optimize, .defragment:

@@ -22,6 +22,8 @@ import Testing
         try check(CompressRequest(), #"{"running":false,"version":1}"#)
         try check(
             CompressRequest(level: 9, running: true), #"{"level":9,"running":true,"version":1}"#)
+        try check(NewDataRequest(), #"{"version":1}"#)
+        try check(NewDataRequest(compress: .inherit), #"{"compress":"default","version":1}"#)
         try check(EstimateRequest(), #"{"running":false,"version":1}"#)
         try check(DedupeRequest(running: true), #"{"running":true,"version":1}"#)
     }
@@ -67,7 +69,8 @@ import Testing
         #expect(
             ServiceName.allCases.map(\.rawValue) == [
                 "btrfs.Report", "btrfs.Estimate", "btrfs.Check", "btrfs.Compress", "btrfs.Dedupe",
-                "btrfs.Optimize", "btrfs.Defragment", "btrfs.job.List", "btrfs.job.Watch",
+                "btrfs.Optimize", "btrfs.Defragment", "btrfs.NewData", "btrfs.job.List",
+                "btrfs.job.Watch",
             ])
         #expect(
             ServiceException.Kind.allCases.map(\.rawValue) == [
@@ -139,6 +142,8 @@ import Testing
         try check(
             Sample.order(.report),
             Sample.orderJSON(work: #"{"report":{}}"#))
+        try check(
+            Sample.order(.newData(.off)), Sample.orderJSON(work: #"{"newData":{"_0":"off"}}"#))
         try check(
             Sample.order(.estimate(running: false)),
             Sample.orderJSON(work: #"{"estimate":{"running":false}}"#))

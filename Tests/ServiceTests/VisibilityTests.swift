@@ -8,7 +8,9 @@ import Testing
 @testable import Service
 
 @Suite struct VisibilityTests {
-    @Test(arguments: [ServiceName.report, .estimate, .compress, .dedupe, .jobList, .jobWatch])
+    @Test(arguments: [
+        ServiceName.report, .newData, .estimate, .compress, .dedupe, .jobList, .jobWatch,
+    ])
     func anUnknownAndAForbiddenQubeGetTheSameBytes(service: ServiceName) throws {
         let fixture = try ServiceFixture()
         let argument = service == .jobWatch ? Names.newJob() : ""

@@ -44,6 +44,7 @@ enum ReportLines {
             }
             lines += storageLines(qube)
             lines += nocowImages(qube)
+            lines += NewDataLines.report(qube)
         }
         if lines.isEmpty { lines.append("The qube has no volume on a Btrfs pool.") }
         lines += fileSystems(report.fileSystems)
