@@ -92,7 +92,9 @@ class Service(Tool):
              "--qubes-xml", description, "--worker", self.programs / "qubes-btrfs-worker",
              "--state-directory", self.folder / "state",
              "--cache-directory", self.folder / "cache",
-             "--log-file", self.folder / "btrfs.log"], self.folder / f"{run}.daemon.log")
+             "--log-file", self.folder / "btrfs.log",
+             # Never the folders of the machine that runs this.
+             "--system-root", disk.mount_point], self.folder / f"{run}.daemon.log")
         for _ in range(SOCKET_SECONDS * 20):
             if self.socket.exists():
                 return

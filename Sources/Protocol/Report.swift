@@ -45,6 +45,8 @@ public struct Report: Codable, Equatable, Sendable {
         public var figures: Figures
         /// Its files.
         public var images: [Image]
+        /// What becomes of what is written from now on; nil where that is not known.
+        public var newData: NewData?
 
         /// Makes a volume.
         public init(name: String, pool: String, figures: Figures, images: [Image]) {

@@ -16,6 +16,8 @@ public enum ServiceName: String, Codable, Sendable, CaseIterable {
     case optimize = "btrfs.Optimize"
     /// Fewer and larger extents, and keep sharing.
     case defragment = "btrfs.Defragment"
+    /// Whether what is written from now on is compressed; sets what new images inherit.
+    case newData = "btrfs.NewData"
     /// The queue and the history.
     case jobList = "btrfs.job.List"
     /// A job's events as they come, then its result.

@@ -9,6 +9,8 @@ public struct WorkerOrder: Codable, Equatable, Sendable {
     public enum Work: Codable, Equatable, Sendable {
         /// Measure, change nothing.
         case report
+        /// Say what becomes of new data, after setting what new images inherit.
+        case newData(NewDataSetting?)
         /// Say what jobs would save, change nothing.
         case estimate(running: Bool)
         /// Look whether all is fit, change nothing.
@@ -62,6 +64,14 @@ public struct WorkerOrder: Codable, Equatable, Sendable {
         /// In a report: the set that its qube is counted in, by the template that it starts from.
         public var family: String?
 
+        /// The qube that dom0's own files belong to.
+        public static let systemQube = "dom0"
+        /// The name of the volume that stands for them. It is on no pool.
+        public static let systemName = "system"
+
+        /// It stands for dom0's own files.
+        public var isSystem: Bool { qube == Self.systemQube && pool.isEmpty }
+
         /// Makes a volume.
         public init(
             qube: String, qubeKind: String, name: String, pool: String, volumeIdentifier: String,
@@ -85,6 +95,8 @@ public struct WorkerOrder: Codable, Equatable, Sendable {
     public var version: ProtocolVersion
     /// What to do.
     public var work: Work
+    /// dom0's own folders, absolute paths: one of the volumes stands for them. nil without them.
+    public var systemDirectories: [String]?
     /// All `file-reflink` pools.
     public var pools: [Pool]
     /// All volumes on them.
@@ -96,9 +108,11 @@ public struct WorkerOrder: Codable, Equatable, Sendable {
 
     /// Makes an order.
     public init(
-        work: Work, pools: [Pool], volumes: [Volume], wholeMachine: Bool, onBattery: Bool = false
+        work: Work, pools: [Pool], volumes: [Volume], wholeMachine: Bool, onBattery: Bool = false,
+        systemDirectories: [String]? = nil
     ) {
         version = .current
+        self.systemDirectories = systemDirectories
         self.work = work
         self.pools = pools
         self.volumes = volumes
@@ -129,6 +143,8 @@ public enum WorkerMessage: Codable, Equatable, Sendable {
     case report(Report)
     /// The end of a check.
     case check(CheckReport)
+    /// The end of a look at new data.
+    case newData(NewDataReply)
     /// The end of a job.
     case result(JobResult)
     /// The end of a job that was cancelled, with what it had brought by then.

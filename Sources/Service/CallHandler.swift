@@ -30,6 +30,7 @@ struct CallHandler: Sendable {
             case .check: return .whole(try check(call, untrustedHeader, untrustedPayload))
             case .estimate, .compress, .dedupe, .optimize, .defragment:
                 return .whole(try submit(call, untrustedHeader, untrustedPayload))
+            case .newData: return .whole(try newData(call, untrustedHeader, untrustedPayload))
             case .jobList: return .whole(try list(call, untrustedHeader, untrustedPayload))
             case .jobWatch: return .stream(try watch(call, untrustedHeader, untrustedPayload))
             case .jobCancel:
@@ -90,6 +91,23 @@ struct CallHandler: Sendable {
         }
     }
 
+    private func newData(
+        _ call: JudgedCall, _ header: CallHeader, _ untrustedPayload: [UInt8]
+    ) throws(Refusal) -> Envelope {
+        let request = try Payload.decode(NewDataRequest.self, untrusted: untrustedPayload)
+        let scope = try machine.scope(of: call.target, for: call.caller)
+        let selection = try Selection(scope, call.argument)
+        audit.request(header, outcome: AuditLog.accepted, detail: request.compress?.rawValue ?? "")
+        do throws(Refusal) {
+            return try Self.reply(try reports.newData(selection, request.compress))
+        } catch {
+            audit.request(
+                header, .reportEnd, outcome: error.exception.kind.rawValue,
+                detail: error.detail ?? "")
+            return .exception(error.exception(for: call.caller))
+        }
+    }
+
     /// Keeps the machine's totals.
     private func note(_ report: Report) {
         guard !report.fileSystems.isEmpty else { return }
@@ -134,7 +152,8 @@ struct CallHandler: Sendable {
             return service == .dedupe
                 ? (.dedupe, .dedupe(running: request.running), request.battery)
                 : (.defragment, .defragment(running: request.running), request.battery)
-        case .report, .check, .jobList, .jobWatch, .jobCancel, .jobPause, .jobResume:
+        case .report, .check, .newData, .jobList, .jobWatch, .jobCancel, .jobPause,
+            .jobResume:
             throw Refusal.failed("This service starts no job.", detail: service.rawValue)
         }
     }

@@ -24,7 +24,9 @@ final class Daemon: Sendable {
         audit = AuditLog(file: settings.logFile, journalSocket: settings.journalSocket)
         let workers = WorkerProgram(
             executable: settings.worker, cacheDirectory: settings.cacheDirectory)
-        let machine = Machine(qubesXML: settings.qubesXML, qubesdSocket: settings.qubesdSocket)
+        let machine = Machine(
+            qubesXML: settings.qubesXML, qubesdSocket: settings.qubesdSocket,
+            systemRoot: settings.systemRoot)
         do {
             let store = try JobStore(stateDirectory: settings.stateDirectory)
             let jobs = Jobs(history: try JobRunner.history(store, audit: audit), bounds: bounds)

@@ -162,7 +162,7 @@ struct JobRunner: Sendable {
                 self = .interrupted(detail: detail)
             case .malformed(let detail):
                 self = .failed(message: JobRunner.badWorker, detail: detail)
-            case .report, .check:
+            case .report, .check, .newData:
                 self = .failed(message: JobRunner.badWorker, detail: "it gave a report")
             }
         }

@@ -32,6 +32,8 @@ enum CallArgument: Equatable, Sendable {
     case volume(String)
     /// An image pool of the machine.
     case pool(String)
+    /// dom0's own files.
+    case system
     /// A job.
     case job(String)
 
@@ -39,6 +41,7 @@ enum CallArgument: Equatable, Sendable {
     var text: String {
         switch self {
         case .whole: ""
+        case .system: WorkerOrder.Volume.systemName
         case .volume(let name), .job(let name): name
         case .pool(let name): CallArgument.poolPrefix + name
         }
@@ -107,6 +110,14 @@ enum Judge {
         case .report, .check, .estimate, .compress, .dedupe, .optimize, .defragment:
             return target == .machine
                 ? try machineArgument(untrustedArgument) : try qubeArgument(untrustedArgument)
+        case .newData:
+            // A property of a directory is of all volumes in it; what is for all qubes is a mount
+            // option.
+            guard target != .machine, untrustedArgument.isEmpty else {
+                throw Refusal(
+                    .badRequest, "The target must be a qube, and the argument must be empty.")
+            }
+            return .whole
         case .jobList:
             guard untrustedArgument.isEmpty else {
                 throw Refusal(.badRequest, "The argument must be empty.")
@@ -127,19 +138,14 @@ enum Judge {
         _ untrustedArgument: String
     ) throws(Refusal) -> CallArgument {
         if untrustedArgument.isEmpty { return .whole }
-        guard untrustedArgument != "system" else {
-            throw Refusal(
-                .badRequest,
-                "dom0's own system directories cannot be worked on yet; the argument must be empty"
-                    + " or pool.NAME.")
-        }
+        if untrustedArgument == WorkerOrder.Volume.systemName { return .system }
         let untrustedPool = String(untrustedArgument.dropFirst(CallArgument.poolPrefix.count))
         guard untrustedArgument.hasPrefix(CallArgument.poolPrefix), Names.isPlain(untrustedPool)
         else {
             throw Refusal(
                 .badRequest,
-                "With the machine as target, the argument must be empty or pool.NAME with the name"
-                    + " of a storage pool.")
+                "With the machine as target, the argument must be empty, system, or pool.NAME with"
+                    + " the name of a storage pool.")
         }
         return .pool(untrustedPool)
     }

@@ -9,6 +9,8 @@ struct Machine: Sendable {
     let qubesXML: FilePath
     /// qubesd.
     let qubesdSocket: FilePath
+    /// Where dom0's own folders are.
+    let systemRoot: FilePath
 
     /// All qubes and pools.
     func inventory() throws(Refusal) -> Inventory {
@@ -45,13 +47,16 @@ struct Machine: Sendable {
             case .uuid(let uuid): inventory.qubes.first { $0.uuid == uuid }
             }
         if target == .machine {
-            return Scope(inventory: inventory, visibility: visibility, qube: nil)
+            return Scope(
+                inventory: inventory, visibility: visibility, qube: nil,
+                systemDirectories: SystemDirectories.below(systemRoot))
         }
         // The machine is asked for by its name alone, so that policy can tell.
         guard let qube = named, qube.kind != "AdminVM", visibility.shows(qube.name) else {
             throw .noSuchQube
         }
-        return Scope(inventory: inventory, visibility: visibility, qube: qube)
+        return Scope(
+            inventory: inventory, visibility: visibility, qube: qube, systemDirectories: [])
     }
 }
 
@@ -63,6 +68,8 @@ struct Scope {
     let visibility: Visibility
     /// The qube, or nil for the machine.
     let qube: Qube?
+    /// dom0's own folders, absolute paths; none when the call is about a qube.
+    let systemDirectories: [String]
 
     /// As job records name it.
     var targetName: String { qube?.name ?? Names.machine }

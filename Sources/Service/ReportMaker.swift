@@ -49,6 +49,17 @@ final class ReportMaker: Sendable {
         return check
     }
 
+    /// What becomes of new data of the selected volumes, after setting what new images inherit.
+    func newData(
+        _ selection: Selection, _ setting: NewDataSetting?
+    ) throws(Refusal) -> NewDataReply {
+        try takePlace()
+        defer { running.withLock { $0.places -= 1 } }
+        guard case .newData(let reply) = try ending(of: selection.order(.newData(setting)).order)
+        else { throw .failed("The worker failed.", detail: "it gave something else") }
+        return reply
+    }
+
     /// What a worker gave, unless it failed.
     private func ending(of order: WorkerOrder) throws(Refusal) -> WorkerEnding {
         let ending = try run(order)
@@ -59,7 +70,7 @@ final class ReportMaker: Sendable {
             throw .failed("The report's worker ended before its work did.", detail: detail)
         case .malformed(let detail):
             throw .failed("The report's worker failed.", detail: detail)
-        case .report, .check, .result, .cancelled:
+        case .report, .check, .newData, .result, .cancelled:
             return ending
         }
     }

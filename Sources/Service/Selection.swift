@@ -28,13 +28,14 @@ struct Selection {
         self.scope = scope
         self.argument = argument
         self.only = only
-        guard !scope.inventory.workablePools.isEmpty else {
+        guard argument == .system || !scope.inventory.workablePools.isEmpty else {
             throw Refusal(
                 .unsuitablePool,
                 "This machine has no storage pool of the driver \(Pool.imageDriver).")
         }
         switch argument {
         case .whole, .job: break
+        case .system: guard scope.visibility.shows(Qube.adminName) else { throw .noSuchQube }
         case .pool(let name): try Self.check(pool: name, in: scope.inventory)
         case .volume(let name): try Self.check(volume: name, of: scope.qube, in: scope.inventory)
         }
@@ -84,6 +85,7 @@ struct Selection {
             else { return false }
             return switch argument {
             case .whole, .job: true
+            case .system: false
             case .volume(let name): volume.name == name
             case .pool(let name): volume.pool == name
             }
@@ -119,10 +121,39 @@ struct Selection {
                 volumes.append(item)
             }
         }
+        let system = systemVolume(&problems)
         let order = WorkerOrder(
-            work: work, pools: pools, volumes: volumes, wholeMachine: scope.qube == nil,
-            onBattery: onBattery)
+            work: work, pools: pools, volumes: volumes + (system.map { [$0] } ?? []),
+            wholeMachine: scope.qube == nil, onBattery: onBattery,
+            systemDirectories: system == nil ? nil : scope.systemDirectories)
         return (order, problems)
+    }
+
+    /// What stands for dom0's own files, when the call is about them. They are a dedupe group of
+    /// their own, whatever is named as the default for qubes.
+    private func systemVolume(_ problems: inout [Report.Problem]) -> WorkerOrder.Volume? {
+        guard scope.qube == nil, argument == .whole || argument == .system,
+            scope.visibility.shows(Qube.adminName), only?.contains(Qube.adminName) ?? true,
+            let admin = scope.inventory.qubes.first(where: { $0.kind == Qube.adminKind })
+        else { return nil }
+        let volume = Volume(
+            name: WorkerOrder.Volume.systemName, pool: "", identifier: "", snapshotOnStart: false,
+            saveOnStop: true, sizeBytes: 0)
+        let settings: VolumeSettings?
+        do throws(SettingsError) {
+            settings = try scope.inventory.settings(for: volume, of: admin)
+        } catch {
+            settings = nil
+            let problem = malformed(error, of: admin)
+            // As the default for qubes it is named already.
+            if !problems.contains(where: { $0.subject == problem.subject }) {
+                problems.append(problem)
+            }
+        }
+        var item = Self.item(volume, of: admin, settings, selected: true)
+        item.qube = WorkerOrder.Volume.systemQube
+        item.dedupeGroup = "system"
+        return item
     }
 
     /// A feature that cannot be read may have meant `btrfs.skip`, so that the qube is left alone.

@@ -20,6 +20,9 @@ public struct Settings: Equatable, Sendable {
     /// The journal's socket for records.
     public var journalSocket: FilePath = "/run/systemd/journal/socket"
 
+    /// Where dom0's own folders are, `SystemDirectories`.
+    public var systemRoot: FilePath = "/"
+
     /// The defaults.
     public init() {}
 
@@ -46,6 +49,7 @@ public struct Settings: Equatable, Sendable {
         "--state-directory": { $0.stateDirectory = $1 },
         "--cache-directory": { $0.cacheDirectory = $1 },
         "--log-file": { $0.logFile = $1 },
+        "--system-root": { $0.systemRoot = $1 },
         "--journal-socket": { $0.journalSocket = $1 },
     ]
 

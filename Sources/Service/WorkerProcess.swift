@@ -10,6 +10,8 @@ enum WorkerEnding: Equatable {
     case report(Report)
     /// With a check.
     case check(CheckReport)
+    /// With a look at new data.
+    case newData(NewDataReply)
     /// With a job's result.
     case result(JobResult)
     /// With what a job had brought when it was cancelled.
@@ -198,6 +200,7 @@ final class WorkerProcess: Sendable {
                 case .progress(let news): progress(news)
                 case .report(let report): last = .report(report)
                 case .check(let check): last = .check(check)
+                case .newData(let reply): last = .newData(reply)
                 case .result(let result): last = .result(result)
                 case .cancelled(let result): last = .cancelled(result)
                 case .failure(let kind, let message, let detail):

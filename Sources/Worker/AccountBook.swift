@@ -39,7 +39,7 @@ struct Levels {
         qubes = Level(order) { $0.qube }
         families = Level(order) { $0.family }
         groups = Level(order) { Self.groupName($0.dedupeGroup) }
-        pools = Level(order) { $0.pool }
+        pools = Level(order) { $0.isSystem ? nil : $0.pool }
         total = Level(order) { _ in "" }
     }
 

@@ -25,8 +25,24 @@ struct ImageList: Sendable {
     /// When each directory that was listed last changed: a rename changes it.
     private(set) var changed: [String: FileStatus.Time] = [:]
 
+    /// dom0's own files, where they were asked for.
+    private(set) var system: SystemWalk?
+    private var systemVolume = 0
+
+    /// - Parameter includesSystem: look for dom0's own files too, if the order is about them.
     /// - Throws: never; what cannot be listed is named in `problems`.
-    init(site: Site, order: WorkerOrder) {
+    init(site: Site, order: WorkerOrder, includesSystem: Bool = true) {
+        if includesSystem, !site.systemFolders.isEmpty,
+            let volume = order.volumes.firstIndex(where: \.isSystem)
+        {
+            // What takes one sector can neither shrink nor be shared; a report counts it.
+            let walk = SystemWalk(
+                site.systemFolders, except: site.pools,
+                passing: order.work == .report ? .zero : site.fileSystem.sectorBytes)
+            systemVolume = volume
+            problems += walk.problems
+            system = walk
+        }
         for pool in site.pools {
             let volumes = order.volumes.enumerated().filter { $1.pool == pool.pool.name }
             let byDirectory = Dictionary(grouping: volumes) {
@@ -130,13 +146,35 @@ extension ImageList {
                 isRevision: isRevision && known?.isRevision != false,
                 isTransient: isTransient && known?.isTransient != false)
         }
+        addSystemFiles(to: &byInode)
         return byInode.values.sorted { $0.inode < $1.inode }
+    }
+
+    private func addSystemFiles(to byInode: inout [InodeIdentifier: ImageFile]) {
+        guard let system else { return }
+        let owners = [systemVolume]
+        for file in system.files {
+            if byInode[file.inode] != nil {
+                // A name of an image: it stays what it is, and belongs to both.
+                byInode[file.inode]?.owners.append(systemVolume)
+            } else {
+                byInode[file.inode] = ImageFile(
+                    inode: file.inode, sizeBytes: ByteCount(file.sizeBytes), owners: owners)
+            }
+        }
     }
 
     /// How many names of each inode are known.
     func knownNames() -> [InodeIdentifier: Int] {
-        Dictionary(grouping: Set(images.map { Name(inode: $0.inode, path: $0.path) }), by: \.inode)
-            .mapValues(\.count)
+        let images = Dictionary(
+            grouping: Set(images.map { Name(inode: $0.inode, path: $0.path) }), by: \.inode
+        ).mapValues(\.count)
+        guard let system else { return images }
+        var known = images
+        for file in system.files {
+            known[file.inode, default: 0] += system.names[file.inode] ?? 1
+        }
+        return known
     }
 
     private struct Name: Hashable {

@@ -53,8 +53,8 @@ struct JobWork {
 
     private var spaceGuard: SpaceGuard {
         switch order.work {
-        case .compress, .defragment: SpaceGuard(needsDataRoom: true)
-        case .report, .check, .estimate, .dedupe, .optimize: SpaceGuard(needsDataRoom: false)
+        case .compress, .optimize, .defragment: SpaceGuard(needsDataRoom: true)
+        case .report, .check, .newData, .estimate, .dedupe: SpaceGuard(needsDataRoom: false)
         }
     }
 
@@ -185,7 +185,7 @@ private struct SiteWork {
         _ survey: Survey, _ store: ControlledStore
     ) throws(BtrfsError) -> Plan {
         switch order.work {
-        case .report, .check, .estimate:
+        case .report, .check, .newData, .estimate:
             return Plan()
         case .compress(let level, _):
             return CompressionPlanner.plan(

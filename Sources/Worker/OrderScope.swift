@@ -21,7 +21,7 @@ extension WorkerOrder.Work {
     /// Whether extents that only images of running qubes use are worked on too.
     fileprivate var includesRunning: Bool {
         switch self {
-        case .report, .check: false
+        case .report, .check, .newData: false
         case .estimate(let running): running
         case .compress(_, let running), .optimize(_, let running): running
         case .dedupe(let running), .defragment(let running): running

@@ -30,6 +30,7 @@ struct ReportWork {
         report.families = sets(levels.families, figures.sets[2])
         report.groups = sets(levels.groups, figures.sets[3])
         report.pools = sets(levels.pools, figures.sets[4])
+        addNewData(to: &report, books)
         if order.wholeMachine {
             for site in sites.sites { report.fileSystems.append(try FileSystemUsage(site)) }
             report.machine = machine(books)

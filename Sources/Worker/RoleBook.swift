@@ -48,7 +48,7 @@ final class RoleBook: LiveRoles {
     private func refresh(_ state: inout State) {
         guard ContinuousClock.now >= state.nextCheck else { return }
         if state.list.isOutdated(site: site) {
-            state.list = ImageList(site: site, order: order)
+            state.list = ImageList(site: site, order: order, includesSystem: false)
             state.live = Self.live(state.list)
             state.leftOut = Self.leftOut(state.list, order)
         }

@@ -20,12 +20,17 @@ final class PoolSite: Sendable {
 struct Site: Sendable {
     let fileSystem: FileSystem
     var pools: [PoolSite]
+    /// dom0's own folders that lie on it.
+    var systemFolders: [SystemFolder] = []
     /// Nameless files, one for each lane, opened before the worker has forbidden itself to write.
     var scratches: [SharedDescriptor] = []
     /// Nameless files for what a sort cannot hold in memory.
     var spills: [Spill] = []
     /// What is kept from run to run; nil without a cache directory.
     var cache: SiteCache?
+
+    /// A directory on it for nameless files.
+    var home: SharedDescriptor? { pools.first?.directory ?? systemFolders.first?.directory }
 }
 
 /// Opens pools. What cannot be worked on is named, and the others go on.
@@ -33,18 +38,33 @@ struct Sites: Sendable {
     private(set) var sites: [Site] = []
     private(set) var problems: [Report.Problem] = []
 
-    init(pools: [WorkerOrder.Pool]) {
-        for pool in pools { add(pool) }
+    init(_ order: WorkerOrder) {
+        for pool in order.pools { add(pool) }
+        for path in order.systemDirectories ?? [] { add(systemDirectory: path) }
+        // Who asks for more than dom0's own files has Btrfs elsewhere, and no use for a complaint.
+        let asksForMore = order.volumes.contains { $0.selected && !$0.isSystem }
+        let isHere = sites.contains { !$0.systemFolders.isEmpty }
+        if order.systemDirectories != nil, !asksForMore, !isHere {
+            problems.append(
+                Report.Problem(
+                    subject: WorkerOrder.Volume.systemQube,
+                    message: "none of its own folders is on Btrfs, so that nothing can be reported"
+                        + " on or worked on"))
+        }
     }
 
     /// What is wrong, when none of the volumes that were asked for lies on a pool that can be
     /// worked on; or when there is no such pool at all.
     func problemOfAllSelected(_ order: WorkerOrder) -> Report.Problem? {
-        let fit = Set(sites.flatMap { $0.pools.map(\.pool.name) })
+        let fit = Set(
+            sites.flatMap { site in
+                site.pools.map(\.pool.name) + (site.systemFolders.isEmpty ? [] : [""])
+            })
         let wanted = Set(order.volumes.filter(\.selected).map(\.pool))
         guard fit.isEmpty || (!wanted.isEmpty && fit.isDisjoint(with: wanted)) else { return nil }
         return problems.first { problem in
             wanted.isEmpty || wanted.contains { problem.subject == "pool \($0)" }
+                || problem.subject == WorkerOrder.Volume.systemQube
         }
     }
 
@@ -83,13 +103,29 @@ struct Sites: Sendable {
         }
     }
 
+    /// A folder that is not there, or not on Btrfs, has nothing to be worked on.
+    private mutating func add(systemDirectory path: String) {
+        guard
+            let directory = try? Descriptor.open(
+                FilePath(path), [.readOnly, .directory, .noFollow]),
+            let own = try? directory.duplicate(),
+            let fileSystem = try? FileSystem(directory: own, path: path)
+        else { return }
+        let folder = SystemFolder(path: path, directory: SharedDescriptor(directory))
+        if let index = sites.firstIndex(where: { $0.fileSystem.identity == fileSystem.identity }) {
+            sites[index].systemFolders.append(folder)
+        } else {
+            sites.append(Site(fileSystem: fileSystem, pools: [], systemFolders: [folder]))
+        }
+    }
+
     /// Opens the scratch files of every site: O_TMPFILE in the pool's own directory, never in a
     /// qube's. They have no name, so that nothing of them is left whatever ends the worker.
     mutating func openScratches(lanes: Int) throws(BtrfsError) {
         for index in sites.indices {
-            guard let pool = sites[index].pools.first else { continue }
+            guard let home = sites[index].home else { continue }
             for _ in 0..<lanes {
-                sites[index].scratches.append(try Self.openScratch(in: pool))
+                sites[index].scratches.append(try Self.openScratch(in: home))
             }
         }
     }
@@ -98,13 +134,13 @@ struct Sites: Sendable {
     /// given.
     mutating func openCaches(in cache: SharedDescriptor?) throws(BtrfsError) {
         for index in sites.indices {
-            guard let pool = sites[index].pools.first else { continue }
+            guard let home = sites[index].home else { continue }
             if let cache {
                 sites[index].cache = SiteCache(in: cache, for: sites[index].fileSystem)
             }
             do throws(Errno) {
                 for _ in 0..<2 {
-                    sites[index].spills.append(try Spill(in: cache ?? pool.directory))
+                    sites[index].spills.append(try Spill(in: cache ?? home))
                 }
             } catch {
                 throw BtrfsError("open(O_TMPFILE)", "the cache directory", error)
@@ -116,20 +152,22 @@ struct Sites: Sendable {
     /// as on a pool that is mounted read-only: it then holds all in memory.
     mutating func openSpills(in cache: SharedDescriptor?) {
         for index in sites.indices {
-            guard let directory = cache ?? sites[index].pools.first?.directory,
+            guard let directory = cache ?? sites[index].home,
                 let spill = try? Spill(in: directory)
             else { continue }
             sites[index].spills.append(spill)
         }
     }
 
-    private static func openScratch(in pool: PoolSite) throws(BtrfsError) -> SharedDescriptor {
+    private static func openScratch(
+        in home: SharedDescriptor
+    ) throws(BtrfsError) -> SharedDescriptor {
         let scratch: Descriptor
         do throws(Errno) {
-            scratch = try pool.directory.descriptor.open(
+            scratch = try home.descriptor.open(
                 beneath: ".", [.readWrite, .temporary, .exclusive])
         } catch {
-            throw BtrfsError("open(O_TMPFILE)", pool.pool.directory, error)
+            throw BtrfsError("open(O_TMPFILE)", "a directory of the file system", error)
         }
         // A directory may hand down NOCOW, and what has no checksums shares with nothing that has;
         // or a compression that would repack what is written plain for good reason.

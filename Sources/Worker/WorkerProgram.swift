@@ -41,7 +41,7 @@ public enum WorkerProgram {
             throw Failure(.failed, "the worker could not read its order", detail: "\(error)")
         }
         let order = try readOrder(input)
-        var sites = Sites(pools: order.pools)
+        var sites = Sites(order)
         if let problem = sites.problemOfAllSelected(order) {
             throw Failure(.unsuitablePool, "\(problem.subject): \(problem.message)")
         }
@@ -49,6 +49,7 @@ public enum WorkerProgram {
         do throws(BtrfsError) {
             switch order.work {
             case .report, .check: sites.openSpills(in: cache)
+            case .newData: break
             case .estimate: try sites.openCaches(in: cache)
             case .compress, .dedupe, .optimize, .defragment:
                 try sites.openScratches(lanes: JobWork.lanes)
@@ -71,6 +72,9 @@ public enum WorkerProgram {
             } catch {
                 throw Failure(error)
             }
+        case .newData(let setting):
+            return .newData(
+                try NewDataWork(order: order, sites: sites, setting: setting).run())
         case .estimate:
             let governor = try govern(order, sites, output, input, places)
             defer { governor.stop() }

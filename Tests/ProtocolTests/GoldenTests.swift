@@ -26,6 +26,8 @@ import Testing
         try check(
             DedupeRequest(running: true, battery: true),
             #"{"battery":true,"running":true,"version":1}"#)
+        try check(NewDataRequest(), #"{"version":1}"#)
+        try check(NewDataRequest(compress: .inherit), #"{"compress":"default","version":1}"#)
         try check(EstimateRequest(), #"{"running":false,"version":1}"#)
     }
 
@@ -70,7 +72,8 @@ import Testing
         #expect(
             ServiceName.allCases.map(\.rawValue) == [
                 "btrfs.Report", "btrfs.Estimate", "btrfs.Check", "btrfs.Compress", "btrfs.Dedupe",
-                "btrfs.Optimize", "btrfs.Defragment", "btrfs.job.List", "btrfs.job.Watch",
+                "btrfs.Optimize", "btrfs.Defragment", "btrfs.NewData", "btrfs.job.List",
+                "btrfs.job.Watch",
                 "btrfs.job.Cancel", "btrfs.job.Pause", "btrfs.job.Resume",
             ])
         #expect(
@@ -164,6 +167,8 @@ import Testing
         try check(
             Sample.order(.report),
             Sample.orderJSON(work: #"{"report":{}}"#))
+        try check(
+            Sample.order(.newData(.off)), Sample.orderJSON(work: #"{"newData":{"_0":"off"}}"#))
         try check(
             Sample.order(.estimate(running: false)),
             Sample.orderJSON(work: #"{"estimate":{"running":false}}"#))

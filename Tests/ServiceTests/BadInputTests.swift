@@ -136,12 +136,6 @@ import Testing
         #expect(exception?.message.contains("pool.NAME") == true)
     }
 
-    @Test func theSystemDirectoriesAreRefusedForNow() throws {
-        let exception = try ServiceFixture().exception(.report, "system", on: .name("dom0"))
-        #expect(exception?.kind == .badRequest)
-        #expect(exception?.message.contains("system directories") == true)
-    }
-
     @Test(arguments: [
         "", "..", "0123456789abcdef012", "0123456789ABCDEF0123", "-123456789abcdef0123",
     ])

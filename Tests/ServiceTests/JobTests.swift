@@ -21,6 +21,7 @@ import Testing
         #expect(order.wholeMachine == false)
         #expect(order.volumes.filter(\.selected).map(\.volumeIdentifier) == ["appvms/work/private"])
         #expect(order.volumes.count == 15)
+        #expect(order.systemDirectories == nil)
     }
 
     @Test func aDedupeJobPassesItsRequestOn() throws {
@@ -39,7 +40,7 @@ import Testing
         let job = try fixture.submit(from: "admin", on: .keyword("adminvm"))
         #expect(try fixture.end(of: job).state == .done)
         let selected = Set(try fixture.order().volumes.filter(\.selected).map(\.qube))
-        #expect(selected == ["deb", "work", "admin"])
+        #expect(selected == ["dom0", "deb", "work", "admin"])
     }
 
     @Test func aWorkerThatIsKilledLeavesItsJobInterrupted() throws {

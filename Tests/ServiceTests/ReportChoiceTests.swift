@@ -227,7 +227,7 @@ import Testing
         }
         #expect(
             try fixture.reply(CheckReport.self, .check, from: "admin", on: .name("dom0")) == check)
-        #expect(try selected(fixture) == ["admin", "deb", "work"])
+        #expect(try selected(fixture) == ["admin", "deb", "dom0", "work"])
         #expect(try fixture.order().work == .check && fixture.order().wholeMachine)
         _ = try fixture.call(.check, from: "admin", on: .name("work"))
         #expect(try !fixture.order().wholeMachine)

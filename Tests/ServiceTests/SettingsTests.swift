@@ -15,6 +15,7 @@ import Testing
         #expect(settings.cacheDirectory == "/var/cache/qubes-btrfs")
         #expect(settings.logFile == "/var/log/qubes/btrfs.log")
         #expect(settings.journalSocket == "/run/systemd/journal/socket")
+        #expect(settings.systemRoot == "/")
     }
 
     @Test func everyOptionSetsItsOwnPath() throws {
@@ -28,6 +29,7 @@ import Testing
         #expect(settings.cacheDirectory == "/x--cache-directory")
         #expect(settings.logFile == "/x--log-file")
         #expect(settings.journalSocket == "/x--journal-socket")
+        #expect(settings.systemRoot == "/x--system-root")
     }
 
     @Test(arguments: [

@@ -9,6 +9,7 @@
 #include <linux/fs.h>
 #include <linux/magic.h>
 #include <sys/uio.h>
+#include <sys/xattr.h>
 
 static const unsigned long cbtrfs_TREE_SEARCH_V2 = BTRFS_IOC_TREE_SEARCH_V2;
 static const unsigned long cbtrfs_LOGICAL_INO_V2 = BTRFS_IOC_LOGICAL_INO_V2;

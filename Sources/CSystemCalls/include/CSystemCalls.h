@@ -26,6 +26,7 @@
 int csystemcalls_openat2(int directory, const char *path, uint64_t flags, uint64_t mode,
                          uint64_t resolve);
 static const uint64_t csystemcalls_RESOLVE_BENEATH = 0x08;
+static const uint64_t csystemcalls_RESOLVE_NO_XDEV = 0x01;
 static const uint64_t csystemcalls_RESOLVE_NO_SYMLINKS = 0x04;
 static const uint64_t csystemcalls_RESOLVE_NO_MAGICLINKS = 0x02;
 static const int csystemcalls_O_TMPFILE = 020000000 | O_DIRECTORY;

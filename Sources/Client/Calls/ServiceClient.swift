@@ -38,6 +38,16 @@ struct ServiceClient {
             as: CheckReport.self, named: "check")
     }
 
+    /// What becomes of what a qube writes from now on, after setting what new images inherit.
+    func newData(
+        target: String, request: NewDataRequest
+    ) throws(ClientError) -> NewDataReply {
+        let payload = try Self.encode(request)
+        return try call(
+            ServiceCall(service: .newData, target: target, payload: payload),
+            as: NewDataReply.self, named: "reply")
+    }
+
     /// Queue and history, newest first.
     func jobs() throws(ClientError) -> JobList {
         let payload = try Self.encode(PlainRequest())

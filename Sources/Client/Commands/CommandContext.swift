@@ -66,7 +66,7 @@ enum Arguments {
         guard let name = VolumeName(text) else {
             throw ValidationError(
                 "A volume's name is a small letter, then small letters, digits and '-': "
-                    + "'root', 'private'.")
+                    + "'root', 'private'; of dom0 'system', its own files.")
         }
         return name
     }

@@ -21,7 +21,7 @@ public struct QvmBtrfs: ParsableCommand {
         subcommands: [
             ReportCommand.self, CheckCommand.self, EstimateCommand.self,
             CompressCommand.self, DedupeCommand.self,
-            OptimizeCommand.self, DefragmentCommand.self, JobsCommand.self,
+            OptimizeCommand.self, DefragmentCommand.self, NewDataCommand.self, JobsCommand.self,
             WatchCommand.self, CancelCommand.self, PauseCommand.self, ResumeCommand.self,
             AuditCommand.self,
         ])

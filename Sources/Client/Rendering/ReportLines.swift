@@ -44,6 +44,7 @@ enum ReportLines {
             }
             lines += storageLines(qube)
             lines += nocowImages(qube)
+            lines += NewDataLines.report(qube)
         }
         if lines.isEmpty { lines.append("The qube has no volume on a Btrfs pool.") }
         lines += fileSystems(report.fileSystems)
@@ -133,6 +134,7 @@ enum ReportLines {
 
     /// Names the pools that lie on a file system.
     static func fileSystemHeading(_ usage: FileSystemUsage) -> Line {
+        if usage.pools.isEmpty { return Line("File system of dom0's own files", .heading) }
         let pools = usage.pools.map(\.sanitised).joined(separator: ", ")
         let kind = usage.pools.count == 1 ? "pool" : "pools"
         return Line(

@@ -40,6 +40,8 @@ final class DaemonRun {
             "--state-directory", fileSystem.folder + "/state",
             "--cache-directory", fileSystem.folder + "/cache", "--log-file", log,
             "--journal-socket", fileSystem.folder + "/no-journal",
+            // Never the folders of the machine that runs the tests.
+            "--system-root", fileSystem.path,
         ]
         try start()
     }

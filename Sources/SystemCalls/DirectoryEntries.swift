@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+internal import CSystemCalls
+internal import Glibc
+public import SystemPackage
+
+/// What a directory says of an entry without a look at it.
+public enum EntryKind: Equatable, Sendable {
+    /// A regular file.
+    case file
+    /// A directory, or what is mounted there.
+    case directory
+    /// A link, a pipe, a device.
+    case other
+}
+
+extension Descriptor {
+    /// Hands out the entries of this directory without `.` and `..`, in no order, one by one
+    /// (`readdir(3)`): however many there are, none is kept.
+    ///
+    /// Of file systems that do not tell the kind of an entry, it is `other`; Btrfs does.
+    public borrowing func forEachEntry(
+        _ body: (_ name: String, _ kind: EntryKind) throws(Errno) -> Void
+    ) throws(Errno) {
+        let own = unsafe try checked(openat(rawValue, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC))
+        guard let stream = unsafe fdopendir(own) else {
+            let reason = Errno(rawValue: errno)
+            close(own)
+            throw reason
+        }
+        defer { unsafe closedir(stream) }
+        errno = 0
+        while let entry = unsafe readdir(stream) {
+            let name = unsafe String(cString: csystemcalls_name(entry))
+            let type = unsafe Int32(entry.pointee.d_type)
+            if name != "." && name != ".." { try body(name, Self.kind(type)) }
+            errno = 0
+        }
+        // The end and an error look alike but for errno; half a listing is no listing.
+        if errno != 0 { throw Errno(rawValue: errno) }
+    }
+
+    private static func kind(_ type: Int32) -> EntryKind {
+        // DT_REG and DT_DIR of dirent.h, which are values of an enumeration without a name.
+        switch type {
+        case 8: .file
+        case 4: .directory
+        default: .other
+        }
+    }
+
+    /// Opens a directory in this one for reading: no link, and nothing that is mounted there
+    /// (`openat2(2)`, RESOLVE_NO_XDEV). Fails with EXDEV where something is, and with ELOOP or
+    /// ENOTDIR where it is no directory.
+    public borrowing func open(directoryOfSameMount name: String) throws(Errno) -> Descriptor {
+        let flags = UInt64(UInt32(bitPattern: O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC))
+        let resolve =
+            csystemcalls_RESOLVE_BENEATH | csystemcalls_RESOLVE_NO_SYMLINKS
+            | csystemcalls_RESOLVE_NO_MAGICLINKS | csystemcalls_RESOLVE_NO_XDEV
+        return Descriptor(
+            owning: try checked(unsafe csystemcalls_openat2(rawValue, name, flags, 0, resolve)))
+    }
+}

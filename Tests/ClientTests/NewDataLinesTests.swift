@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+import Protocol
+import Testing
+
+@testable import Client
+
+@Suite struct NewDataLinesTests {
+    private static func texts(
+        _ isCompressed: Bool?, _ reason: NewData.Reason, later: Bool, property: String? = nil
+    ) -> String {
+        NewDataLines.all(
+            NewDataReply(volumes: [
+                .init(
+                    name: "private",
+                    newData: NewData(
+                        isCompressed: isCompressed, reason: reason, isCompressedLater: later,
+                        directoryProperty: property))
+            ])
+        ).texts.joined(separator: "|")
+    }
+
+    @Test func eachVolumeHasASentence() {
+        #expect(
+            Self.texts(true, .mount, later: true)
+                == "private: compressed, as the file system is mounted with compress.")
+        #expect(
+            Self.texts(false, .nothing, later: true, property: "zstd")
+                == "private: not compressed, as nothing asks for it; images made later will be (the"
+                + "|  directory hands down: zstd).")
+        #expect(
+            Self.texts(nil, .nothing, later: false)
+                == "private: there is no image yet; what is written to the first one will not be"
+                + "|  compressed.")
+    }
+
+    @Test(arguments: NewData.Reason.allCases)
+    func everyReasonFitsTheLine(reason: NewData.Reason) {
+        let lines = Self.texts(false, reason, later: true, property: Sample.hostile)
+            .split(separator: "|")
+        #expect(lines.allSatisfy { $0.count <= TextTable.columns })
+        #expect(!lines.contains { $0.unicodeScalars.contains("\u{1b}") })
+    }
+
+    @Test func whatIsNotCompressedIsAWarning() {
+        let reply = NewDataReply(volumes: [
+            .init(
+                name: "root",
+                newData: NewData(
+                    isCompressed: false, reason: .nocow, isCompressedLater: false,
+                    directoryProperty: nil))
+        ])
+        #expect(NewDataLines.all(reply).map(\.style) == [.warning])
+    }
+
+    @Test func aQubeWithoutImagesSaysSo() {
+        #expect(NewDataLines.all(NewDataReply(volumes: [])).count == 1)
+    }
+}

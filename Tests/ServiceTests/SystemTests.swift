@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+import Protocol
+import Testing
+
+@testable import Service
+
+@Suite struct SystemTests {
+    private static let directories = [
+        "/usr", "/etc", "/srv", "/var/lib/dnf", "/var/log", "/var/lib/qubes/vm-kernels",
+    ]
+
+    private func order(
+        _ argument: String, from source: String = "dom0", adminFeatures: String = ""
+    ) throws -> (order: WorkerOrder, record: JobRecord) {
+        let fixture = try ServiceFixture()
+        try fixture.writeInventory(adminFeatures: adminFeatures)
+        let job = try fixture.submit(
+            .compress, argument, from: source, on: .name("dom0"))
+        let record = try fixture.end(of: job, from: source)
+        return (try fixture.order(), record)
+    }
+
+    @Test func systemIsDom0sOwnFilesAndNothingElse() throws {
+        let (order, record) = try order("system")
+        #expect(order.systemDirectories == Self.directories)
+        let selected = order.volumes.filter(\.selected)
+        #expect(selected.map(\.isSystem) == [true])
+        #expect(selected.map(\.name) == ["system"])
+        #expect(record.argument == "system")
+        #expect(order.wholeMachine)
+    }
+
+    @Test func theMachineHasThemInIt() throws {
+        let (order, _) = try order("")
+        #expect(order.systemDirectories == Self.directories)
+        #expect(order.volumes.filter(\.isSystem).count == 1)
+        #expect(order.volumes.filter(\.selected).count == 16)
+    }
+
+    @Test func aPoolHasThemNot() throws {
+        let (order, _) = try order("pool.varlibqubes")
+        #expect(order.systemDirectories == nil)
+        #expect(!order.volumes.contains(where: { $0.isSystem }))
+    }
+
+    @Test func aGroupThatIsTheDefaultForQubesIsNotTheirs() throws {
+        let (order, _) = try order(
+            "", adminFeatures: #"<feature name="btrfs.dedupe-group">all</feature>"#)
+        let system = try #require(order.volumes.first(where: { $0.isSystem }))
+        #expect(order.volumes.filter { $0.dedupeGroup == system.dedupeGroup }.count == 1)
+    }
+
+    @Test func dom0sFeaturesCountForThem() throws {
+        let (order, _) = try order(
+            "system",
+            adminFeatures: """
+                <feature name="btrfs.compress">zstd:12</feature>\
+                <feature name="btrfs.skip">1</feature>
+                """)
+        let system = try #require(order.volumes.first(where: { $0.isSystem }))
+        #expect(system.compressionLevel == 12)
+        #expect(system.skipped)
+    }
+
+    @Test func aFeatureThatCannotBeReadLeavesThemAlone() throws {
+        let (order, record) = try order(
+            "system", adminFeatures: #"<feature name="btrfs.skip">maybe</feature>"#)
+        #expect(order.volumes.first(where: { $0.isSystem })?.skipped == true)
+        #expect(record.result?.problems.contains { $0.subject == "dom0" } == true)
+    }
+
+    @Test func whoDoesNotSeeDom0DoesNotReachThem() throws {
+        let fixture = try ServiceFixture()
+        let exception = try fixture.exception(
+            .compress, "system", from: "other", on: .name("dom0"))
+        #expect(exception == Refusal.noSuchQube.exception)
+        let job = try fixture.submit(.compress, from: "other", on: .name("dom0"))
+        _ = try fixture.end(of: job, from: "other")
+        #expect(try fixture.order().systemDirectories == nil)
+    }
+
+    @Test func aQubeHasNoSuchVolume() throws {
+        let exception = try ServiceFixture().exception(.report, "system", on: .name("work"))
+        #expect(exception?.kind == .noSuchVolume)
+    }
+}
