@@ -18,7 +18,7 @@ LICENSEDIR ?= /usr/share/licenses/qubes-btrfs
 INSTALL ?= install
 DOCUMENTS = $(wildcard README.md CHANGELOG.md docs/*.md)
 
-.PHONY: help build test fuzz demo bench bench-scale check format packages clean
+.PHONY: help build test fuzz demo bench bench-pacing bench-scale check format packages clean
 .PHONY: install install-files install-programs install-documents install-vm
 
 help: ## List the targets.
@@ -38,6 +38,9 @@ bench: ## Compare with other tools, SIZE=small|default|large (root).
 
 demo: ## Show on a scratch file system what it does.
 	scripts/demo
+
+bench-pacing: ## Measure how a job gives way to who reads in the foreground (root).
+	QUBES_BTRFS_TIMED=1 $(SWIFT) test --filter PacingTests
 
 bench-scale: ## Match 1 TiB and 16 TiB of made-up checksums, report on ten million extents.
 	$(SWIFT) build -c release --product bench-scale

@@ -54,8 +54,15 @@ struct SystemFilesTests {
         let program = Process()
         program.executableURL = URL(fileURLWithPath: usr + "/tail")
         program.arguments = ["-f", "/dev/null"]
+        // Whoever waits for our output must not wait for its.
+        program.standardOutput = FileHandle.nullDevice
+        program.standardError = FileHandle.nullDevice
         try program.run()
-        defer { program.terminate() }
+        defer {
+            // Nothing less: it inherits a mask that may hold back SIGTERM.
+            kill(program.processIdentifier, SIGKILL)
+            program.waitUntilExit()
+        }
         let before = try fileSystem.dataUsedBytes()
         let inventory = try fileSystem.inventory()
         let result = try job(WorkerRun.compress, on: fileSystem)
