@@ -156,7 +156,42 @@ def optimize_bars(runs, figures):
     ]
 
 
+def estimate_bars(runs):
+    """What was estimated, beside what the jobs then saved."""
+    runs = Runs(runs)
+    job = runs.get("qubes-btrfs estimate", FIRST, "job")
+    if not job or not (job.get("result") or {}).get("estimate"):
+        return []
+    total = job["result"]["estimate"]["total"]
+    three = next((item for item in total["levels"] if item.get("level") == 3), {})
+    estimated = {"dedupe": total["dedupe"], "compress": three.get("compress"),
+                 "optimize": three.get("optimize")}
+    found, walls = [], []
+    for name, saving in estimated.items():
+        freed = runs.get(f"qubes-btrfs {name}", FIRST, "freedBytes")
+        walls.append(runs.get(f"qubes-btrfs {name}", FIRST, "wallSeconds") or 0)
+        off = freed and saving and abs(saving["savedBytes"] - freed) / freed * 100
+        found.append(at_most(f"estimate of {name}: off by", off, 3, " %"))
+    found.append(at_most("estimate: wall, over that of the three jobs it is about",
+                         ratio(runs.get("qubes-btrfs estimate", FIRST, "wallSeconds"),
+                               sum(walls) if all(walls) else None), 0.1, " times"))
+    return found
+
+
+def live_bars(runs):
+    """A qube that writes all the while."""
+    found = [run["writer"] for run in runs if run["kind"] == "live" and run["status"] == 0]
+    if not found:
+        return []
+    wrong = found[0]["verifyErrors"] + found[0]["fileSystemCheckStatus"]
+    return [
+        at_most("beside a writer: blocks or file system wrong afterwards", wrong, 0),
+        bar("beside a writer: its slowest write", f"{found[0]['slowestSeconds']:.3g} s",
+            "reported", True),
+    ]
+
+
 def all_bars(runs, figures, changed_bytes):
     """Every bar, in the order of the issues."""
     return (dedupe_bars(runs, figures, changed_bytes) + [proof_bar(runs), repeated_bar(runs)]
-            + optimize_bars(runs, figures))
+            + optimize_bars(runs, figures) + estimate_bars(runs) + live_bars(runs))

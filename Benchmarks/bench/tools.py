@@ -147,7 +147,8 @@ class Filled(Service):
 def all_tools(programs, fill_bytes):
     """Everything that is compared, ours first."""
     scan = ["duperemove", "-r", "-d", "-v", "--hashfile={folder}/hashfile"]
-    ours = [Service("qubes-btrfs dedupe", "dedupe", programs, (FIRST, AGAIN, CHANGED)),
+    ours = [Service("qubes-btrfs estimate", "estimate", programs),
+            Service("qubes-btrfs dedupe", "dedupe", programs, (FIRST, AGAIN, CHANGED)),
             Service("qubes-btrfs compress", "compress", programs),
             Service("qubes-btrfs optimize", "optimize", programs, (FIRST, AGAIN)),
             One("qubes-btrfs compress, one image", "compress", programs, about=ONE)]

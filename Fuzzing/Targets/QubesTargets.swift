@@ -42,7 +42,8 @@ private func check(_ volume: Qubes.Volume, of qube: Qube, _ inventory: Inventory
 /// A caller that sees every second qube asks about the machine.
 private func order(_ inventory: Inventory) {
     let seen = Set(inventory.qubes.enumerated().filter { $0.offset % 2 == 1 }.map(\.element.name))
-    let scope = Scope(inventory: inventory, visibility: .qubes(seen), qube: nil)
+    let scope = Scope(
+        inventory: inventory, visibility: .qubes(seen), qube: nil, systemDirectories: ["/usr"])
     guard let selection = try? Selection(scope, .whole) else { return }
     let (order, problems) = selection.order(.report)
     for volume in order.volumes where volume.selected {
