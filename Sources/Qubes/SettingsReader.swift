@@ -78,8 +78,16 @@ extension Inventory {
     ) throws(SettingsError) -> String {
         let own = qube.features[SettingsFeature.dedupeGroup.rawValue]
         if own == nil, let (root, template) = templateRoot(startedBy: volume) {
-            return try dedupeGroup(of: root, of: template)
+            return try ownDedupeGroup(of: root, of: template)
         }
+        return try ownDedupeGroup(of: volume, of: qube)
+    }
+
+    /// The same without asking where the volume starts from: a template whose root says that it
+    /// starts from itself must not be followed for ever.
+    private func ownDedupeGroup(
+        of volume: Volume, of qube: Qube
+    ) throws(SettingsError) -> String {
         if let name = try feature(.dedupeGroup, of: qube, groupName) {
             return DedupeGroup.named(name)
         }

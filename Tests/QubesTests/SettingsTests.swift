@@ -52,6 +52,19 @@ import Testing
             ])
     }
 
+    @Test func aTemplateRootThatStartsFromItselfEndsTheSearch() throws {
+        let root = Volume(
+            name: "root", pool: "main", identifier: "vm-templates/odd/root", snapshotOnStart: true,
+            saveOnStop: false, sizeBytes: 1, source: "vm-templates/odd/root")
+        let odd = Qube(
+            name: "odd", kind: "TemplateVM", template: nil, features: [:], volumes: [root])
+        let whole = inventory()
+        let inventory = Inventory(pools: whole.pools, qubes: whole.qubes + [odd])
+        #expect(
+            try settings("odd", in: inventory).dedupeGroup
+                == settings("deb", in: inventory).dedupeGroup)
+    }
+
     func settings(
         _ qube: String, _ volume: String = "root", in inventory: Inventory
     ) throws -> VolumeSettings {
