@@ -73,7 +73,7 @@ def main():
 
             class Disk:
                 """What the service needs to know of the set."""
-                qubes = mounted / "var/lib/qubes"
+                qubes, mount_point = mounted / "var/lib/qubes", mounted
 
             service.start(Disk, tools.FIRST)
             du = ["btrfs", "filesystem", "du", "-s", mounted]

@@ -89,7 +89,7 @@ class Bench:
         tool.start(disk, which)
         figures = measure.measured(disk, lambda: tool.work(disk, which))
         figures = tool.stop(figures, which)
-        if which == FIRST and tool.kind in ("optimize", "compress", "both", "defragment"):
+        if which == FIRST and tool.kind == "optimize":
             figures["readSeconds"] = measure.read_in_order(disk)
         after = disk.settled() | disk.layout()
         foreign = figures["allSeconds"] - figures["processSeconds"] - figures["kernelSeconds"]

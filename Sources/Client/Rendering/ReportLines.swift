@@ -36,7 +36,7 @@ enum ReportLines {
         for qube in report.qubes {
             let table = figuresTable(first: "VOLUME")
             if !lines.isEmpty { lines.append("") }
-            lines.append(Line("\(qube.name.sanitised) (\(qube.kind.sanitised))", .heading))
+            lines += Line.wrapped("\(qube.name) (\(qube.kind))", indent: 2, style: .heading)
             lines.append(table.heading)
             lines += qube.volumes.map { table.row([$0.name] + cells($0.figures)) }
             if qube.volumes.count != 1 {
