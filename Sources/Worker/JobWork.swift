@@ -148,9 +148,9 @@ private struct SiteWork {
         }
         let outcome = try execute(plan, list)
         let now = Surveyor.survey(ImageList(site: site, order: order).imageFiles(), in: store)
-        result.add(from: survey.pieces(in: order.scope), to: now.pieces(in: order.scope))
         // What a cancelled job has not come to is not settled, and its last look is not whole.
         if governor.isCancelled { return outcome }
+        result.add(from: survey.pieces(in: order.scope), to: now.pieces(in: order.scope))
         settled.remember(
             order.work, at: SurveyDigest(now, scope: order.scope), leaving: outcome.leftAlone)
         site.cache?.keep(settled)

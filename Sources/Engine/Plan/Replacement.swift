@@ -102,10 +102,13 @@ public enum LeftAloneReason: String, CaseIterable, Sendable {
     case inOrder = "reads at one go as it is"
     case outOfSpace = "no space for the scratch file"
 
-    /// It may be otherwise the next time, though no file has changed.
+    /// It may be otherwise the next time, though no file of the survey has changed: it passes, or
+    /// it depends on a file that the survey does not see.
     public var isPassing: Bool {
         switch self {
-        case .changedMeanwhile, .stillUsed, .unreadable, .refused, .outOfSpace: true
+        case .changedMeanwhile, .stillUsed, .unreadable, .refused, .outOfSpace, .immutable,
+            .tooManyReferences, .unalignedEnd:
+            true
         default: false
         }
     }

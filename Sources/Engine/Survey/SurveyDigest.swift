@@ -9,7 +9,7 @@ internal import Btrfs
 /// the same digest would have spared himself a job.
 public struct SurveyDigest: Hashable, Sendable {
     /// Changes whenever plans are made otherwise: what an older release has settled may not be.
-    private static let plannerVersion: UInt64 = 2
+    private static let plannerVersion: UInt64 = 3
 
     /// The first 64 bits.
     public private(set) var high: UInt64 = 0x6a09_e667_f3bc_c908
