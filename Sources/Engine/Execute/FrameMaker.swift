@@ -36,6 +36,11 @@ struct FrameMaker<Store: ExtentStore>: Sendable {
                 continue
             }
             made.append(frame(range, content, level: level))
+            if made.count == 1, let slice = chain.slices.first, chain.slices.count == 1,
+                disappoints(made[0], targets[slice.target], [slice.range], level: level)
+            {
+                throw ChainFailure(target: slice.target, failure: .doesNotShrink)
+            }
         }
         return made
     }
@@ -73,9 +78,25 @@ struct FrameMaker<Store: ExtentStore>: Sendable {
         return packedBytes == nil ? nil : packed
     }
 
+    /// Whether the rest is not worth packing, after the first frame of what is large and has nothing
+    /// to gain but by packing: most of what shrinks shows it there, and costs no more than its
+    /// frames; of what does not, samples are asked.
+    func disappoints(
+        _ first: Frame, _ target: ReplacementTarget<Store.File>, _ ranges: [Range<ByteCount>],
+        level: Int
+    ) -> Bool {
+        let replacement = target.replacement
+        guard replacement.aim == .space, replacement.pieces.isEmpty,
+            Ranges.totalBytes(ranges) >= limits.sampledContent
+        else { return false }
+        let length = first.range.upperBound - first.range.lowerBound
+        return !limits.isWorth(diskBytes(first), of: length)
+            && !shrinksInSamples(target, ranges, level: level)
+    }
+
     /// Whether samples, spread over the content and packed together, shrink by as much as the whole
     /// would have to. What cannot be read is for the real attempt to find out.
-    func shrinksInSamples(
+    private func shrinksInSamples(
         _ target: ReplacementTarget<Store.File>, _ ranges: [Range<ByteCount>], level: Int
     ) -> Bool {
         let places = Self.samples(of: ranges, sectorBytes: store.sectorBytes)

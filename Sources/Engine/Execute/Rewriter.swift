@@ -75,9 +75,6 @@ struct Rewriter<Store: ExtentStore>: Sendable {
     ) -> [(Chain, [Frame])] {
         var known: [Chain: [Frame]] = [:]
         let targets = parts.map(\.target)
-        for index in parts.indices where !isWorthTrying(parts[index]) {
-            results[index] = .failure(.doesNotShrink)
-        }
         while true {
             let left = parts.indices.filter { (try? results[$0].get()) != nil }
             let chains = Layout.chains(left.map { ($0, parts[$0]) }, limits: limits)
@@ -112,12 +109,11 @@ struct Rewriter<Store: ExtentStore>: Sendable {
         }
     }
 
-    /// An extent that is larger than a batch goes through in frames, once a few of them have shown
-    /// that it is worth it.
+    /// An extent that is larger than a batch goes through in frames; the first has to show that it is
+    /// worth it.
     private func rewriteLarge(
         _ part: WrittenPart<Store.File>
     ) -> Result<Rewritten, RewriteFailure> {
-        guard isWorthTrying(part) else { return .failure(.doesNotShrink) }
         var rewritten = Rewritten()
         let rewriting = part.target.replacement.rewriting
         do throws(RewriteFailure) {
@@ -126,6 +122,11 @@ struct Rewriter<Store: ExtentStore>: Sendable {
                 let base = FileOffset.start + range.lowerBound
                 do throws(ChainFailure) {
                     for frame in try frames.make(chain, of: [part.target]) {
+                        if rewritten.diskBytes == .zero, case .packed(let level) = rewriting,
+                            frames.disappoints(frame, part.target, part.ranges, level: level)
+                        {
+                            return .failure(.doesNotShrink)
+                        }
                         rewritten.diskBytes += frames.diskBytes(frame)
                         do throws(RewriteFailure) {
                             try frames.write(frame, at: base)
@@ -153,14 +154,5 @@ struct Rewriter<Store: ExtentStore>: Sendable {
         case .space where !replacement.pieces.isEmpty: return all < replacement.diskBytes
         case .space: return limits.isWorth(all, of: replacement.diskBytes)
         }
-    }
-
-    /// Packs samples of what is large and has nothing to gain but by packing.
-    func isWorthTrying(_ part: WrittenPart<Store.File>) -> Bool {
-        let replacement = part.target.replacement
-        guard case .packed(let level) = replacement.rewriting, replacement.aim == .space,
-            replacement.pieces.isEmpty, Ranges.totalBytes(part.ranges) >= limits.sampledContent
-        else { return true }
-        return frames.shrinksInSamples(part.target, part.ranges, level: level)
     }
 }
