@@ -4,7 +4,7 @@ internal import Engine
 internal import SystemCalls
 internal import SystemPackage
 
-/// The engine's verbs on a real Btrfs.
+/// The engine's verbs on a real Btrfs. Its files are `SharedDescriptor`s.
 struct BtrfsStore: ExtentStore {
     let fileSystem: FileSystem
 
@@ -27,67 +27,74 @@ struct BtrfsStore: ExtentStore {
 
     func open(
         _ inode: InodeIdentifier, generation: Generation
-    ) throws(BtrfsError) -> SharedDescriptor {
+    ) throws(BtrfsError) -> any OpenFile {
         SharedDescriptor(try fileSystem.openInode(inode, generation: generation))
     }
 
     func read(
-        _ file: SharedDescriptor, at offset: FileOffset, into buffer: UnsafeMutableRawBufferPointer
+        _ file: any OpenFile, at offset: FileOffset, into buffer: UnsafeMutableRawBufferPointer
     ) throws(BtrfsError) -> Int {
         try named("read", "an image") { () throws(Errno) in
-            unsafe try file.descriptor.read(into: buffer, atOffset: offset.rawValue)
+            unsafe try shared(file).descriptor.read(into: buffer, atOffset: offset.rawValue)
         }
     }
 
     func readEncoded(
-        _ file: SharedDescriptor, at offset: FileOffset, lengthBytes: ByteCount
+        _ file: any OpenFile, at offset: FileOffset, lengthBytes: ByteCount
     ) throws(BtrfsError) -> EncodedExtent? {
-        try EncodedIO.read(from: file.descriptor, at: offset, lengthBytes: lengthBytes)
+        try EncodedIO.read(from: shared(file).descriptor, at: offset, lengthBytes: lengthBytes)
     }
 
-    func prefetch(_ file: SharedDescriptor, at offset: FileOffset, lengthBytes: ByteCount) {
-        file.descriptor.advise(
+    func prefetch(_ file: any OpenFile, at offset: FileOffset, lengthBytes: ByteCount) {
+        shared(file).descriptor.advise(
             .willNeed, offset: offset.rawValue, lengthBytes: lengthBytes.rawValue)
     }
 
-    func forget(_ file: SharedDescriptor, at offset: FileOffset, lengthBytes: ByteCount) {
-        file.descriptor.advise(
+    func forget(_ file: any OpenFile, at offset: FileOffset, lengthBytes: ByteCount) {
+        shared(file).descriptor.advise(
             .doNotNeed, offset: offset.rawValue, lengthBytes: lengthBytes.rawValue)
     }
 
     func share(
-        _ source: SharedDescriptor, at sourceOffset: FileOffset, lengthBytes: ByteCount,
-        with destination: SharedDescriptor, at destinationOffset: FileOffset
+        _ source: any OpenFile, at sourceOffset: FileOffset, lengthBytes: ByteCount,
+        with destination: any OpenFile, at destinationOffset: FileOffset
     ) throws(BtrfsError) -> DedupeOutcome {
         try DedupeRange.share(
-            source.descriptor, at: sourceOffset, lengthBytes: lengthBytes,
-            with: destination.descriptor, at: destinationOffset)
+            shared(source).descriptor, at: sourceOffset, lengthBytes: lengthBytes,
+            with: shared(destination).descriptor, at: destinationOffset)
     }
 
     func writePlain(
-        _ bytes: UnsafeRawBufferPointer, to scratch: SharedDescriptor, at offset: FileOffset
+        _ bytes: UnsafeRawBufferPointer, to scratch: any OpenFile, at offset: FileOffset
     ) throws(BtrfsError) {
         try named("write", "the scratch file") { () throws(Errno) in
-            unsafe try scratch.descriptor.write(bytes, atOffset: offset.rawValue)
+            unsafe try shared(scratch).descriptor.write(bytes, atOffset: offset.rawValue)
         }
     }
 
     func writePacked(
         _ packed: UnsafeRawBufferPointer, contentBytes: ByteCount, lengthBytes: ByteCount,
-        to scratch: SharedDescriptor, at offset: FileOffset
+        to scratch: any OpenFile, at offset: FileOffset
     ) throws(BtrfsError) {
         unsafe try EncodedIO.write(
             packed, contentBytes: contentBytes, lengthBytes: lengthBytes, compression: .zstd,
-            to: scratch.descriptor, at: offset)
+            to: shared(scratch).descriptor, at: offset)
     }
 
-    func clear(_ scratch: SharedDescriptor) throws(BtrfsError) {
+    func clear(_ scratch: any OpenFile) throws(BtrfsError) {
         try named("ftruncate", "the scratch file") { () throws(Errno) in
-            try scratch.descriptor.truncate(toBytes: 0)
+            try shared(scratch).descriptor.truncate(toBytes: 0)
         }
     }
 
     func synchronize() throws(BtrfsError) { try fileSystem.synchronize() }
+
+    private func shared(_ file: any OpenFile) -> SharedDescriptor {
+        guard let shared = file as? SharedDescriptor else {
+            preconditionFailure("a file of another store")
+        }
+        return shared
+    }
 
     private func named<Result>(
         _ call: String, _ subject: String, _ body: () throws(Errno) -> Result

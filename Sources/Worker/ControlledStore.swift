@@ -40,40 +40,40 @@ struct ControlledStore: ExtentStore {
 
     func open(
         _ inode: InodeIdentifier, generation: Generation
-    ) throws(BtrfsError) -> SharedDescriptor {
+    ) throws(BtrfsError) -> any OpenFile {
         try ask()
         return try base.open(inode, generation: generation)
     }
 
     func read(
-        _ file: SharedDescriptor, at offset: FileOffset, into buffer: UnsafeMutableRawBufferPointer
+        _ file: any OpenFile, at offset: FileOffset, into buffer: UnsafeMutableRawBufferPointer
     ) throws(BtrfsError) -> Int {
         try governor.checkpoint()
         return unsafe try base.read(file, at: offset, into: buffer)
     }
 
     func readEncoded(
-        _ file: SharedDescriptor, at offset: FileOffset, lengthBytes: ByteCount
+        _ file: any OpenFile, at offset: FileOffset, lengthBytes: ByteCount
     ) throws(BtrfsError) -> EncodedExtent? {
         try governor.checkpoint()
         return try base.readEncoded(file, at: offset, lengthBytes: lengthBytes)
     }
 
     /// Waits for nothing: what is read ahead is not needed.
-    func prefetch(_ file: SharedDescriptor, at offset: FileOffset, lengthBytes: ByteCount) {
+    func prefetch(_ file: any OpenFile, at offset: FileOffset, lengthBytes: ByteCount) {
         if governor.isCancelled { return }
         let allowed = governor.readAheadBytes(lengthBytes.rawValue)
         guard allowed > 0 else { return }
         base.prefetch(file, at: offset, lengthBytes: ByteCount(allowed))
     }
 
-    func forget(_ file: SharedDescriptor, at offset: FileOffset, lengthBytes: ByteCount) {
+    func forget(_ file: any OpenFile, at offset: FileOffset, lengthBytes: ByteCount) {
         base.forget(file, at: offset, lengthBytes: lengthBytes)
     }
 
     func share(
-        _ source: SharedDescriptor, at sourceOffset: FileOffset, lengthBytes: ByteCount,
-        with destination: SharedDescriptor, at destinationOffset: FileOffset
+        _ source: any OpenFile, at sourceOffset: FileOffset, lengthBytes: ByteCount,
+        with destination: any OpenFile, at destinationOffset: FileOffset
     ) throws(BtrfsError) -> DedupeOutcome {
         var done = ByteCount.zero
         while done < lengthBytes {
@@ -100,7 +100,7 @@ struct ControlledStore: ExtentStore {
     }
 
     func writePlain(
-        _ bytes: UnsafeRawBufferPointer, to scratch: SharedDescriptor, at offset: FileOffset
+        _ bytes: UnsafeRawBufferPointer, to scratch: any OpenFile, at offset: FileOffset
     ) throws(BtrfsError) {
         try governor.checkpoint()
         unsafe try base.writePlain(bytes, to: scratch, at: offset)
@@ -108,14 +108,14 @@ struct ControlledStore: ExtentStore {
 
     func writePacked(
         _ packed: UnsafeRawBufferPointer, contentBytes: ByteCount, lengthBytes: ByteCount,
-        to scratch: SharedDescriptor, at offset: FileOffset
+        to scratch: any OpenFile, at offset: FileOffset
     ) throws(BtrfsError) {
         try governor.checkpoint()
         unsafe try base.writePacked(
             packed, contentBytes: contentBytes, lengthBytes: lengthBytes, to: scratch, at: offset)
     }
 
-    func clear(_ scratch: SharedDescriptor) throws(BtrfsError) { try base.clear(scratch) }
+    func clear(_ scratch: any OpenFile) throws(BtrfsError) { try base.clear(scratch) }
 
     func synchronize() throws(BtrfsError) {
         governor.hold()

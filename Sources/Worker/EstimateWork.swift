@@ -113,7 +113,7 @@ struct EstimateWork {
             let saving = parts.compactMap(part).reduce(EstimatedSaving(), +)
             return Estimate.Saving(savedBytes: saving.savedBytes, errorBytes: saving.errorBytes)
         }
-        let levels: [Int?] = [nil] + Estimator<ControlledStore>.levels
+        let levels: [Int?] = [nil] + Estimator.levels
         return Estimate.Figures(
             diskBytes: parts.reduce(0) { $0 + $1.diskBytes }, dedupe: sum(\.dedupe),
             levels: levels.map { level in

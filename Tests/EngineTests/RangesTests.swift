@@ -69,9 +69,10 @@ import Testing
     @Test func `A source gives only what no earlier one and no exclusion has`() {
         var generator = SeededGenerator(seed: 4)
         for _ in 0..<1000 {
+            let files = (0..<2).map { _ in ModelStore.File(ModelState.inode(1)) }
             let sources = Self.random(&generator).enumerated().map { index, range in
                 Source(
-                    range: range, file: index, identity: ModelState.inode(1),
+                    range: range, file: files[min(index, 1)], identity: ModelState.inode(1),
                     offset: FileOffset(1000) + range.lowerBound, isLive: index == 0)
             }
             let excluded = Self.random(&generator)
@@ -82,7 +83,7 @@ import Testing
                 Self.areApart(result.map(\.range).sorted { $0.lowerBound < $1.lowerBound }))
             for source in result {
                 #expect(source.offset == FileOffset(1000) + source.range.lowerBound)
-                #expect(source.isLive == (source.file == 0))
+                #expect(source.isLive == (source.file === files[0]))
             }
         }
     }

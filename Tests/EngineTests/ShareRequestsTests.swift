@@ -11,27 +11,28 @@ import Testing
     static func target(
         _ lengthBytes: ByteCount, at offset: FileOffset = fileStart, in file: UInt64 = 1,
         isLive: Bool = false
-    ) -> ReplacementTarget<Int> {
+    ) -> ReplacementTarget {
         ReplacementTarget(
             replacement: BatchesTests.replacement(64),
             references: [
                 OpenReference(
-                    file: Int(file), inode: ModelState.inode(file), fileOffset: offset,
+                    file: ModelStore.File(ModelState.inode(file)), inode: ModelState.inode(file),
+                    fileOffset: offset,
                     offsetInExtent: .zero, lengthBytes: lengthBytes, isTail: false, isLive: isLive)
             ], usedRanges: [ByteCount.zero..<lengthBytes])
     }
 
     static func source(
         _ lengthBytes: ByteCount, at offset: FileOffset = sourceStart, isLive: Bool = false
-    ) -> Source<Int> {
+    ) -> Source {
         Source(
-            range: ByteCount.zero..<lengthBytes, file: 2,
+            range: ByteCount.zero..<lengthBytes, file: ModelStore.File(ModelState.inode(2)),
             identity: isLive ? ModelState.inode(2) : nil, offset: offset, isLive: isLive)
     }
 
     static func make(
         _ lengthBytes: ByteCount, isLive: Bool = false, isSourceLive: Bool = false
-    ) -> [ShareRequest<Int>] {
+    ) -> [ShareRequest] {
         ShareRequests.make(
             ShareRequests.moves(
                 target: 0, target(lengthBytes, isLive: isLive),
@@ -70,7 +71,7 @@ import Testing
     static func two(
         fileGap: ByteCount = .zero, sourceGap: ByteCount = .zero, secondFile: UInt64 = 1,
         isSecondLive: Bool = false, length: ByteCount = .kibibytes(64)
-    ) -> [ShareRequest<Int>] {
+    ) -> [ShareRequest] {
         let second = target(
             length, at: fileStart + length + fileGap, in: secondFile, isLive: isSecondLive)
         let moves =
@@ -109,7 +110,7 @@ import Testing
     static func part(
         _ kibibytes: UInt64, at offset: UInt64, aim: Replacement.Aim = .space,
         files: [UInt64] = [1], level: Int? = 3
-    ) -> WrittenPart<Int> {
+    ) -> WrittenPart {
         let length = ByteCount.kibibytes(kibibytes)
         let replacement = Replacement(
             address: LogicalAddress(offset), generation: Generation(1), diskBytes: length,
@@ -117,7 +118,7 @@ import Testing
             rewriting: level.map { .packed(level: $0) } ?? .plain, predictedSaving: .zero, aim: aim)
         let references = files.map { file in
             OpenReference(
-                file: Int(file), inode: ModelState.inode(file),
+                file: ModelStore.File(ModelState.inode(file)), inode: ModelState.inode(file),
                 fileOffset: FileOffset(offset << 10), offsetInExtent: .zero, lengthBytes: length,
                 isTail: false, isLive: false)
         }
@@ -128,7 +129,7 @@ import Testing
             ranges: [range], spent: .zero)
     }
 
-    static func chains(_ parts: [WrittenPart<Int>]) -> [[Int]] {
+    static func chains(_ parts: [WrittenPart]) -> [[Int]] {
         Layout.chains(parts.indices.map { ($0, parts[$0]) }, limits: ExecutionLimits())
             .map { $0.slices.map(\.target) }
     }

@@ -4,7 +4,7 @@ internal import SystemCalls
 
 /// Says what compression and dedupe would save, and changes nothing: dedupe by its own plan, from
 /// the checksums of every sector, compression by packing a sample of what it would pack.
-public struct Estimator<Store: ExtentStore>: Sendable {
+public struct Estimator: Sendable {
     /// The levels that an estimate is made for.
     public static var levels: [Int] { [1, 3, 9, 15] }
 
@@ -12,7 +12,7 @@ public struct Estimator<Store: ExtentStore>: Sendable {
     /// taken in proportion: what shrinks well at one level does so at each.
     static var baseLevel: Int { 3 }
 
-    private let store: Store
+    private let store: any ExtentStore
     private let survey: Survey
     private let scope: Scope
     private let limits: ExecutionLimits
@@ -21,7 +21,8 @@ public struct Estimator<Store: ExtentStore>: Sendable {
 
     /// - Parameter makeEncoder: makes an encoder for one thread; called a few times.
     public init(
-        store: Store, survey: Survey, scope: Scope, limits: ExecutionLimits = ExecutionLimits(),
+        store: any ExtentStore, survey: Survey, scope: Scope,
+        limits: ExecutionLimits = ExecutionLimits(),
         threads: Int, makeEncoder: @escaping @Sendable () -> any FrameEncoder
     ) {
         self.store = store
@@ -50,7 +51,7 @@ public struct Estimator<Store: ExtentStore>: Sendable {
         let samples = sampling.draw(&generator)
         let asked = Set(Self.levels + population.strata.map(\.level)).subtracting([Self.baseLevel])
         let others = asked.sorted().map {
-            FrameMeasure<Store>.Level(
+            FrameMeasure.Level(
                 level: $0, share: EstimateBook.share(ofLevel: $0, samples: samples.count))
         }
         let outcomes = measure(samples, population, others, progress)
@@ -67,9 +68,9 @@ public struct Estimator<Store: ExtentStore>: Sendable {
     /// The outcomes, in the order of the samples.
     private func measure(
         _ samples: [FrameSample], _ population: EstimatePopulation,
-        _ others: [FrameMeasure<Store>.Level],
+        _ others: [FrameMeasure.Level],
         _ progress: @escaping @Sendable (ByteCount, ByteCount) -> Void
-    ) -> [FrameMeasure<Store>.Outcome] {
+    ) -> [FrameMeasure.Outcome] {
         let tasks = Self.tasks(samples, population)
         let pieces = stride(from: 0, to: tasks.count, by: Self.extentsAtATime).map {
             tasks[$0..<min($0 + Self.extentsAtATime, tasks.count)]
@@ -78,7 +79,7 @@ public struct Estimator<Store: ExtentStore>: Sendable {
         let files = FileCache(store: store, limit: limits.openFiles)
         let state = Monitor(
             State(
-                outcomes: [FrameMeasure<Store>.Outcome](repeating: .init(), count: samples.count)))
+                outcomes: [FrameMeasure.Outcome](repeating: .init(), count: samples.count)))
         concurrently(count: pieces.count, threads: threads, failure: Never.self) { piece in
             let encoder = state.withLock { $0.encoders.popLast() } ?? makeEncoder()
             let measure = FrameMeasure(
@@ -103,7 +104,7 @@ public struct Estimator<Store: ExtentStore>: Sendable {
     }
 
     private struct State {
-        var outcomes: [FrameMeasure<Store>.Outcome]
+        var outcomes: [FrameMeasure.Outcome]
         var encoders: [any FrameEncoder] = []
         var done = ByteCount.zero
     }

@@ -3,12 +3,12 @@ internal import Btrfs
 internal import SystemCalls
 
 /// Packs frames for real, and throws the result away: reads images and writes nothing.
-struct FrameMeasure<Store: ExtentStore>: Sendable {
+struct FrameMeasure: Sendable {
     /// Looked at of an extent of many frames before its fate is believed.
     static var framesOfExtent: Int { 5 }
 
-    let store: Store
-    let files: FileCache<Store>
+    let store: any ExtentStore
+    let files: FileCache
     let survey: Survey
     let limits: ExecutionLimits
     let encoder: any FrameEncoder
@@ -180,7 +180,7 @@ struct FrameMeasure<Store: ExtentStore>: Sendable {
 
     /// Goes through a segment by whichever references hold it, as far as they can be opened.
     private func each(
-        _ segment: Segment, _ body: (Store.File, FileOffset, ByteCount, _ isLive: Bool) -> Void
+        _ segment: Segment, _ body: (any OpenFile, FileOffset, ByteCount, _ isLive: Bool) -> Void
     ) {
         let references = survey.references(to: survey.extents[segment.extent])
         var position = segment.range.lowerBound

@@ -4,22 +4,22 @@ internal import Synchronization
 internal import SystemCalls
 
 /// Carries out a plan: several lanes, each with a scratch file, take batches in order.
-public struct Executor<Store: ExtentStore>: Sendable {
+public struct Executor: Sendable {
     /// What a lane needs for itself.
     public struct LaneParts: Sendable {
         /// An empty, nameless file.
-        public let scratch: Store.File
+        public let scratch: any OpenFile
         /// For this lane alone.
         public let encoder: any FrameEncoder
 
         /// Makes parts.
-        public init(scratch: Store.File, encoder: any FrameEncoder) {
+        public init(scratch: any OpenFile, encoder: any FrameEncoder) {
             self.scratch = scratch
             self.encoder = encoder
         }
     }
 
-    private let store: Store
+    private let store: any ExtentStore
     private let roles: any LiveRoles
     private let limits: ExecutionLimits
     private let lanes: [LaneParts]
@@ -27,7 +27,7 @@ public struct Executor<Store: ExtentStore>: Sendable {
 
     /// With as many lanes as there are parts for; at least one.
     public init(
-        store: Store, roles: any LiveRoles, lanes: [LaneParts],
+        store: any ExtentStore, roles: any LiveRoles, lanes: [LaneParts],
         limits: ExecutionLimits = ExecutionLimits(), control: any JobControl = Unhindered()
     ) {
         self.store = store

@@ -3,14 +3,14 @@ internal import Btrfs
 internal import Synchronization
 
 /// Open files by inode, a bounded number of them: those least recently asked for are let go.
-final class FileCache<Store: ExtentStore>: Sendable {
+final class FileCache: Sendable {
     /// The most that stay open.
     let limit: Int
-    private let store: Store
+    private let store: any ExtentStore
     private let state = Mutex(State())
 
     private struct State {
-        var files: [Key: (file: Store.File, lastUse: UInt64)] = [:]
+        var files: [Key: (file: any OpenFile, lastUse: UInt64)] = [:]
         var clock: UInt64 = 0
     }
 
@@ -19,14 +19,14 @@ final class FileCache<Store: ExtentStore>: Sendable {
         let generation: Generation
     }
 
-    init(store: Store, limit: Int) {
+    init(store: any ExtentStore, limit: Int) {
         self.store = store
         self.limit = limit
     }
 
-    func open(_ inode: InodeIdentifier, generation: Generation) throws(BtrfsError) -> Store.File {
+    func open(_ inode: InodeIdentifier, generation: Generation) throws(BtrfsError) -> any OpenFile {
         let key = Key(inode: inode, generation: generation)
-        let known = state.withLock { state -> Store.File? in
+        let known = state.withLock { state -> (any OpenFile)? in
             state.clock += 1
             state.files[key]?.lastUse = state.clock
             return state.files[key]?.file

@@ -17,15 +17,15 @@ struct ChainFailure: Error {
 }
 
 /// Reads content through whichever references hold it, packs it, and writes it.
-struct FrameMaker<Store: ExtentStore>: Sendable {
-    let store: Store
-    let scratch: Store.File
+struct FrameMaker: Sendable {
+    let store: any ExtentStore
+    let scratch: any OpenFile
     let encoder: any FrameEncoder
     let limits: ExecutionLimits
 
     /// The frames of a chain, in order.
     func make(
-        _ chain: Chain, of targets: [ReplacementTarget<Store.File>]
+        _ chain: Chain, of targets: [ReplacementTarget]
     ) throws(ChainFailure) -> [Frame] {
         var made: [Frame] = []
         let whole = ByteCount.zero..<chain.lengthBytes
@@ -78,11 +78,11 @@ struct FrameMaker<Store: ExtentStore>: Sendable {
         return packedBytes == nil ? nil : packed
     }
 
-    /// Whether the rest is not worth packing, after the first frame of what is large and has nothing
-    /// to gain but by packing: most of what shrinks shows it there, and costs no more than its
-    /// frames; of what does not, samples are asked.
+    /// Whether the rest is not worth packing, after the first frame of what is large and has
+    /// nothing to gain but by packing: most of what shrinks shows it there, and costs no more than
+    /// its frames; of what does not, samples are asked.
     func disappoints(
-        _ first: Frame, _ target: ReplacementTarget<Store.File>, _ ranges: [Range<ByteCount>],
+        _ first: Frame, _ target: ReplacementTarget, _ ranges: [Range<ByteCount>],
         level: Int
     ) -> Bool {
         let replacement = target.replacement
@@ -97,7 +97,7 @@ struct FrameMaker<Store: ExtentStore>: Sendable {
     /// Whether samples, spread over the content and packed together, shrink by as much as the whole
     /// would have to. What cannot be read is for the real attempt to find out.
     private func shrinksInSamples(
-        _ target: ReplacementTarget<Store.File>, _ ranges: [Range<ByteCount>], level: Int
+        _ target: ReplacementTarget, _ ranges: [Range<ByteCount>], level: Int
     ) -> Bool {
         let places = Self.samples(of: ranges, sectorBytes: store.sectorBytes)
         var disk = ByteCount.zero
@@ -144,7 +144,7 @@ struct FrameMaker<Store: ExtentStore>: Sendable {
     // MARK: Reading
 
     private func read(
-        _ range: Range<ByteCount>, of chain: Chain, _ targets: [ReplacementTarget<Store.File>]
+        _ range: Range<ByteCount>, of chain: Chain, _ targets: [ReplacementTarget]
     ) throws(ChainFailure) -> [UInt8] {
         var content: [UInt8] = []
         var start = ByteCount.zero
@@ -168,7 +168,7 @@ struct FrameMaker<Store: ExtentStore>: Sendable {
 
     /// Reads a part of the content through whichever references hold it.
     private func read(
-        _ range: Range<ByteCount>, of target: ReplacementTarget<Store.File>
+        _ range: Range<ByteCount>, of target: ReplacementTarget
     ) throws(RewriteFailure) -> [UInt8] {
         var content: [UInt8] = []
         var position = range.lowerBound
@@ -186,7 +186,7 @@ struct FrameMaker<Store: ExtentStore>: Sendable {
     }
 
     private func read(
-        _ file: Store.File, at offset: FileOffset, lengthBytes: ByteCount
+        _ file: any OpenFile, at offset: FileOffset, lengthBytes: ByteCount
     ) throws(RewriteFailure) -> [UInt8] {
         var failure: BtrfsError?
         let bytes = unsafe [UInt8](unsafeUninitializedCapacity: lengthBytes.count) {

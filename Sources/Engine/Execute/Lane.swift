@@ -3,20 +3,20 @@ internal import Btrfs
 internal import SystemPackage
 
 /// Replaces one batch after the other, with a scratch file of its own. One thread.
-struct Lane<Store: ExtentStore>: Sendable {
-    let store: Store
-    let files: FileCache<Store>
+struct Lane: Sendable {
+    let store: any ExtentStore
+    let files: FileCache
     let roles: any LiveRoles
     let limits: ExecutionLimits
-    let rewriter: Rewriter<Store>
+    let rewriter: Rewriter
     let control: any JobControl
-    var resolver: ReferenceResolver<Store> {
+    var resolver: ReferenceResolver {
         ReferenceResolver(store: store, files: files, roles: roles)
     }
 
     init(
-        store: Store, files: FileCache<Store>, roles: any LiveRoles, limits: ExecutionLimits,
-        scratch: Store.File, encoder: any FrameEncoder, control: any JobControl = Unhindered()
+        store: any ExtentStore, files: FileCache, roles: any LiveRoles, limits: ExecutionLimits,
+        scratch: any OpenFile, encoder: any FrameEncoder, control: any JobControl = Unhindered()
     ) {
         self.store = store
         self.files = files
@@ -33,7 +33,7 @@ struct Lane<Store: ExtentStore>: Sendable {
         /// Parts that turned out not to equal their keeper.
         var distrusted: [Range<ByteCount>] = []
         /// Where parts of the content stand since a reference was moved.
-        var moved: [Source<Store.File>] = []
+        var moved: [Source] = []
         /// What was written anew for it.
         var rewritten = ByteCount.zero
     }
@@ -41,10 +41,10 @@ struct Lane<Store: ExtentStore>: Sendable {
     /// A target in work.
     struct Work {
         var pending: Pending
-        let target: ReplacementTarget<Store.File>
-        let sources: [Source<Store.File>]
+        let target: ReplacementTarget
+        let sources: [Source]
         let rewritten: ByteCount
-        var moved: [Move<Store.File>] = []
+        var moved: [Move] = []
         var failure: BtrfsError?
         /// A keeper turned out to differ in this round.
         var hasDoubt = false
@@ -99,7 +99,7 @@ struct Lane<Store: ExtentStore>: Sendable {
     private func prepare(
         _ batch: [Pending], alone: inout [Replacement], _ outcome: inout ExecutionOutcome
     ) throws(BtrfsError) -> [Work] {
-        var targets: [(Pending, ReplacementTarget<Store.File>)] = []
+        var targets: [(Pending, ReplacementTarget)] = []
         for pending in batch {
             do throws(ReplacementObstacle) {
                 let target = try resolver.resolve(pending.replacement)
@@ -119,7 +119,7 @@ struct Lane<Store: ExtentStore>: Sendable {
     }
 
     private func write(
-        _ targets: [(Pending, ReplacementTarget<Store.File>)], _ outcome: inout ExecutionOutcome
+        _ targets: [(Pending, ReplacementTarget)], _ outcome: inout ExecutionOutcome
     ) throws(BtrfsError) -> [Work] {
         let known = targets.map { keepers(of: $0, $1) }
         let parts = zip(targets, known).map { item, keepers in
@@ -153,12 +153,12 @@ struct Lane<Store: ExtentStore>: Sendable {
     /// keeper can be opened. What ends within a sector is always written anew: it needs a source
     /// that ends just there.
     private func keepers(
-        of pending: Pending, _ target: ReplacementTarget<Store.File>
-    ) -> [Source<Store.File>] {
+        of pending: Pending, _ target: ReplacementTarget
+    ) -> [Source] {
         let tailSectors = target.references.filter(\.isTail).map {
             $0.range.upperBound.roundedDown(to: store.sectorBytes)..<$0.range.upperBound
         }
-        let pieces = pending.replacement.pieces.compactMap { piece -> Source<Store.File>? in
+        let pieces = pending.replacement.pieces.compactMap { piece -> Source? in
             guard let file = open(piece.keeper.inode) else { return nil }
             return Source(
                 range: piece.range, file: file, identity: piece.keeper.inode,
@@ -169,14 +169,14 @@ struct Lane<Store: ExtentStore>: Sendable {
         return moved + Source.disjoint(pieces, excluding: excluded)
     }
 
-    private func open(_ inode: InodeIdentifier) -> Store.File? {
+    private func open(_ inode: InodeIdentifier) -> (any OpenFile)? {
         guard let item = try? store.inode(inode), item.isRegularFile, !item.hasNoChecksums
         else { return nil }
         return try? files.open(inode, generation: item.generation)
     }
 
     /// The reference that its content will be read through.
-    private func prefetchFirst(_ target: ReplacementTarget<Store.File>) {
+    private func prefetchFirst(_ target: ReplacementTarget) {
         guard let first = target.references.first else { return }
         store.prefetch(first.file, at: first.fileOffset, lengthBytes: first.lengthBytes)
     }
@@ -225,7 +225,7 @@ struct Lane<Store: ExtentStore>: Sendable {
 
     /// - Returns: whether any part went back.
     private func giveBack(
-        _ moved: Source<Store.File>, to holders: [OpenReference<Store.File>]
+        _ moved: Source, to holders: [OpenReference]
     ) -> Bool {
         var left = [moved.range]
         for holder in holders {
@@ -238,8 +238,8 @@ struct Lane<Store: ExtentStore>: Sendable {
     }
 
     private func giveBack(
-        _ moved: Source<Store.File>, _ part: Range<ByteCount>,
-        to holder: OpenReference<Store.File>
+        _ moved: Source, _ part: Range<ByteCount>,
+        to holder: OpenReference
     ) -> Bool {
         let limit = moved.isLive || holder.isLive ? limits.liveRequest : limits.request
         var start = part.lowerBound

@@ -16,7 +16,7 @@ extension Lane {
             }, &works)
     }
 
-    private func share(_ moves: [Move<Store.File>], _ works: inout [Work]) {
+    private func share(_ moves: [Move], _ works: inout [Work]) {
         let requests = ShareRequests.make(moves, limits: limits)
         var nextPrefetch = 0
         var ahead = ByteCount.zero
@@ -31,7 +31,7 @@ extension Lane {
         }
     }
 
-    private func prefetch(_ request: ShareRequest<Store.File>) {
+    private func prefetch(_ request: ShareRequest) {
         guard let first = request.moves.first else { return }
         let length = request.lengthBytes
         store.prefetch(first.source.file, at: first.sourceOffset, lengthBytes: length)
@@ -40,7 +40,7 @@ extension Lane {
 
     /// A request that several moves have in common goes move by move where it does not go whole:
     /// then it shows which of them it was.
-    private func share(_ request: ShareRequest<Store.File>, _ works: inout [Work]) {
+    private func share(_ request: ShareRequest, _ works: inout [Work]) {
         let wanted = request.moves.filter { works[$0.target].failure == nil }
         if wanted.count > 1, wanted.count == request.moves.count, let first = wanted.first,
             case .shared(request.lengthBytes) = try? store.share(
@@ -55,7 +55,7 @@ extension Lane {
         }
     }
 
-    private func share(_ move: Move<Store.File>, _ work: inout Work) {
+    private func share(_ move: Move, _ work: inout Work) {
         var done = ByteCount.zero
         // What was done stays known, even where the rest of it failed.
         defer { if done > .zero { work.moved.append(move.prefix(done)) } }

@@ -2,8 +2,8 @@
 internal import Btrfs
 
 /// Parts of a target's content that have to be written anew.
-struct WrittenPart<File: Sendable>: Sendable {
-    let target: ReplacementTarget<File>
+struct WrittenPart: Sendable {
+    let target: ReplacementTarget
     /// In order, apart from each other.
     let ranges: [Range<ByteCount>]
     /// What was written for it in earlier rounds, and may still be in use.
@@ -39,11 +39,11 @@ struct Chain: Hashable, Sendable {
 enum Layout {
     /// The chains of a batch, in its order. None is longer than the limits allow, but for a single
     /// slice.
-    static func chains<File>(
-        _ parts: [(index: Int, part: WrittenPart<File>)], limits: ExecutionLimits
+    static func chains(
+        _ parts: [(index: Int, part: WrittenPart)], limits: ExecutionLimits
     ) -> [Chain] {
         var chains: [Chain] = []
-        var last: (part: WrittenPart<File>, range: Range<ByteCount>)?
+        var last: (part: WrittenPart, range: Range<ByteCount>)?
         for (index, part) in parts {
             for range in part.ranges {
                 let slice = Slice(target: index, range: range)
@@ -66,9 +66,9 @@ enum Layout {
 
     /// Every file that shows the end of the first goes on with the start of the second, and no
     /// other file shows that.
-    private static func areNeighbours<File>(
-        _ first: ReplacementTarget<File>, _ range: Range<ByteCount>,
-        _ second: ReplacementTarget<File>, _ next: Range<ByteCount>
+    private static func areNeighbours(
+        _ first: ReplacementTarget, _ range: Range<ByteCount>,
+        _ second: ReplacementTarget, _ next: Range<ByteCount>
     ) -> Bool {
         let ends = first.references.filter {
             $0.range.lowerBound < range.upperBound && $0.range.upperBound >= range.upperBound

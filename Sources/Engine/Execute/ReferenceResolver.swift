@@ -9,21 +9,19 @@ enum ReplacementObstacle: Error {
 }
 
 /// Finds every reference to an extent as it is now, and says whether all of them can follow.
-struct ReferenceResolver<Store: ExtentStore>: Sendable {
-    let store: Store
-    let files: FileCache<Store>
+struct ReferenceResolver: Sendable {
+    let store: any ExtentStore
+    let files: FileCache
     let roles: any LiveRoles
 
     /// The extent with its references, or what stands in the way of any of them.
-    func resolve(_ replacement: Replacement) throws(ReplacementObstacle) -> ReplacementTarget<
-        Store.File
-    > {
+    func resolve(_ replacement: Replacement) throws(ReplacementObstacle) -> ReplacementTarget {
         let uses = try attempt { () throws(BtrfsError) in
             try store.uses(ofExtentAt: replacement.address)
         }
         guard case .all(let uses) = uses else { throw .leave(.tooManyReferences) }
         guard !uses.isEmpty else { throw .leave(.changedMeanwhile) }
-        var references: [OpenReference<Store.File>] = []
+        var references: [OpenReference] = []
         for use in uses { references.append(try open(use, replacement)) }
         try checkTails(references)
         // The widest moves last: until then it holds what the others must go back to if one fails.
@@ -36,7 +34,7 @@ struct ReferenceResolver<Store: ExtentStore>: Sendable {
     }
 
     /// The references that can be read now, for others to go back to them.
-    func holders(of replacement: Replacement) -> [OpenReference<Store.File>] {
+    func holders(of replacement: Replacement) -> [OpenReference] {
         guard case .all(let uses) = try? store.uses(ofExtentAt: replacement.address)
         else { return [] }
         return uses.compactMap { use in
@@ -47,7 +45,7 @@ struct ReferenceResolver<Store: ExtentStore>: Sendable {
 
     private func open(
         _ use: ExtentUse, _ replacement: Replacement
-    ) throws(ReplacementObstacle) -> OpenReference<Store.File> {
+    ) throws(ReplacementObstacle) -> OpenReference {
         let inode = try attempt { () throws(BtrfsError) in try store.inode(use.inode) }
         guard let inode else { throw .leave(.changedMeanwhile) }
         guard inode.isRegularFile else { throw .leave(.refused) }
@@ -59,7 +57,7 @@ struct ReferenceResolver<Store: ExtentStore>: Sendable {
 
     private func reference(
         _ use: ExtentUse, _ inode: InodeItem, _ replacement: Replacement
-    ) throws(ReplacementObstacle) -> OpenReference<Store.File> {
+    ) throws(ReplacementObstacle) -> OpenReference {
         let (extent, reference) = try item(of: use, replacement)
         guard extent.fileOffset.rawValue < inode.sizeBytes.rawValue else {
             // Behind the end there is nothing to share; a file that is being deleted has no end.
@@ -95,7 +93,7 @@ struct ReferenceResolver<Store: ExtentStore>: Sendable {
 
     /// A file that ends within a sector can only follow to a source that ends at the same byte. One
     /// such end is possible, if no other reference uses what lies behind it.
-    private func checkTails(_ references: [OpenReference<Store.File>]) throws(ReplacementObstacle) {
+    private func checkTails(_ references: [OpenReference]) throws(ReplacementObstacle) {
         let tails = Set(references.filter(\.isTail).map(\.range.upperBound))
         guard let end = tails.first else { return }
         let furthest = references.map(\.range.upperBound).max()

@@ -2,9 +2,9 @@
 internal import Btrfs
 
 /// A file that refers to an extent which is being replaced, open.
-struct OpenReference<File: Sendable>: Sendable {
+struct OpenReference: Sendable {
     /// The file.
-    let file: File
+    let file: any OpenFile
     /// Which file it is.
     let inode: InodeIdentifier
     /// Where in the file.
@@ -27,10 +27,10 @@ struct OpenReference<File: Sendable>: Sendable {
 }
 
 /// An extent with all of its references resolved, ready to be replaced.
-struct ReplacementTarget<File: Sendable>: Sendable {
+struct ReplacementTarget: Sendable {
     let replacement: Replacement
     /// Every reference there is; tails last.
-    let references: [OpenReference<File>]
+    let references: [OpenReference]
     /// The parts of the content that any of them uses: in order, apart from each other.
     let usedRanges: [Range<ByteCount>]
 }

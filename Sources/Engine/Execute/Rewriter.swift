@@ -27,15 +27,15 @@ struct Rewritten: Sendable {
 
 /// Writes a batch's parts into a scratch file, packed where they shrink: pack first, decide, then
 /// write, so that what brings nothing costs no write.
-struct Rewriter<Store: ExtentStore>: Sendable {
-    let frames: FrameMaker<Store>
+struct Rewriter: Sendable {
+    let frames: FrameMaker
     let limits: ExecutionLimits
-    var store: Store { frames.store }
-    var scratch: Store.File { frames.scratch }
+    var store: any ExtentStore { frames.store }
+    var scratch: any OpenFile { frames.scratch }
 
     /// Writes the parts of each target; the results are in the order of the parts.
     func rewrite(
-        _ parts: [WrittenPart<Store.File>]
+        _ parts: [WrittenPart]
     ) -> [Result<Rewritten, RewriteFailure>] {
         var results = [Result<Rewritten, RewriteFailure>](
             repeating: .success(Rewritten()), count: parts.count)
@@ -71,7 +71,7 @@ struct Rewriter<Store: ExtentStore>: Sendable {
     /// Packs chains until every target in them gains; what does not is taken out, and its
     /// neighbours are packed without it.
     private func pack(
-        _ parts: [WrittenPart<Store.File>], _ results: inout [Result<Rewritten, RewriteFailure>]
+        _ parts: [WrittenPart], _ results: inout [Result<Rewritten, RewriteFailure>]
     ) -> [(Chain, [Frame])] {
         var known: [Chain: [Frame]] = [:]
         let targets = parts.map(\.target)
@@ -109,10 +109,10 @@ struct Rewriter<Store: ExtentStore>: Sendable {
         }
     }
 
-    /// An extent that is larger than a batch goes through in frames; the first has to show that it is
-    /// worth it.
+    /// An extent that is larger than a batch goes through in frames; the first has to show that it
+    /// is worth it.
     private func rewriteLarge(
-        _ part: WrittenPart<Store.File>
+        _ part: WrittenPart
     ) -> Result<Rewritten, RewriteFailure> {
         var rewritten = Rewritten()
         let rewriting = part.target.replacement.rewriting
@@ -146,7 +146,7 @@ struct Rewriter<Store: ExtentStore>: Sendable {
     }
 
     /// What is written must take less than what comes back; clearly so if nothing else is gained.
-    private func gains(_ part: WrittenPart<Store.File>, _ disk: ByteCount) -> Bool {
+    private func gains(_ part: WrittenPart, _ disk: ByteCount) -> Bool {
         let replacement = part.target.replacement
         let all = part.spent + disk
         switch replacement.aim {

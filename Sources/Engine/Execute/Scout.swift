@@ -5,10 +5,10 @@ internal import Btrfs
 /// finds both sides in memory: it reads page by page, and waits for each, where they are not.
 ///
 /// What it learns is not kept: the lane asks again when it gets there.
-struct Scout<Store: ExtentStore>: Sendable {
-    let store: Store
-    let files: FileCache<Store>
-    let resolver: ReferenceResolver<Store>
+struct Scout: Sendable {
+    let store: any ExtentStore
+    let files: FileCache
+    let resolver: ReferenceResolver
     /// The most to read ahead for one batch.
     let limit: ByteCount
 
@@ -31,7 +31,7 @@ struct Scout<Store: ExtentStore>: Sendable {
     }
 
     private func prefetch(
-        _ file: Store.File, _ offset: FileOffset, _ length: ByteCount, _ left: inout ByteCount
+        _ file: any OpenFile, _ offset: FileOffset, _ length: ByteCount, _ left: inout ByteCount
     ) {
         let part = min(length, left)
         guard part > .zero else { return }

@@ -2,15 +2,15 @@
 internal import Btrfs
 
 /// A range of a source that a range of one reference shall refer to.
-struct Move<File: Sendable>: Sendable {
+struct Move: Sendable {
     /// The target's index in its batch.
     let target: Int
     /// The reference's index in its target.
     let reference: Int
     /// The part of the extent's content.
     let range: Range<ByteCount>
-    let source: Source<File>
-    let destination: OpenReference<File>
+    let source: Source
+    let destination: OpenReference
 
     var lengthBytes: ByteCount { range.upperBound - range.lowerBound }
     var sourceOffset: FileOffset { source.offset + (range.lowerBound - source.range.lowerBound) }
@@ -35,16 +35,16 @@ struct Move<File: Sendable>: Sendable {
 }
 
 /// One dedupe request: moves that follow each other in both files.
-struct ShareRequest<File: Sendable>: Sendable {
-    var moves: [Move<File>]
+struct ShareRequest: Sendable {
+    var moves: [Move]
 
     var lengthBytes: ByteCount { moves.reduce(ByteCount.zero) { $0 + $1.lengthBytes } }
 }
 
 /// Where a part of an extent's content is to be had.
-struct Source<File: Sendable>: Sendable {
+struct Source: Sendable {
     let range: Range<ByteCount>
-    let file: File
+    let file: any OpenFile
     /// Which file; nil for our scratch file.
     let identity: InodeIdentifier?
     /// Where in the file the part starts.
@@ -76,10 +76,10 @@ struct Source<File: Sendable>: Sendable {
 /// Cuts what is to be shared into requests. Pure.
 enum ShareRequests {
     /// The moves of every reference of a target to its sources, in the references' order.
-    static func moves<File>(
-        target index: Int, _ target: ReplacementTarget<File>, sources: [Source<File>]
-    ) -> [Move<File>] {
-        var moves: [Move<File>] = []
+    static func moves(
+        target index: Int, _ target: ReplacementTarget, sources: [Source]
+    ) -> [Move] {
+        var moves: [Move] = []
         for (referenceIndex, reference) in target.references.enumerated() {
             for source in sources where source.range.overlaps(reference.range) {
                 moves.append(
@@ -94,14 +94,14 @@ enum ShareRequests {
 
     /// As few requests as there can be, in the order of the files moved to, none longer than the
     /// limits allow: the kernel keeps one item for what one request moves, where it can.
-    static func make<File>(
-        _ moves: [Move<File>], limits: ExecutionLimits
-    ) -> [ShareRequest<File>] {
+    static func make(
+        _ moves: [Move], limits: ExecutionLimits
+    ) -> [ShareRequest] {
         let sorted = moves.sorted {
             ($0.destination.inode, $0.destinationOffset)
                 < ($1.destination.inode, $1.destinationOffset)
         }
-        var requests: [ShareRequest<File>] = []
+        var requests: [ShareRequest] = []
         var room = ByteCount.zero
         for move in sorted {
             let limit = move.isLive ? limits.liveRequest : limits.request

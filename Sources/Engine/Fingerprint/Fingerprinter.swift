@@ -47,8 +47,8 @@ public protocol FrameDecoder: Sendable {
 
 /// Makes fingerprints: of plain extents from the checksum tree, of compressed ones by unpacking
 /// each once, however many files share it.
-public struct Fingerprinter<Store: ExtentStore>: Sendable {
-    private let store: Store
+public struct Fingerprinter: Sendable {
+    private let store: any ExtentStore
     private let checksums: any ChecksumSource
     private let decoder: any FrameDecoder
     private let threads: Int
@@ -56,7 +56,8 @@ public struct Fingerprinter<Store: ExtentStore>: Sendable {
 
     /// With `threads` of them at work, and what an earlier run has kept.
     public init(
-        store: Store, checksums: any ChecksumSource, decoder: any FrameDecoder, threads: Int,
+        store: any ExtentStore, checksums: any ChecksumSource, decoder: any FrameDecoder,
+        threads: Int,
         kept: FingerprintCache? = nil
     ) {
         self.store = store

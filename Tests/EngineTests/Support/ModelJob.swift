@@ -59,7 +59,7 @@ struct ModelJob {
 
     func execute(_ plan: Plan) throws(BtrfsError) -> ExecutionOutcome {
         let parts = (0..<lanes).map { lane in
-            Executor<ModelStore>.LaneParts(
+            Executor.LaneParts(
                 scratch: store.scratch(1_000_000 + UInt64(lane)), encoder: ModelEncoder())
         }
         let executor = Executor(store: store, roles: roles, lanes: parts, limits: limits)

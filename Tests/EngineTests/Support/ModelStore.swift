@@ -6,9 +6,10 @@ import SystemPackage
 
 /// The engine's verbs on a model, with faults on request.
 final class ModelStore: ExtentStore {
-    struct File: Hashable, Sendable {
+    final class File: OpenFile {
         let inode: InodeIdentifier
-        let generation: Generation
+
+        init(_ inode: InodeIdentifier) { self.inode = inode }
     }
 
     /// A call of `share`, as it came.
@@ -75,9 +76,9 @@ final class ModelStore: ExtentStore {
     func set(_ faults: Faults) { guarded.withLock { $0.faults = faults } }
 
     /// An empty nameless file.
-    func scratch(_ number: UInt64) -> File {
+    func scratch(_ number: UInt64) -> any OpenFile {
         change { $0.make(number) { $0.isScratch = true } }
-        return File(inode: ModelState.inode(number), generation: Self.generation)
+        return File(ModelState.inode(number))
     }
 
     // MARK: The catalog
@@ -128,32 +129,37 @@ final class ModelStore: ExtentStore {
 
     // MARK: Images
 
-    func open(_ inode: InodeIdentifier, generation: Generation) throws(BtrfsError) -> File {
+    private func inode(of file: any OpenFile) -> InodeIdentifier {
+        guard let file = file as? File else { preconditionFailure("a file of another store") }
+        return file.inode
+    }
+
+    func open(_ inode: InodeIdentifier, generation: Generation) throws(BtrfsError) -> any OpenFile {
         guard state.files[inode] != nil, generation == Self.generation else {
             throw BtrfsError("open_by_handle_at", "the model", .staleNFSFileHandle)
         }
-        return File(inode: inode, generation: generation)
+        return File(inode)
     }
 
     func read(
-        _ file: File, at offset: FileOffset, into buffer: UnsafeMutableRawBufferPointer
+        _ file: any OpenFile, at offset: FileOffset, into buffer: UnsafeMutableRawBufferPointer
     ) throws(BtrfsError) -> Int {
         let (fault, state) = guarded.withLock { guarded -> (Errno?, ModelState) in
             guarded.log.reads += 1
-            return (guarded.faults.onRead(guarded.log.reads, file.inode), guarded.state)
+            return (guarded.faults.onRead(guarded.log.reads, inode(of: file)), guarded.state)
         }
         if let fault { throw BtrfsError("read", "the model", fault) }
-        let size = state.files[file.inode]?.sizeBytes ?? 0
+        let size = state.files[inode(of: file)]?.sizeBytes ?? 0
         let start = min(offset.rawValue, size)
         let end = min(size, start + UInt64(buffer.count))
-        let bytes = state.bytes(of: file.inode, start..<end)
+        let bytes = state.bytes(of: inode(of: file), start..<end)
         guarded.withLock { $0.log.readBytes += bytes.count }
         unsafe buffer.copyBytes(from: bytes)
         return bytes.count
     }
 
     func readEncoded(
-        _ file: File, at offset: FileOffset, lengthBytes: ByteCount
+        _ file: any OpenFile, at offset: FileOffset, lengthBytes: ByteCount
     ) throws(BtrfsError) -> EncodedExtent? {
         let (state, fault) = guarded.withLock { guarded in
             guarded.log.encodedReads += 1
@@ -161,7 +167,7 @@ final class ModelStore: ExtentStore {
         }
         if let fault { throw BtrfsError("ENCODED_READ", "the model", fault) }
         guard
-            let item = state.files[file.inode]?.items.first(where: {
+            let item = state.files[inode(of: file)]?.items.first(where: {
                 $0.fileOffset <= offset.rawValue && offset.rawValue < $0.end
             }), let extent = state.extents[item.address]
         else { return nil }
@@ -173,17 +179,17 @@ final class ModelStore: ExtentStore {
             bytes: extent.content)
     }
 
-    func prefetch(_ file: File, at offset: FileOffset, lengthBytes: ByteCount) {}
-    func forget(_ file: File, at offset: FileOffset, lengthBytes: ByteCount) {
-        guarded.withLock { $0.log.forgotten.append(file.inode) }
+    func prefetch(_ file: any OpenFile, at offset: FileOffset, lengthBytes: ByteCount) {}
+    func forget(_ file: any OpenFile, at offset: FileOffset, lengthBytes: ByteCount) {
+        guarded.withLock { $0.log.forgotten.append(inode(of: file)) }
     }
 
     func share(
-        _ source: File, at sourceOffset: FileOffset, lengthBytes: ByteCount,
-        with destination: File, at destinationOffset: FileOffset
+        _ source: any OpenFile, at sourceOffset: FileOffset, lengthBytes: ByteCount,
+        with destination: any OpenFile, at destinationOffset: FileOffset
     ) throws(BtrfsError) -> DedupeOutcome {
         let request = Request(
-            source: source.inode, destination: destination.inode,
+            source: inode(of: source), destination: inode(of: destination),
             destinationOffset: destinationOffset.rawValue, lengthBytes: lengthBytes.rawValue)
         let result = guarded.withLock { guarded -> Result<DedupeOutcome, Errno> in
             guarded.log.requests.append(request)
@@ -198,7 +204,7 @@ final class ModelStore: ExtentStore {
             }
             return .success(
                 guarded.state.share(
-                    source.inode, sourceOffset.rawValue, destination.inode,
+                    inode(of: source), sourceOffset.rawValue, inode(of: destination),
                     destinationOffset.rawValue, shorter))
         }
         switch result {
@@ -210,14 +216,14 @@ final class ModelStore: ExtentStore {
     // MARK: Scratch files
 
     func writePlain(
-        _ bytes: UnsafeRawBufferPointer, to scratch: File, at offset: FileOffset
+        _ bytes: UnsafeRawBufferPointer, to scratch: any OpenFile, at offset: FileOffset
     ) throws(BtrfsError) {
         unsafe try write(Array(bytes), lengthBytes: UInt64(bytes.count), nil, scratch, offset)
     }
 
     func writePacked(
         _ packed: UnsafeRawBufferPointer, contentBytes: ByteCount, lengthBytes: ByteCount,
-        to scratch: File, at offset: FileOffset
+        to scratch: any OpenFile, at offset: FileOffset
     ) throws(BtrfsError) {
         let content = unsafe ModelCodec.unpack(Array(packed))
         guard content.count == contentBytes.count, contentBytes <= .kibibytes(128) else {
@@ -228,12 +234,12 @@ final class ModelStore: ExtentStore {
     }
 
     private func write(
-        _ content: [UInt8], lengthBytes: UInt64, _ diskBytes: UInt64?, _ scratch: File,
+        _ content: [UInt8], lengthBytes: UInt64, _ diskBytes: UInt64?, _ scratch: any OpenFile,
         _ offset: FileOffset
     ) throws(BtrfsError) {
         let fault = guarded.withLock { guarded -> Errno? in
             guarded.log.writes += 1
-            guard guarded.state.files[scratch.inode]?.isScratch == true else {
+            guard guarded.state.files[inode(of: scratch)]?.isScratch == true else {
                 return .badFileDescriptor
             }
             if let fault = guarded.faults.onWrite(guarded.log.writes, &guarded.state) {
@@ -244,16 +250,18 @@ final class ModelStore: ExtentStore {
             let item = ModelState.Item(
                 fileOffset: offset.rawValue, length: length, address: address, offsetInExtent: 0)
             guarded.state.place(
-                [item], in: scratch.inode, over: offset.rawValue..<(offset.rawValue + length))
-            let size = guarded.state.files[scratch.inode]?.scratchBytes ?? 0
-            guarded.state.files[scratch.inode]?.scratchBytes = max(
+                [item], in: inode(of: scratch), over: offset.rawValue..<(offset.rawValue + length))
+            let size = guarded.state.files[inode(of: scratch)]?.scratchBytes ?? 0
+            guarded.state.files[inode(of: scratch)]?.scratchBytes = max(
                 size, offset.rawValue + lengthBytes)
             return nil
         }
         if let fault { throw BtrfsError("write", "the model's scratch file", fault) }
     }
 
-    func clear(_ scratch: File) throws(BtrfsError) { change { $0.clear(scratch.inode) } }
+    func clear(_ scratch: any OpenFile) throws(BtrfsError) {
+        change { $0.clear(inode(of: scratch)) }
+    }
 
     func synchronize() throws(BtrfsError) { guarded.withLock { $0.log.synchronizations += 1 } }
 }
