@@ -146,7 +146,7 @@ private struct SiteWork {
         if case .dedupe = order.work {
             result.predictedBytes = (result.predictedBytes ?? 0) + plan.predictedSaving.rawValue
         }
-        let outcome = try execute(plan, list)
+        let outcome = try execute(plan, of: survey, list)
         let now = Surveyor.survey(ImageList(site: site, order: order).imageFiles(), in: store)
         // What a cancelled job has not come to is not settled, and its last look is not whole.
         if governor.isCancelled { return outcome }
@@ -158,12 +158,12 @@ private struct SiteWork {
     }
 
     private func execute(
-        _ plan: Plan, _ list: ImageList
+        _ plan: Plan, of survey: Survey, _ list: ImageList
     ) throws(BtrfsError) -> ExecutionOutcome {
         let total = plan.replacements.reduce(ByteCount.zero) { $0 + $1.diskBytes }
         let executor = Executor(
             store: self.store(isExecuting: true),
-            roles: RoleBook(site: site, order: order, list: list),
+            roles: RoleBook(site: site, order: order, list: list), survey: survey,
             lanes: site.scratches.map {
                 .init(scratch: $0, encoder: ZstdEncoder())
             }, control: governor)

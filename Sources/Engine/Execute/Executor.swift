@@ -24,10 +24,12 @@ public struct Executor: Sendable {
     private let limits: ExecutionLimits
     private let lanes: [LaneParts]
     private let control: any JobControl
+    private let survey: Survey
 
     /// With as many lanes as there are parts for; at least one.
+    /// - Parameter survey: what the plan was made from; it says what to read ahead.
     public init(
-        store: any ExtentStore, roles: any LiveRoles, lanes: [LaneParts],
+        store: any ExtentStore, roles: any LiveRoles, survey: Survey, lanes: [LaneParts],
         limits: ExecutionLimits = ExecutionLimits(), control: any JobControl = Unhindered()
     ) {
         self.store = store
@@ -35,6 +37,7 @@ public struct Executor: Sendable {
         self.lanes = lanes
         self.limits = limits
         self.control = control
+        self.survey = survey
     }
 
     /// Carries out the replacements in their order, and commits at the end.
@@ -50,13 +53,13 @@ public struct Executor: Sendable {
         let batches = Batches.make(replacements, contentLimit: limits.batchContent)
         let files = FileCache(store: store, limit: limits.openFiles)
         let shared = Monitor(Shared())
+        let scout = Scout(
+            store: store, files: files, survey: survey, limit: limits.scoutAhead)
         try concurrently(count: lanes.count, threads: lanes.count) {
             [store, roles, limits, lanes, control] (index) throws(BtrfsError) in
             let lane = Lane(
                 store: store, files: files, roles: roles, limits: limits,
                 scratch: lanes[index].scratch, encoder: lanes[index].encoder, control: control)
-            let scout = Scout(
-                store: store, files: files, resolver: lane.resolver, limit: limits.scoutAhead)
             while !control.isCancelled,
                 let (batch, coming) = shared.withLock({ $0.take(batches, ahead: lanes.count) })
             {

@@ -10,8 +10,11 @@ struct Lane: Sendable {
     let limits: ExecutionLimits
     let rewriter: Rewriter
     let control: any JobControl
-    var resolver: ReferenceResolver {
-        ReferenceResolver(store: store, files: files, roles: roles)
+
+    /// For a look at things as they are now.
+    private var resolver: ReferenceResolver {
+        ReferenceResolver(
+            store: store, files: files, roles: roles, inodes: InodeBook(store: store))
     }
 
     init(
@@ -99,6 +102,7 @@ struct Lane: Sendable {
     private func prepare(
         _ batch: [Pending], alone: inout [Replacement], _ outcome: inout ExecutionOutcome
     ) throws(BtrfsError) -> [Work] {
+        let resolver = resolver
         var targets: [(Pending, ReplacementTarget)] = []
         for pending in batch {
             do throws(ReplacementObstacle) {
@@ -115,13 +119,14 @@ struct Lane: Sendable {
                 leave(pending, error, &outcome)
             }
         }
-        return try write(targets, &outcome)
+        return try write(targets, resolver, &outcome)
     }
 
     private func write(
-        _ targets: [(Pending, ReplacementTarget)], _ outcome: inout ExecutionOutcome
+        _ targets: [(Pending, ReplacementTarget)], _ resolver: ReferenceResolver,
+        _ outcome: inout ExecutionOutcome
     ) throws(BtrfsError) -> [Work] {
-        let known = targets.map { keepers(of: $0, $1) }
+        let known = targets.map { keepers(of: $0, $1, resolver) }
         let parts = zip(targets, known).map { item, keepers in
             WrittenPart(
                 target: item.1,
@@ -153,13 +158,13 @@ struct Lane: Sendable {
     /// keeper can be opened. What ends within a sector is always written anew: it needs a source
     /// that ends just there.
     private func keepers(
-        of pending: Pending, _ target: ReplacementTarget
+        of pending: Pending, _ target: ReplacementTarget, _ resolver: ReferenceResolver
     ) -> [Source] {
         let tailSectors = target.references.filter(\.isTail).map {
             $0.range.upperBound.roundedDown(to: store.sectorBytes)..<$0.range.upperBound
         }
         let pieces = pending.replacement.pieces.compactMap { piece -> Source? in
-            guard let file = open(piece.keeper.inode) else { return nil }
+            guard let file = resolver.keeper(piece.keeper.inode) else { return nil }
             return Source(
                 range: piece.range, file: file, identity: piece.keeper.inode,
                 offset: piece.keeper.offset, isLive: roles.isLive(piece.keeper.inode))
@@ -167,12 +172,6 @@ struct Lane: Sendable {
         let moved = Source.disjoint(pending.moved, excluding: tailSectors)
         let excluded = pending.distrusted + tailSectors + moved.map(\.range)
         return moved + Source.disjoint(pieces, excluding: excluded)
-    }
-
-    private func open(_ inode: InodeIdentifier) -> (any OpenFile)? {
-        guard let item = try? store.inode(inode), item.isRegularFile, !item.hasNoChecksums
-        else { return nil }
-        return try? files.open(inode, generation: item.generation)
     }
 
     /// The reference that its content will be read through.

@@ -8,11 +8,28 @@ enum ReplacementObstacle: Error {
     case failed(BtrfsError)
 }
 
+/// The inodes that one look at a batch comes by, each asked for once: hundreds of references are in
+/// the same few files. For one thread, and for a moment.
+final class InodeBook {
+    private let store: any ExtentStore
+    private var known: [InodeIdentifier: InodeItem?] = [:]
+
+    init(store: any ExtentStore) { self.store = store }
+
+    func item(of inode: InodeIdentifier) throws(BtrfsError) -> InodeItem? {
+        if let item = known[inode] { return item }
+        let item = try store.inode(inode)
+        known[inode] = .some(item)
+        return item
+    }
+}
+
 /// Finds every reference to an extent as it is now, and says whether all of them can follow.
-struct ReferenceResolver: Sendable {
+struct ReferenceResolver {
     let store: any ExtentStore
     let files: FileCache
     let roles: any LiveRoles
+    let inodes: InodeBook
 
     /// The extent with its references, or what stands in the way of any of them.
     func resolve(_ replacement: Replacement) throws(ReplacementObstacle) -> ReplacementTarget {
@@ -38,15 +55,26 @@ struct ReferenceResolver: Sendable {
         guard case .all(let uses) = try? store.uses(ofExtentAt: replacement.address)
         else { return [] }
         return uses.compactMap { use in
-            guard let inode = try? store.inode(use.inode), inode.isRegularFile else { return nil }
+            guard let inode = try? inodes.item(of: use.inode), inode.isRegularFile else {
+                return nil
+            }
             return try? reference(use, inode, replacement)
         }
+    }
+
+    /// An image that holds what others could share, open; nil when it is not fit for that now.
+    func keeper(_ inode: InodeIdentifier) -> (any OpenFile)? {
+        guard let item = try? inodes.item(of: inode), item.isRegularFile, !item.hasNoChecksums
+        else { return nil }
+        return try? files.open(inode, generation: item.generation)
     }
 
     private func open(
         _ use: ExtentUse, _ replacement: Replacement
     ) throws(ReplacementObstacle) -> OpenReference {
-        let inode = try attempt { () throws(BtrfsError) in try store.inode(use.inode) }
+        let inode = try attempt { () throws(BtrfsError) in
+            try inodes.item(of: use.inode)
+        }
         guard let inode else { throw .leave(.changedMeanwhile) }
         guard inode.isRegularFile else { throw .leave(.refused) }
         if inode.hasNoChecksums { throw .leave(.noChecksums) }

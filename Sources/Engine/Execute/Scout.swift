@@ -4,37 +4,50 @@ internal import Btrfs
 /// Starts the reads of a batch that another lane will come to soon, so that the kernel's compare
 /// finds both sides in memory: it reads page by page, and waits for each, where they are not.
 ///
-/// What it learns is not kept: the lane asks again when it gets there.
+/// It goes by what the survey has seen, and asks nobody: what has changed since is read when the
+/// lane gets there.
 struct Scout: Sendable {
     let store: any ExtentStore
     let files: FileCache
-    let resolver: ReferenceResolver
+    let survey: Survey
     /// The most to read ahead for one batch.
     let limit: ByteCount
+    private let generations: [InodeIdentifier: Generation]
+
+    init(store: any ExtentStore, files: FileCache, survey: Survey, limit: ByteCount) {
+        self.store = store
+        self.files = files
+        self.survey = survey
+        self.limit = limit
+        generations = Dictionary(
+            survey.files.map { ($0.image.inode, $0.inode.generation) }, uniquingKeysWith: { $1 })
+    }
 
     func look(at batch: [Replacement]) {
         var left = limit
         for replacement in batch.sorted(by: { $0.address < $1.address }) {
-            guard let target = try? resolver.resolve(replacement) else { continue }
-            for reference in target.references {
-                prefetch(reference.file, reference.fileOffset, reference.lengthBytes, &left)
+            if let extent = survey.extent(at: replacement.address) {
+                for reference in survey.references(to: extent) {
+                    let inode = survey.files[reference.file].image.inode
+                    prefetch(inode, reference.fileOffset, reference.lengthBytes, &left)
+                }
             }
             for piece in replacement.pieces {
-                guard let item = try? store.inode(piece.keeper.inode),
-                    let file = try? files.open(piece.keeper.inode, generation: item.generation)
-                else { continue }
                 let length = piece.range.upperBound - piece.range.lowerBound
-                prefetch(file, piece.keeper.offset, length, &left)
+                prefetch(piece.keeper.inode, piece.keeper.offset, length, &left)
             }
             if left == .zero { return }
         }
     }
 
     private func prefetch(
-        _ file: any OpenFile, _ offset: FileOffset, _ length: ByteCount, _ left: inout ByteCount
+        _ inode: InodeIdentifier, _ offset: FileOffset, _ length: ByteCount,
+        _ left: inout ByteCount
     ) {
         let part = min(length, left)
-        guard part > .zero else { return }
+        guard part > .zero, let generation = generations[inode],
+            let file = try? files.open(inode, generation: generation)
+        else { return }
         store.prefetch(file, at: offset, lengthBytes: part)
         left = left - part
     }

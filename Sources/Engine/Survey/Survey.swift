@@ -61,6 +61,18 @@ public struct Survey: Sendable {
     /// Files that could not be read, with the reason.
     public internal(set) var unreadable: [(InodeIdentifier, BtrfsError)] = []
 
+    /// The extent that starts at an address, when the survey has come by it.
+    public func extent(at address: LogicalAddress) -> Extent? {
+        var low = 0
+        var high = extents.count
+        while low < high {
+            let middle = (low + high) / 2
+            if extents[middle].address < address { low = middle + 1 } else { high = middle }
+        }
+        guard low < extents.count, extents[low].address == address else { return nil }
+        return extents[low]
+    }
+
     /// The references to an extent.
     public func references(to extent: Extent) -> ArraySlice<Reference> {
         references[extent.references]

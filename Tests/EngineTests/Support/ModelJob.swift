@@ -62,7 +62,8 @@ struct ModelJob {
             Executor.LaneParts(
                 scratch: store.scratch(1_000_000 + UInt64(lane)), encoder: ModelEncoder())
         }
-        let executor = Executor(store: store, roles: roles, lanes: parts, limits: limits)
+        let executor = Executor(
+            store: store, roles: roles, survey: survey(), lanes: parts, limits: limits)
         return try executor.run(plan.replacements) { _, _ in }
     }
 
