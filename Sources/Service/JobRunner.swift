@@ -225,7 +225,7 @@ struct JobRunner: Sendable {
     }
 
     private static func write(
-        _ event: AuditRecord.Event, _ record: JobRecord, outcome: String, detail: String,
+        _ event: AuditEvent, _ record: JobRecord, outcome: String, detail: String,
         _ audit: AuditLog
     ) {
         var line = AuditRecord(event)
