@@ -17,9 +17,10 @@ import Testing
 
     @Test func whatIsSettledIsKnownAgainWithWhatWasLeft() throws {
         var jobs = SettledJobs()
-        jobs.remember(.dedupe, at: digest, leaving: leftAlone(.doesNotShrink))
+        jobs.remember(.dedupe(running: false), at: digest, leaving: leftAlone(.doesNotShrink))
         let read = try #require(SettledJobs(decoding: jobs.encoded()))
-        #expect(read.leftAlone(by: .dedupe, at: digest) == leftAlone(.doesNotShrink))
+        #expect(
+            read.leftAlone(by: .dedupe(running: false), at: digest) == leftAlone(.doesNotShrink))
         #expect(read.leftAlone(by: .defragment(running: false), at: digest) == nil)
     }
 
@@ -31,19 +32,19 @@ import Testing
     ])
     func aReasonThatMayPassSettlesNothing(_ reason: LeftAloneReason) {
         var jobs = SettledJobs()
-        jobs.remember(.dedupe, at: digest, leaving: leftAlone(.doesNotShrink))
-        jobs.remember(.dedupe, at: digest, leaving: leftAlone(reason))
-        #expect(jobs.leftAlone(by: .dedupe, at: digest) == nil)
+        jobs.remember(.dedupe(running: false), at: digest, leaving: leftAlone(.doesNotShrink))
+        jobs.remember(.dedupe(running: false), at: digest, leaving: leftAlone(reason))
+        #expect(jobs.leftAlone(by: .dedupe(running: false), at: digest) == nil)
     }
 
     @Test func theOldestIsForgottenFirst() {
         var jobs = SettledJobs()
-        jobs.remember(.dedupe, at: digest, leaving: LeftAlone())
+        jobs.remember(.dedupe(running: false), at: digest, leaving: LeftAlone())
         for level in 1...SettledJobs.limit {
             jobs.remember(
                 .compress(level: level, running: false), at: digest, leaving: LeftAlone())
         }
-        #expect(jobs.leftAlone(by: .dedupe, at: digest) == nil)
+        #expect(jobs.leftAlone(by: .dedupe(running: false), at: digest) == nil)
         #expect(
             jobs.leftAlone(by: .compress(level: 1, running: false), at: digest) == LeftAlone())
     }
