@@ -88,8 +88,8 @@ let package = Package(
         tests(
             "IntegrationTests",
             [
-                "Protocol", "TestSupport", "SystemCalls", system, "qubes-btrfsd",
-                "qubes-btrfs-worker", "qvm-btrfs",
+                "Protocol", "TestSupport", "Btrfs", "Engine", "Worker", "SystemCalls", system,
+                "qubes-btrfsd", "qubes-btrfs-worker", "qvm-btrfs",
             ]),
         tests("HouseTests", ["Protocol"]),
     ]

@@ -17,6 +17,11 @@ public enum Limits {
     public static let orderBytes = 16 * 1024 * 1024
     /// The most jobs that wait for their turn.
     public static let queuedJobs = 32
+    /// The most of them that one qube may have; dom0 is bound by `queuedJobs` alone.
+    public static let queuedJobsPerCaller = 8
+    /// The most of them that all qubes together may have: the rest of the queue is for dom0 and its
+    /// timers.
+    public static let queuedJobsOfQubes = 24
     /// The most jobs that history keeps; the oldest go first.
     public static let historyJobs = 200
     /// The most names of files or reasons in one result; the rest is counted, not named.

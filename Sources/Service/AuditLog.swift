@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 internal import FoundationEssentials
+internal import Protocol
 internal import SystemCalls
 internal import SystemPackage
 
@@ -20,7 +21,26 @@ struct AuditLog: Sendable {
             complain("cannot write to \(file): \(error)")
         }
         // The journal is the second place: what it cannot take is in the file.
-        _ = try? UnixSocket.sendDatagram(record.journalFields, to: journalSocket)
+        _ = try? UnixSocket.sendDatagram(Self.journalDatagram(record), to: journalSocket)
+    }
+
+    /// The record as systemd-journald's native protocol takes it: a field a line.
+    private static func journalDatagram(_ record: AuditRecord) -> [UInt8] {
+        let own = [
+            ("MESSAGE", record.line), ("PRIORITY", "\(priority(record.event))"),
+            ("SYSLOG_IDENTIFIER", "qubes-btrfsd"),
+        ]
+        return (own + record.journalFields).flatMap { name, value in
+            Array("\(name)=\(value)\n".utf8)
+        }
+    }
+
+    /// syslog's levels: 4 is a warning, 5 a notice.
+    private static func priority(_ event: AuditEvent) -> Int {
+        switch event {
+        case .trouble: 4
+        case .start, .request, .reportEnd, .jobStart, .jobEnd, .stop: 5
+        }
     }
 
     /// One write a line: lines of several threads do not mix, for the file is opened to append. The

@@ -8,6 +8,8 @@ struct Bounds: Sendable {
     /// The most connections that one qube may hold, so that no qube can shut out the others. dom0
     /// is bound by `connections` alone.
     var connectionsPerCaller = 16
+    /// The most connections that all qubes together may hold: the rest is for dom0.
+    var connectionsOfQubes = 56
     /// The most connections beyond those that are told at leisure that there is no place.
     var refusedConnections = 256
     /// The longest time that one of those may take to end, in seconds.
@@ -31,6 +33,13 @@ struct Bounds: Sendable {
     var standingSeconds = 10.0
     /// The most jobs that wait for their turn.
     var queuedJobs = Limits.queuedJobs
+    /// The most of them that one qube may have; dom0 is bound by `queuedJobs` alone.
+    var queuedJobsPerCaller = Limits.queuedJobsPerCaller
+    /// The most of them that all qubes together may have.
+    var queuedJobsOfQubes = Limits.queuedJobsOfQubes
+    /// The longest time in all that a job which runs may be paused while others wait for it, in
+    /// seconds; then it is interrupted. Nobody may hold all others, timers of dom0 among them.
+    var pausedSeconds = 3600.0
     /// The most jobs that are over and kept.
     var historyJobs = Limits.historyJobs
     /// The longest time that a worker may take to end once its job is cancelled, in seconds; then
@@ -38,6 +47,11 @@ struct Bounds: Sendable {
     var cancelSeconds = 120.0
     /// The longest time between two events of a watch, in seconds.
     var heartbeatSeconds = Double(Limits.heartbeatSeconds)
-    /// The longest time that the daemon waits at its end for the running job to be noted down.
+    /// The longest time that a worker may take to end when its daemon does, or when its job may not
+    /// go on, in seconds; then it is killed. It takes back what is half moved: that killed at once,
+    /// it would leave standing twice.
+    var graceSeconds = 8.0
+    /// The longest time that the daemon waits at its end for the running job to be noted down, the
+    /// worker's grace included.
     var stopSeconds = 10.0
 }

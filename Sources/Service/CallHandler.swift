@@ -25,20 +25,16 @@ struct CallHandler: Sendable {
     func answer(_ untrustedHeader: CallHeader, untrustedPayload: [UInt8]) -> Answer {
         do throws(Refusal) {
             let call = try Judge.judge(untrustedHeader)
-            switch call.service {
+            switch call.service.kind {
             case .report: return .whole(try report(call, untrustedHeader, untrustedPayload))
             case .check: return .whole(try check(call, untrustedHeader, untrustedPayload))
-            case .estimate, .compress, .dedupe, .optimize, .defragment:
-                return .whole(try submit(call, untrustedHeader, untrustedPayload))
             case .newData: return .whole(try newData(call, untrustedHeader, untrustedPayload))
+            case .start(let operation):
+                return .whole(try submit(operation, call, untrustedHeader, untrustedPayload))
             case .jobList: return .whole(try list(call, untrustedHeader, untrustedPayload))
             case .jobWatch: return .stream(try watch(call, untrustedHeader, untrustedPayload))
-            case .jobCancel:
-                return .whole(try change(call, .cancel, untrustedHeader, untrustedPayload))
-            case .jobPause:
-                return .whole(try change(call, .pause, untrustedHeader, untrustedPayload))
-            case .jobResume:
-                return .whole(try change(call, .resume, untrustedHeader, untrustedPayload))
+            case .control(let word):
+                return .whole(try change(word, call, untrustedHeader, untrustedPayload))
             }
         } catch {
             audit.request(untrustedHeader, error)
@@ -54,7 +50,7 @@ struct CallHandler: Sendable {
         let narrowing = try Narrowing(request, scope, machine: machine, caller: call.caller)
         let selection = try Selection(scope, call.argument, only: narrowing.names)
         audit.request(header, outcome: AuditLog.accepted)
-        do throws(Refusal) {
+        return finish(header) { () throws(Refusal) in
             var report = try reports.report(selection, redaction: scope.redaction)
             report.describe(scope, running: try? machine.running(visibleTo: call.caller))
             let jobs = runner.jobs.records()
@@ -66,11 +62,6 @@ struct CallHandler: Sendable {
             let envelope = try Self.reply(report)
             audit.request(header, .reportEnd, outcome: JobState.done.rawValue)
             return envelope
-        } catch {
-            audit.request(
-                header, .reportEnd, outcome: error.exception.kind.rawValue,
-                detail: error.detail ?? "")
-            return .exception(error.exception(for: call.caller))
         }
     }
 
@@ -81,13 +72,8 @@ struct CallHandler: Sendable {
         let scope = try machine.scope(of: call.target, for: call.caller)
         let selection = try Selection(scope, call.argument)
         audit.request(header, outcome: AuditLog.accepted)
-        do throws(Refusal) {
-            return try Self.reply(try reports.check(selection))
-        } catch {
-            audit.request(
-                header, .reportEnd, outcome: error.exception.kind.rawValue,
-                detail: error.detail ?? "")
-            return .exception(error.exception(for: call.caller))
+        return finish(header) { () throws(Refusal) in
+            try Self.reply(try reports.check(selection))
         }
     }
 
@@ -98,13 +84,22 @@ struct CallHandler: Sendable {
         let scope = try machine.scope(of: call.target, for: call.caller)
         let selection = try Selection(scope, call.argument)
         audit.request(header, outcome: AuditLog.accepted, detail: request.compress?.rawValue ?? "")
+        return finish(header) { () throws(Refusal) in
+            try Self.reply(try reports.newData(selection, request.compress))
+        }
+    }
+
+    /// Answers a call that was accepted; when that fails it is an end, not a refusal.
+    private func finish(
+        _ header: CallHeader, _ make: () throws(Refusal) -> Envelope
+    ) -> Envelope {
         do throws(Refusal) {
-            return try Self.reply(try reports.newData(selection, request.compress))
+            return try make()
         } catch {
             audit.request(
                 header, .reportEnd, outcome: error.exception.kind.rawValue,
                 detail: error.detail ?? "")
-            return .exception(error.exception(for: call.caller))
+            return .exception(error.exception(for: header.source))
         }
     }
 
@@ -117,9 +112,10 @@ struct CallHandler: Sendable {
     }
 
     private func submit(
-        _ call: JudgedCall, _ header: CallHeader, _ untrustedPayload: [UInt8]
+        _ operation: Operation, _ call: JudgedCall, _ header: CallHeader,
+        _ untrustedPayload: [UInt8]
     ) throws(Refusal) -> Envelope {
-        let (operation, work, onBattery) = try Self.work(of: call.service, untrustedPayload)
+        let (work, onBattery) = try Self.work(of: operation, untrustedPayload)
         let scope = try machine.scope(of: call.target, for: call.caller)
         _ = try Selection(scope, call.argument)
         let request = JobRequest(
@@ -132,29 +128,27 @@ struct CallHandler: Sendable {
         return try Self.reply(JobAccepted(job: job))
     }
 
-    /// What a service that starts jobs is asked to do.
+    /// What a job is asked to do.
     private static func work(
-        of service: ServiceName, _ untrustedPayload: [UInt8]
-    ) throws(Refusal) -> (Operation, WorkerOrder.Work, onBattery: Bool) {
-        switch service {
+        of operation: Operation, _ untrustedPayload: [UInt8]
+    ) throws(Refusal) -> (WorkerOrder.Work, onBattery: Bool) {
+        switch operation {
         case .estimate:
             let request = try Payload.decode(EstimateRequest.self, untrusted: untrustedPayload)
             // Somebody waits for it, and it is over soon.
-            return (.estimate, .estimate(running: request.running), true)
-        case .compress, .optimize:
+            return (.estimate(running: request.running), true)
+        case .compress:
             let request = try Payload.decode(CompressRequest.self, untrusted: untrustedPayload)
-            let (level, running) = (request.level, request.running)
-            return service == .compress
-                ? (.compress, .compress(level: level, running: running), request.battery)
-                : (.optimize, .optimize(level: level, running: running), request.battery)
-        case .dedupe, .defragment:
+            return (.compress(level: request.level, running: request.running), request.battery)
+        case .optimize:
+            let request = try Payload.decode(CompressRequest.self, untrusted: untrustedPayload)
+            return (.optimize(level: request.level, running: request.running), request.battery)
+        case .dedupe:
             let request = try Payload.decode(DedupeRequest.self, untrusted: untrustedPayload)
-            return service == .dedupe
-                ? (.dedupe, .dedupe(running: request.running), request.battery)
-                : (.defragment, .defragment(running: request.running), request.battery)
-        case .report, .check, .newData, .jobList, .jobWatch, .jobCancel, .jobPause,
-            .jobResume:
-            throw Refusal.failed("This service starts no job.", detail: service.rawValue)
+            return (.dedupe(running: request.running), request.battery)
+        case .defragment:
+            let request = try Payload.decode(DedupeRequest.self, untrusted: untrustedPayload)
+            return (.defragment(running: request.running), request.battery)
         }
     }
 
@@ -184,7 +178,7 @@ struct CallHandler: Sendable {
 
     /// Whoever may see a job may change it, as far as policy lets the call through.
     private func change(
-        _ call: JudgedCall, _ word: WorkerControl, _ header: CallHeader,
+        _ word: WorkerControl, _ call: JudgedCall, _ header: CallHeader,
         _ untrustedPayload: [UInt8]
     ) throws(Refusal) -> Envelope {
         _ = try Payload.decode(PlainRequest.self, untrusted: untrustedPayload)
@@ -236,7 +230,7 @@ extension AuditLog {
 
     /// A call and what became of it.
     func request(
-        _ untrustedHeader: CallHeader?, _ event: AuditRecord.Event = .request, outcome: String,
+        _ untrustedHeader: CallHeader?, _ event: AuditEvent = .request, outcome: String,
         job: String = "", detail: String = ""
     ) {
         var record = AuditRecord(event)

@@ -32,7 +32,7 @@ final class Daemon: Sendable {
             let jobs = Jobs(history: try JobRunner.history(store, audit: audit), bounds: bounds)
             let runner = JobRunner(
                 jobs: jobs, store: store, machine: machine, workers: workers, audit: audit,
-                standingSeconds: bounds.standingSeconds)
+                standingSeconds: bounds.standingSeconds, graceSeconds: bounds.graceSeconds)
             handler = CallHandler(
                 machine: machine, reports: ReportMaker(workers: workers, bounds: bounds),
                 runner: runner,
@@ -49,8 +49,8 @@ final class Daemon: Sendable {
     /// The jobs, for tests.
     var jobs: Jobs { handler.runner.jobs }
 
-    /// Takes no more calls, ends reports, and kills the running job's worker, which is safe at any
-    /// moment; the job is noted down as interrupted.
+    /// Takes no more calls, ends reports, and has the running job's worker end, which takes back
+    /// what is half moved; the job is noted down as interrupted.
     func stop() {
         isStopping.withLock { $0 = true }
         listener.descriptor.shutdownBoth()
@@ -95,7 +95,7 @@ final class Daemon: Sendable {
     /// Tells a connection that there is no place. What it has sent is read and dropped on a thread,
     /// so that it gets to read this; where there are too many of those, the answer may be lost.
     private func refuse(_ connection: Connection) {
-        let busy = Self.busy("Too many calls are being answered")
+        let busy = Places.allTaken
         audit.request(nil, busy)
         // Small enough for the socket's buffer, so that it waits for nobody.
         try? connection.write(.exception(busy.exception))
@@ -110,10 +110,6 @@ final class Daemon: Sendable {
         }
     }
 
-    private static func busy(_ what: String) -> Refusal {
-        Refusal(.busy, "\(what); try again in a minute.")
-    }
-
     /// Reads one call, answers it, and is done. A client that goes away changes nothing: what was
     /// asked for whole is done, and only the answer is lost.
     private func serve(_ connection: Connection) {
@@ -122,9 +118,7 @@ final class Daemon: Sendable {
             let (header, untrustedRest) = try connection.readHeader()
             untrustedHeader = header
             let caller = header.source
-            guard places.take(caller) else {
-                throw Self.busy("Too many calls of this qube are being answered")
-            }
+            try places.take(caller)
             defer { places.leave(caller) }
             let untrustedPayload = try connection.readPayload(untrustedRest: untrustedRest)
             send(handler.answer(header, untrustedPayload: untrustedPayload), connection)

@@ -14,11 +14,13 @@ struct JobRunner: Sendable {
     let audit: AuditLog
     /// The time between two looks at whether a job that runs may go on, in seconds.
     let standingSeconds: Double
+    /// The longest time that a worker may take to end when its job may not go on, in seconds.
+    let graceSeconds: Double
     private let keeping = Monitor(())
 
     init(
         jobs: Jobs, store: JobStore, machine: Machine, workers: WorkerProgram, audit: AuditLog,
-        standingSeconds: Double
+        standingSeconds: Double, graceSeconds: Double
     ) {
         self.jobs = jobs
         self.store = store
@@ -26,6 +28,7 @@ struct JobRunner: Sendable {
         self.workers = workers
         self.audit = audit
         self.standingSeconds = standingSeconds
+        self.graceSeconds = graceSeconds
     }
 
     /// Reads the history. Jobs that were waiting or running when the daemon ended are interrupted:
@@ -123,14 +126,22 @@ struct JobRunner: Sendable {
             defer { jobs.setWorker(nil, of: job) }
             var standing = JobStanding(
                 request, order, machine: machine, intervalSeconds: standingSeconds)
+            // A worker that is paused says so again and again.
+            var hasMadeRoom = false
             let ending = worker.finish(lineBytes: Limits.eventBytes) {
                 jobs.update(job, $0.bounded())
-                if !standing.holds() { worker.kill() }
+                hasMadeRoom = hasMadeRoom || jobs.mustMakeRoom(job)
+                if hasMadeRoom || !standing.holds() { worker.cancel(graceSeconds: graceSeconds) }
             }
-            // What it had finished before stays done, and is not measured.
+            // What it had finished before stays done, and what was half moved went back.
             try standing.check()
-            if case .interrupted(let detail) = ending, jobs.isCancelled(job) {
+            switch ending {
+            case .interrupted(let detail) where jobs.isCancelled(job):
                 return .cancelled(nil, error: Self.notMeasured, detail: detail)
+            case .cancelled where !jobs.isCancelled(job):
+                return .interrupted(
+                    error: hasMadeRoom ? Self.madeRoom : Self.daemonEnded, detail: "")
+            default: break
             }
             return Ending(ending, problems, jobs.estimate(before: job, request))
         } catch {
@@ -141,7 +152,7 @@ struct JobRunner: Sendable {
     private enum Ending {
         case done(JobResult)
         case failed(message: String, detail: String)
-        case interrupted(detail: String)
+        case interrupted(error: String = JobRunner.workerEnded, detail: String)
         /// With what was measured; nil when there was no worker to measure it, or none any more.
         case cancelled(JobResult?, error: String? = nil, detail: String)
 
@@ -181,9 +192,9 @@ struct JobRunner: Sendable {
             record.state = .failed
             record.error = message
             return detail
-        case .interrupted(let detail):
+        case .interrupted(let error, let detail):
             record.state = .interrupted
-            record.error = workerEnded
+            record.error = error
             return detail
         case .cancelled(let result, let error, let detail):
             record.state = .cancelled
@@ -197,6 +208,8 @@ struct JobRunner: Sendable {
     // That what was finished stays done is so for each of them: whoever shows a state says it.
     private static let workerEnded = "The job's worker ended before its work did."
     private static let notMeasured = "Its worker ended before it had measured what it brought."
+    private static let madeRoom =
+        "It was paused for too long while other jobs waited for it; start it again."
     private static let daemonEnded = "The service ended before the job did."
 
     // MARK: History and audit
@@ -225,7 +238,7 @@ struct JobRunner: Sendable {
     }
 
     private static func write(
-        _ event: AuditRecord.Event, _ record: JobRecord, outcome: String, detail: String,
+        _ event: AuditEvent, _ record: JobRecord, outcome: String, detail: String,
         _ audit: AuditLog
     ) {
         var line = AuditRecord(event)

@@ -36,13 +36,19 @@ final class Jobs: Sendable {
         var isCancelled = false
         var stateChange = 0
         var progressChange = 0
+        /// The how manieth of all that ran; nil for one that has not been started.
+        var turn: Int?
+        /// How long it was paused while it ran.
+        var paused = Stopwatch()
     }
 
     private struct State {
         /// Oldest first.
         var entries: [Entry] = []
-        /// Ids in the order in which they will run.
+        /// Ids of those that may run, in the order in which they came.
         var waiting: [String] = []
+        /// Jobs started so far.
+        var turns = 0
         /// Of the job that runs.
         var worker: WorkerProcess?
         var workersJob: String?
@@ -50,6 +56,20 @@ final class Jobs: Sendable {
         var isRunnerOver = false
 
         func entry(_ job: String) -> Entry? { entries.last { $0.record.job == job } }
+
+        /// The place in `waiting` of the job whose turn it is. dom0's come first, in their order;
+        /// then each qube in turn, so that none waits for all that another has asked for. A paused
+        /// one keeps its place and lets the others by.
+        var nextPlace: Int? {
+            let ready = waiting.indices.filter { entry(waiting[$0])?.record.state == .queued }
+            func lastTurn(_ place: Int) -> Int {
+                guard let caller = entry(waiting[place])?.record.caller, caller != Names.machine
+                else { return -1 }
+                return entries.filter { $0.record.caller == caller }.compactMap(\.turn).max() ?? 0
+            }
+            // The first of equals.
+            return ready.min { lastTurn($0) < lastTurn($1) }
+        }
 
         mutating func change<Result>(_ job: String, _ body: (inout Entry) -> Result) -> Result? {
             guard let index = entries.lastIndex(where: { $0.record.job == job }) else { return nil }
@@ -70,18 +90,13 @@ final class Jobs: Sendable {
 
     /// Takes a job in, not yet to be run.
     func reserve(_ record: JobRecord, _ request: JobRequest) throws(Refusal) {
-        let most = bounds.queuedJobs
         try state.withLock { state throws(Refusal) in
             guard !state.isStopping else {
                 throw Refusal(.busy, "The service is being stopped; try again in a minute.")
             }
-            let queued = state.entries.count {
-                !$0.record.state.isOver && $0.record.startedAt == nil
-            }
-            guard queued < most else {
-                throw Refusal(
-                    .busy, "\(most) jobs are waiting already; try again when some are over.")
-            }
+            let queued = state.entries.map(\.record)
+                .filter { !$0.state.isOver && $0.startedAt == nil }
+            try bounds.checkQueue(queued.map(\.caller), adding: record.caller)
             state.entries.append(Entry(record: record, request: request))
         }
     }
@@ -130,6 +145,7 @@ final class Jobs: Sendable {
                 entry.isCancelled = entry.isCancelled || word == .cancel
                 if record.state != entry.record.state { entry.stateChange += 1 }
                 entry.record = record
+                entry.paused.set(isRunning: record.state == .paused && !isWaiting)
             }
             return .success((record, record.state.isOver))
         }
@@ -165,19 +181,17 @@ final class Jobs: Sendable {
     func next() -> (record: JobRecord, request: JobRequest)? {
         state.wait { state -> (record: JobRecord, request: JobRequest)?? in
             if state.isStopping { return .some(nil) }
-            // A paused one keeps its place and lets the others by.
-            guard
-                let place = state.waiting.firstIndex(where: {
-                    state.entry($0)?.record.state == .queued
-                })
-            else { return nil }
+            guard let place = state.nextPlace else { return nil }
             let job = state.waiting.remove(at: place)
             guard let request = state.entry(job)?.request else { return nil }
+            state.turns += 1
+            let turn = state.turns
             // Here and not later: from now on a worker has to be told, and not the queue.
             let record = state.change(job) { entry in
                 entry.record.state = .running
                 entry.record.startedAt = Self.now
                 entry.stateChange += 1
+                entry.turn = turn
                 return entry.record
             }
             return record.map { ($0, request) }
@@ -205,7 +219,7 @@ final class Jobs: Sendable {
     }
 
     /// The worker of the running job. It learns what was asked for before it was there, and is
-    /// killed at once when the daemon is to stop.
+    /// told to end at once when the daemon is to stop.
     func setWorker(_ worker: WorkerProcess?, of job: String) {
         let isStopping = state.withLock { state in
             state.worker = worker
@@ -216,12 +230,21 @@ final class Jobs: Sendable {
             }
             return state.isStopping
         }
-        if isStopping { worker?.kill() }
+        if isStopping { worker?.cancel(graceSeconds: bounds.graceSeconds) }
     }
 
     /// Somebody wants this job to end.
     func isCancelled(_ job: String) -> Bool {
         state.withLock { state in state.entry(job)?.isCancelled == true }
+    }
+
+    /// This job runs, was paused for longer than it may be, and others wait for it.
+    func mustMakeRoom(_ job: String) -> Bool {
+        state.withLock { state in
+            guard let entry = state.entry(job), state.nextPlace != nil else { return false }
+            return entry.record.state == .paused
+                && entry.paused.seconds >= bounds.pausedSeconds
+        }
     }
 
     /// Seconds since 1970.
@@ -242,13 +265,13 @@ final class Jobs: Sendable {
     /// The runner will touch nothing any more.
     func runnerIsOver() { state.withLock { $0.isRunnerOver = true } }
 
-    /// Kills the running job's worker, starts no other, and waits until the end is noted down.
+    /// Has the running job's worker end, starts no other, and waits until the end is noted down.
     func stop() {
         let worker = state.withLock { state in
             state.isStopping = true
             return state.worker
         }
-        worker?.kill()
+        worker?.cancel(graceSeconds: bounds.graceSeconds)
         _ = state.wait(timeoutSeconds: bounds.stopSeconds) { $0.isRunnerOver ? true : nil }
     }
 }

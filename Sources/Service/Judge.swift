@@ -106,8 +106,8 @@ enum Judge {
             throw Refusal(
                 .badRequest, "The argument is longer than \(Limits.argumentBytes) bytes.")
         }
-        switch service {
-        case .report, .check, .estimate, .compress, .dedupe, .optimize, .defragment:
+        switch service.kind {
+        case .report, .check, .start:
             return target == .machine
                 ? try machineArgument(untrustedArgument) : try qubeArgument(untrustedArgument)
         case .newData:
@@ -123,7 +123,7 @@ enum Judge {
                 throw Refusal(.badRequest, "The argument must be empty.")
             }
             return .whole
-        case .jobWatch, .jobCancel, .jobPause, .jobResume:
+        case .jobWatch, .control:
             guard Names.isJob(untrustedArgument) else {
                 throw Refusal(
                     .badRequest,

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+internal import Protocol
 internal import SystemCalls
 
 /// Counts connections, in all and by caller.
@@ -16,13 +17,7 @@ final class Places: Sendable {
 
     /// Takes a place for a connection, whoever calls.
     /// - Returns: false when all are taken.
-    func take() -> Bool {
-        counts.withLock { counts in
-            guard counts.all < bounds.connections else { return false }
-            counts.all += 1
-            return true
-        }
-    }
+    func take() -> Bool { counts.withLock { Self.take(&$0.all, of: bounds.connections) } }
 
     /// Gives it back.
     func leave() { counts.withLock { $0.all -= 1 } }
@@ -30,26 +25,28 @@ final class Places: Sendable {
     /// Takes a place for a connection that is told that there is no other.
     /// - Returns: false when those are taken, too.
     func takeToRefuse() -> Bool {
-        counts.withLock { counts in
-            guard counts.refused < bounds.refusedConnections else { return false }
-            counts.refused += 1
-            return true
-        }
+        counts.withLock { Self.take(&$0.refused, of: bounds.refusedConnections) }
     }
 
     /// Gives it back.
     func leaveRefused() { counts.withLock { $0.refused -= 1 } }
 
     /// Takes one of a caller's places.
-    /// - Returns: false when it has all that it may have.
-    func take(_ caller: String) -> Bool {
-        if caller == Names.machine { return true }
-        return counts.withLock { counts in
+    func take(_ caller: String) throws(Refusal) {
+        if caller == Names.machine { return }
+        let objection = counts.withLock { counts -> Refusal? in
             let taken = counts.byCaller[caller, default: 0]
-            guard taken < bounds.connectionsPerCaller else { return false }
+            if taken >= bounds.connectionsPerCaller {
+                return Self.busy(
+                    "\(bounds.connectionsPerCaller) calls of this qube are being answered")
+            }
+            // As many qubes as hold a connection: no more than there are connections.
+            let ofQubes = counts.byCaller.values.reduce(0, +)
+            if ofQubes >= bounds.connectionsOfQubes { return Self.allTaken }
             counts.byCaller[caller] = taken + 1
-            return true
+            return nil
         }
+        if let objection { throw objection }
     }
 
     /// Gives it back.
@@ -59,5 +56,18 @@ final class Places: Sendable {
             let left = counts.byCaller[caller, default: 0] - 1
             counts.byCaller[caller] = left > 0 ? left : nil
         }
+    }
+
+    /// There is no place for anybody.
+    static let allTaken = busy("Too many calls are being answered")
+
+    private static func busy(_ what: String) -> Refusal {
+        Refusal(.busy, "\(what); try again in a minute.")
+    }
+
+    private static func take(_ count: inout Int, of most: Int) -> Bool {
+        guard count < most else { return false }
+        count += 1
+        return true
     }
 }

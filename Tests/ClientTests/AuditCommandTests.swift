@@ -26,7 +26,7 @@ import Testing
             "EVENT": event, "OUTCOME": outcome, "CALLER": "mgmt", "SERVICE": "btrfs.Compress",
             "ARGUMENT": "private", "TARGET": "work", "JOB": Sample.job,
         ].merging(more) { $1 }
-        let fields = compress.map { (ServiceRecord.fieldPrefix + $0.key, $0.value) }
+        let fields = compress.map { ("QUBES_BTRFS_" + $0.key, $0.value) }
         return line(seconds, Dictionary(uniqueKeysWithValues: fields))
     }
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+import Protocol
 import Testing
 
 @testable import Client
@@ -128,7 +129,7 @@ import Testing
     }
 
     @Test func aReportEndsOnce() {
-        func report(_ seconds: Double, _ event: ServiceRecord.Event, _ outcome: String)
+        func report(_ seconds: Double, _ event: AuditEvent, _ outcome: String)
             -> JournalEntry
         {
             Sample.service(seconds, event, "btrfs.Report", "", outcome: outcome)

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+import Protocol
 import Testing
 
 @testable import Client
@@ -61,21 +62,6 @@ import Testing
         #expect(PolicyLine(untrusted: line) == nil)
     }
 
-    @Test(arguments: [
-        ("-", ""), (#""-""#, "-"), ("work", "work"), (#""a b""#, "a b"),
-        (#""a\n\"\\\x1b""#, "a\n\"\\\u{1b}"), (#""\xc3\xa4""#, "ä"), (#""""#, ""),
-    ])
-    func aValueIsReadAsItWasWritten(written: String, value: String) throws {
-        #expect(try ServiceRecord.unescaped(written) == value)
-    }
-
-    @Test(arguments: [
-        "a b", "\"", "\"a", #""\""#, #""\q""#, #""\x1""#, #""\x+1""#, "\"a\nb\"", #""a"b""#, "ä",
-    ])
-    func aValueThatIsNotWrittenLikeThatIsRefused(written: String) {
-        #expect(throws: ServiceRecord.Unreadable.self) { try ServiceRecord.unescaped(written) }
-    }
-
     private func read(_ text: String) -> JournalText {
         var journal = JournalText()
         journal.append(text.utf8)
@@ -90,7 +76,7 @@ import Testing
             "QUBES_BTRFS_CALLER":"a","QUBES_BTRFS_TARGET":"\\"@default\\"","MESSAGE":null}
             {"__REALTIME_TIMESTAMP":"7","MESSAGE":"something else"}
             """
-        var record = ServiceRecord(.request)
+        var record = AuditRecord(.request)
         record.caller = "a"
         record.target = "@default"
         let policy = PolicyLine(

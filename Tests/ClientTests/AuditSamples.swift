@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+import Protocol
+
 @testable import Client
 
 /// Entries of a journal, at seconds after 1,700,000,000.
@@ -25,12 +27,12 @@ enum AuditSample {
     }
 
     static func service(
-        _ seconds: Double, _ event: ServiceRecord.Event = .request,
+        _ seconds: Double, _ event: AuditEvent = .request,
         _ service: String = "btrfs.Compress", _ argument: String = "private",
         caller: String = "mgmt", target: String = "work", job: String = "",
         outcome: String = "accepted", savedBytes: Int64? = nil, detail: String = ""
     ) -> JournalEntry {
-        var record = ServiceRecord(event)
+        var record = AuditRecord(event)
         record.caller = caller
         record.service = service
         record.argument = argument

@@ -147,7 +147,7 @@ struct UnitTests {
 
     @Test("A worker never outlives the daemon, and its death is not the daemon's")
     func deaths() throws {
-        #expect(try values("KillMode", of: "qubes-btrfsd.service") == ["control-group"])
+        #expect(try values("KillMode", of: "qubes-btrfsd.service") == ["mixed"])
         #expect(try values("OOMPolicy", of: "qubes-btrfsd.service") == ["continue"])
     }
 

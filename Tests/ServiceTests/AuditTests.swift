@@ -8,22 +8,7 @@ import Testing
 @testable import Service
 
 @Suite struct AuditTests {
-    @Test(arguments: [
-        ("", "-"), ("-", #""-""#), ("work", "work"), ("a b", #""a b""#), ("a=b", #""a=b""#),
-        ("a\nMESSAGE=forged", #""a\nMESSAGE=forged""#), (#"say "hi""#, #""say \"hi\"""#),
-        (#"\"#, #""\\""#), ("\u{1b}[2J", #""\x1b[2J""#), ("ä", #""\xc3\xa4""#),
-        ("a\0b", #""a\x00b""#),
-    ])
-    func aValueCannotLeaveItsPlace(value: String, written: String) {
-        #expect(AuditRecord.escaped(value) == written)
-    }
-
-    @Test func aLongValueIsCut() {
-        let value = String(repeating: "a", count: AuditRecord.valueCharacters + 1)
-        #expect(AuditRecord.escaped(value).utf8.count == AuditRecord.valueCharacters)
-    }
-
-    @Test func noValueForgesARecord() {
+    @Test func noValueForgesARecord() throws {
         let hostile = "x\nQUBES_BTRFS_CALLER=dom0\nevent=job-end \"\\\" caller=dom0 \u{7f}\r\u{85}"
         var record = AuditRecord(.request)
         record.caller = hostile
@@ -34,7 +19,10 @@ import Testing
         record.outcome = hostile
         record.detail = hostile
         #expect(record.line.utf8.allSatisfy { (0x20...0x7e).contains($0) })
-        let fields = String(decoding: record.journalFields, as: UTF8.self).split(separator: "\n")
+        let path = FilePath("/tmp/qubes-btrfs-journal-\(UInt64.random(in: 0...UInt64.max))")
+        let journal = try JournalStandIn(path)
+        AuditLog(file: "/dev/null", journalSocket: path).write(record)
+        let fields = try journal.next().split(separator: "\n")
         #expect(
             fields.map { $0.prefix { $0 != "=" } } == [
                 "MESSAGE", "PRIORITY", "SYSLOG_IDENTIFIER", "QUBES_BTRFS_EVENT",

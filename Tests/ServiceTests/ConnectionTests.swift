@@ -51,6 +51,28 @@ import Testing
         #expect(try fixture.end(of: job).state == .interrupted)
     }
 
+    @Test func allQubesTogetherLeaveConnectionsToDom0() throws {
+        var bounds = Bounds()
+        bounds.connectionsOfQubes = 2
+        let fixture = try ServiceFixture(worker: ServiceFixture.waitForGate, bounds: bounds)
+        let job = try fixture.submit(from: "admin")
+        let watches = try ["admin", "admin"].map { caller in
+            let socket = SharedDescriptor(try fixture.connect())
+            try socket.descriptor.send(
+                ServiceFixture.bytes("btrfs.job.Watch", job, from: caller))
+            try socket.descriptor.shutdownWriting()
+            _ = try socket.descriptor.read(maximumBytes: 1)
+            return socket
+        }
+        #expect(try fixture.exception(.jobList, from: "other", on: .name("other"))?.kind == .busy)
+        #expect(try fixture.isAlive())
+        try fixture.openGate()
+        for socket in watches {
+            _ = try socket.descriptor.readToEnd(limitBytes: Limits.replyBytes)
+        }
+        #expect(try fixture.exception(.jobList, from: "other", on: .name("other")) == nil)
+    }
+
     @Test func aConnectionThatIsClosedAtOnceChangesNothing() throws {
         let fixture = try ServiceFixture()
         for _ in 0..<200 { _ = try fixture.connect() }

@@ -40,6 +40,26 @@ import Testing
         #expect(try fixture.end(of: waiting).state == .interrupted)
     }
 
+    @Test func aDaemonThatIsStoppedLetsItsWorkerTakeBackWhatIsHalfMoved() throws {
+        let fixture = try ServiceFixture(
+            worker: """
+                say progress
+                IFS= read -r word
+                # As long as that may take; a worker that is killed says nothing.
+                sleep 0.5
+                echo "$word" > "$cache/word"
+                say cancelled
+                """, graceSeconds: 60)
+        let job = try fixture.submit()
+        try fixture.waitForProgress(of: job)
+        try fixture.restart()
+        let word = try ServiceFixture.read(fixture.settings.cacheDirectory.appending("word"))
+        #expect(word == Array("cancel\n".utf8))
+        let record = try fixture.end(of: job)
+        #expect(record.state == .interrupted)
+        #expect(record.error == "The service ended before the job did.")
+    }
+
     @Test func historyOutlivesTheDaemon() throws {
         let fixture = try ServiceFixture()
         let job = try fixture.submit()

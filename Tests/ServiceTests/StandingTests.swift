@@ -46,6 +46,25 @@ import Testing
         #expect(record.error == Refusal.noSuchQube.exception.message)
     }
 
+    @Test func aWorkerWhoseJobMayNotGoOnIsToldToEnd() throws {
+        var bounds = Bounds()
+        bounds.standingSeconds = 0.05
+        let fixture = try ServiceFixture(
+            worker: """
+                { while say progress; do sleep 0.02; done; } & talk=$!
+                IFS= read -r word
+                kill $talk
+                wait
+                echo "$word" > "$cache/word"
+                say cancelled
+                """, bounds: bounds, graceSeconds: 60)
+        let job = try start(fixture)
+        fixture.qubesd?.change { $0.visible["admin"] = ["admin"] }
+        #expect(try fixture.end(of: job).error == Refusal.noSuchQube.exception.message)
+        let word = try ServiceFixture.read(fixture.settings.cacheDirectory.appending("word"))
+        #expect(word == Array("cancel\n".utf8))
+    }
+
     @Test func aJobThatRunsEndsWhenAnotherQubeTakesTheName() throws {
         let fixture = try fixture()
         let job = try start(fixture)

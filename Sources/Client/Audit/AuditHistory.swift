@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+import Protocol
 
 /// One call, from policy's word to what came of it.
 struct AuditEntry: Equatable, Sendable, Encodable {
@@ -107,15 +108,16 @@ struct AuditHistory {
         }.map(\.element.entry)
     }
 
-    private mutating func take(_ record: ServiceRecord, _ microseconds: Int64) {
+    private mutating func take(_ record: AuditRecord, _ microseconds: Int64) {
         switch record.event {
         case .request: addRequest(record, microseconds)
         case .reportEnd: endReport(record, microseconds)
         case .jobStart, .jobEnd: follow(record, microseconds)
+        case .start, .stop, .trouble: break
         }
     }
 
-    private mutating func addRequest(_ record: ServiceRecord, _ microseconds: Int64) {
+    private mutating func addRequest(_ record: AuditRecord, _ microseconds: Int64) {
         var entry = Self.entry(record, microseconds)
         var time = microseconds
         if record.caller != Self.machine, let index = decision(for: record, microseconds) {
@@ -137,7 +139,7 @@ struct AuditHistory {
     }
 
     /// The last word of policy that let such a call through.
-    private func decision(for record: ServiceRecord, _ microseconds: Int64) -> Int? {
+    private func decision(for record: AuditRecord, _ microseconds: Int64) -> Int? {
         for index in decided.indices.reversed() {
             let item = decided[index]
             if microseconds - item.microseconds > Self.windowMicroseconds { return nil }
@@ -151,7 +153,7 @@ struct AuditHistory {
         return nil
     }
 
-    private mutating func endReport(_ record: ServiceRecord, _ microseconds: Int64) {
+    private mutating func endReport(_ record: AuditRecord, _ microseconds: Int64) {
         let place = accepted.firstIndex { index in
             let entry = calls[index].entry
             return entry.service == record.service && entry.argument == record.argument
@@ -166,7 +168,7 @@ struct AuditHistory {
     }
 
     /// A job whose request is not in the journal any more is an entry of its own.
-    private mutating func follow(_ record: ServiceRecord, _ microseconds: Int64) {
+    private mutating func follow(_ record: AuditRecord, _ microseconds: Int64) {
         guard !record.job.isEmpty else { return }
         if callOfJob[record.job] == nil {
             callOfJob[record.job] = calls.count
@@ -211,7 +213,7 @@ struct AuditHistory {
         }
     }
 
-    private static func entry(_ record: ServiceRecord, _ microseconds: Int64) -> AuditEntry {
+    private static func entry(_ record: AuditRecord, _ microseconds: Int64) -> AuditEntry {
         AuditEntry(
             askedAt: seconds(microseconds), caller: record.caller, service: record.service,
             argument: record.argument, target: plain(record.target),

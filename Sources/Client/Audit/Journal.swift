@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+import Protocol
 import SystemCalls
 import SystemPackage
 
@@ -10,7 +11,8 @@ enum Journal {
     private static let programs = ["/usr/bin/journalctl", "/bin/journalctl"]
 
     /// The fields that are asked for; journalctl adds the time by itself.
-    private static let fields = ["MESSAGE", "_UID"] + ServiceRecord.fields
+    private static let fields =
+        ["MESSAGE", "_UID"] + AuditRecord.Field.allCases.map(\.journalName)
 
     /// Whose entries are asked for: the policy daemon's (and what stands in for it when it is not
     /// running), and the service's. `+` is journalctl's word for or.

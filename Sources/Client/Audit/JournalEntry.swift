@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import FoundationEssentials
+import Protocol
 
 /// One entry of the journal that is about a call of ours.
 struct JournalEntry: Equatable, Sendable {
@@ -8,7 +9,7 @@ struct JournalEntry: Equatable, Sendable {
         /// Policy decided.
         case policy(PolicyLine)
         /// The service did something.
-        case service(ServiceRecord)
+        case service(AuditRecord)
     }
 
     /// When the journal got it, in microseconds since 1970.
@@ -55,7 +56,7 @@ struct JournalText {
             unreadableLines += 1
             return
         }
-        do throws(ServiceRecord.Unreadable) {
+        do throws(AuditValue.Unreadable) {
             if let entry = try Self.entry(rest) { entries.append(entry) }
         } catch {
             unreadableLines += 1
@@ -65,19 +66,19 @@ struct JournalText {
     /// nil for an entry that is about something else.
     private static func entry(
         _ line: [UInt8]
-    ) throws(ServiceRecord.Unreadable) -> JournalEntry? {
+    ) throws(AuditValue.Unreadable) -> JournalEntry? {
         // A NUL would have the decoder take the text for UTF-16; brackets bound its recursion.
         let brackets = line.count { $0 == UInt8(ascii: "[") || $0 == UInt8(ascii: "{") }
         guard !line.contains(0), brackets <= mostBrackets,
             let fields = try? JSONDecoder().decode([String: Field].self, from: Data(line)),
             let time = fields["__REALTIME_TIMESTAMP"]?.text, let microseconds = Int64(time),
             microseconds >= 0
-        else { throw ServiceRecord.Unreadable() }
+        else { throw AuditValue.Unreadable() }
         let texts = fields.compactMapValues(\.text)
-        if texts[ServiceRecord.fieldPrefix + "EVENT"] != nil {
+        if texts[AuditRecord.Field.event.journalName] != nil {
             // The journal itself says who wrote it: the service is root.
-            guard texts["_UID"] ?? "0" == "0" else { throw ServiceRecord.Unreadable() }
-            return try ServiceRecord(untrusted: texts).map {
+            guard texts["_UID"] ?? "0" == "0" else { throw AuditValue.Unreadable() }
+            return try AuditRecord(untrusted: texts).map {
                 JournalEntry(microseconds: microseconds, content: .service($0))
             }
         }

@@ -24,47 +24,34 @@ struct ServiceClient {
     func report(
         target: String, volume: String, request: ReportRequest = ReportRequest()
     ) throws(ClientError) -> Report {
-        let payload = try Self.encode(request)
-        return try call(
-            ServiceCall(service: .report, argument: volume, target: target, payload: payload),
-            as: Report.self, named: "report")
+        try call(
+            .report, argument: volume, target: target, request, as: Report.self, named: "report")
     }
 
     /// Whether a qube's images, or the machine, are fit.
     func check(target: String) throws(ClientError) -> CheckReport {
-        let payload = try Self.encode(PlainRequest())
-        return try call(
-            ServiceCall(service: .check, target: target, payload: payload),
-            as: CheckReport.self, named: "check")
+        try call(.check, target: target, as: CheckReport.self, named: "check")
     }
 
     /// What becomes of what a qube writes from now on, after setting what new images inherit.
     func newData(
         target: String, request: NewDataRequest
     ) throws(ClientError) -> NewDataReply {
-        let payload = try Self.encode(request)
-        return try call(
-            ServiceCall(service: .newData, target: target, payload: payload),
-            as: NewDataReply.self, named: "reply")
+        try call(.newData, target: target, request, as: NewDataReply.self, named: "reply")
     }
 
     /// Queue and history, newest first.
     func jobs() throws(ClientError) -> JobList {
-        let payload = try Self.encode(PlainRequest())
-        return try call(
-            ServiceCall(service: .jobList, target: Self.machine, payload: payload),
-            as: JobList.self, named: "job list")
+        try call(.jobList, as: JobList.self, named: "job list")
     }
 
     /// Starts a job.
     func start(
         _ operation: Operation, target: String, volume: String, request: some StrictRequest
     ) throws(ClientError) -> JobAccepted {
-        let payload = try Self.encode(request)
-        return try call(
-            ServiceCall(
-                service: operation.service, argument: volume, target: target, payload: payload),
-            as: JobAccepted.self, named: "job's acceptance")
+        try call(
+            operation.service, argument: volume, target: target, request, as: JobAccepted.self,
+            named: "job's acceptance")
     }
 
     /// Follows a job to its end.
@@ -72,12 +59,8 @@ struct ServiceClient {
     func watch(
         _ job: String, event: (JobEvent) throws(ClientError) -> Void
     ) throws(ClientError) -> JobRecord {
-        let payload = try Self.encode(PlainRequest())
-        let record = try call(
-            ServiceCall(
-                service: .jobWatch, argument: job, target: Self.machine, payload: payload),
-            as: JobRecord.self, named: "job record"
-        ) { (name, fields) throws(ClientError) in
+        let record = try call(.jobWatch, argument: job, as: JobRecord.self, named: "job record") {
+            (name, fields) throws(ClientError) in
             if let known = try Self.jobEvent(name, fields) { try event(known) }
         }
         guard record.state.isOver else { throw .endedEarly }
@@ -86,11 +69,8 @@ struct ServiceClient {
 
     /// Cancels, pauses or resumes a job.
     /// - Returns: the job as it stands then.
-    func change(_ job: String, _ service: ServiceName) throws(ClientError) -> JobRecord {
-        let payload = try Self.encode(PlainRequest())
-        return try call(
-            ServiceCall(service: service, argument: job, target: Self.machine, payload: payload),
-            as: JobRecord.self, named: "job record")
+    func change(_ job: String, _ word: WorkerControl) throws(ClientError) -> JobRecord {
+        try call(word.service, argument: job, as: JobRecord.self, named: "job record")
     }
 
     /// The whole id of the job that starts with these digits.
@@ -107,11 +87,15 @@ struct ServiceClient {
     }
 
     private func call<Answer: Decodable>(
-        _ call: ServiceCall, as type: Answer.Type, named name: String,
+        _ service: ServiceName, argument: String = "", target: String = machine,
+        _ request: some StrictRequest = PlainRequest(), as type: Answer.Type, named name: String,
         event: (String, [Envelope.Field]) throws(ClientError) -> Void = { _, _ in }
     ) throws(ClientError) -> Answer {
         if interruption.isInterrupted { throw .interrupted }
-        let connection = try transport.open(call)
+        let connection = try transport.open(
+            ServiceCall(
+                service: service, argument: argument, target: target,
+                payload: try Self.encode(request)))
         return try interruption.cancelling({ connection.cancel() }) { () throws(ClientError) in
             var stream = AnswerStream(connection, interruption: interruption)
             let content = try stream.reply(event: event)

@@ -13,8 +13,7 @@ struct CancelCommand: ClientCommand {
             Example: qvm-btrfs cancel 3fa9
             """)
 
-    @Argument(help: "The job's id, or its first digits.", transform: Arguments.job)
-    var job: JobPrefix
+    @OptionGroup var place: JobArguments
 
     @Flag(name: .customLong("no-wait"), help: "Do not wait for the job's end.")
     var noWait = false
@@ -22,9 +21,9 @@ struct CancelCommand: ClientCommand {
     @OptionGroup var shared: SharedOptions
 
     func execute(_ context: CommandContext) throws(ClientError) -> ExitStatus {
-        let id = try context.client.resolve(job)
+        let id = try context.client.resolve(place.job)
         let follower = context.follower(json: shared.json)
-        try follower.change(id, .jobCancel)
+        try follower.change(id, .cancel)
         if noWait { return .done }
         let status = try follower.follow(id)
         // That it was cancelled is what was wanted.

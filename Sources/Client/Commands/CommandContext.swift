@@ -17,6 +17,16 @@ struct CommandContext {
             json ? JSONJobDisplay(console) : TextJobDisplay(console)
         return JobFollower(client: client, console: console, display: display)
     }
+
+    /// Starts a job, and follows it unless the options say otherwise.
+    func start(
+        _ operation: Operation, on place: some PlaceArguments, _ options: JobOptions,
+        _ shared: SharedOptions, _ request: some StrictRequest
+    ) throws(ClientError) -> ExitStatus {
+        try follower(json: shared.json).start(
+            operation, target: place.target, volume: place.argument, request: request,
+            waits: !options.noWait)
+    }
 }
 
 /// A command of `qvm-btrfs`.
@@ -38,18 +48,6 @@ struct SharedOptions: ParsableArguments {
             "Call the service at this socket, not through qrexec.", valueName: "path"),
         transform: Arguments.socket)
     var socket: FilePath?
-}
-
-/// The options of the commands that start a job.
-struct JobOptions: ParsableArguments {
-    @Flag(help: "Also work on what only running qubes use.")
-    var running = false
-
-    @Flag(help: "Go on while the machine runs on battery.")
-    var battery = false
-
-    @Flag(name: .customLong("no-wait"), help: "Write the job's id and do not follow it.")
-    var noWait = false
 }
 
 /// Reads arguments; the service checks them again.

@@ -14,24 +14,15 @@ struct CompressCommand: ClientCommand {
             Example: qvm-btrfs compress work --level 9
             """)
 
-    @Argument(help: "The qube; 'dom0' for all.", transform: Arguments.qube)
-    var qube: QubeName
-
-    @Argument(help: "One volume of it.", transform: Arguments.volume)
-    var volume: VolumeName?
-
-    @Option(
-        help: ArgumentHelp("The zstd level, 1 to 19.", valueName: "number"),
-        transform: Arguments.level)
-    var level: Int?
-
+    @OptionGroup var place: QubeArguments
+    @OptionGroup var packing: LevelOptions
     @OptionGroup var job: JobOptions
+    @OptionGroup var power: PowerOptions
     @OptionGroup var shared: SharedOptions
 
     func execute(_ context: CommandContext) throws(ClientError) -> ExitStatus {
-        try context.follower(json: shared.json).start(
-            .compress, target: qube.text, volume: volume?.text ?? "",
-            request: CompressRequest(
-                level: level, running: job.running, battery: job.battery), waits: !job.noWait)
+        try context.start(
+            .compress, on: place, job, shared,
+            CompressRequest(level: packing.level, running: job.running, battery: power.battery))
     }
 }

@@ -14,18 +14,14 @@ struct DedupeCommand: ClientCommand {
             Example: qvm-btrfs dedupe debian-12 root
             """)
 
-    @Argument(help: "The qube; 'dom0' for all.", transform: Arguments.qube)
-    var qube: QubeName
-
-    @Argument(help: "One volume of it.", transform: Arguments.volume)
-    var volume: VolumeName?
-
+    @OptionGroup var place: QubeArguments
     @OptionGroup var job: JobOptions
+    @OptionGroup var power: PowerOptions
     @OptionGroup var shared: SharedOptions
 
     func execute(_ context: CommandContext) throws(ClientError) -> ExitStatus {
-        try context.follower(json: shared.json).start(
-            .dedupe, target: qube.text, volume: volume?.text ?? "",
-            request: DedupeRequest(running: job.running, battery: job.battery), waits: !job.noWait)
+        try context.start(
+            .dedupe, on: place, job, shared,
+            DedupeRequest(running: job.running, battery: power.battery))
     }
 }

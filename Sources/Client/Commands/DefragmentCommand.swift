@@ -14,18 +14,14 @@ struct DefragmentCommand: ClientCommand {
             Example: qvm-btrfs defragment work private
             """)
 
-    @Argument(help: "The qube; 'dom0' for all.", transform: Arguments.qube)
-    var qube: QubeName
-
-    @Argument(help: "One volume of it.", transform: Arguments.volume)
-    var volume: VolumeName?
-
+    @OptionGroup var place: QubeArguments
     @OptionGroup var job: JobOptions
+    @OptionGroup var power: PowerOptions
     @OptionGroup var shared: SharedOptions
 
     func execute(_ context: CommandContext) throws(ClientError) -> ExitStatus {
-        try context.follower(json: shared.json).start(
-            .defragment, target: qube.text, volume: volume?.text ?? "",
-            request: DedupeRequest(running: job.running, battery: job.battery), waits: !job.noWait)
+        try context.start(
+            .defragment, on: place, job, shared,
+            DedupeRequest(running: job.running, battery: power.battery))
     }
 }

@@ -16,24 +16,15 @@ struct OptimizeCommand: ClientCommand {
             Example: qvm-btrfs optimize work --level 6
             """)
 
-    @Argument(help: "The qube; 'dom0' for all.", transform: Arguments.qube)
-    var qube: QubeName
-
-    @Argument(help: "One volume of it.", transform: Arguments.volume)
-    var volume: VolumeName?
-
-    @Option(
-        help: ArgumentHelp("The zstd level, 1 to 19.", valueName: "number"),
-        transform: Arguments.level)
-    var level: Int?
-
+    @OptionGroup var place: QubeArguments
+    @OptionGroup var packing: LevelOptions
     @OptionGroup var job: JobOptions
+    @OptionGroup var power: PowerOptions
     @OptionGroup var shared: SharedOptions
 
     func execute(_ context: CommandContext) throws(ClientError) -> ExitStatus {
-        try context.follower(json: shared.json).start(
-            .optimize, target: qube.text, volume: volume?.text ?? "",
-            request: CompressRequest(
-                level: level, running: job.running, battery: job.battery), waits: !job.noWait)
+        try context.start(
+            .optimize, on: place, job, shared,
+            CompressRequest(level: packing.level, running: job.running, battery: power.battery))
     }
 }

@@ -2,7 +2,7 @@
 import ArgumentParser
 import Protocol
 
-struct PauseCommand: ClientCommand {
+struct PauseCommand: WordCommand {
     static let configuration = CommandConfiguration(
         commandName: "pause",
         abstract: "Hold a job until it is resumed.",
@@ -13,14 +13,8 @@ struct PauseCommand: ClientCommand {
             Example: qvm-btrfs pause 3fa9
             """)
 
-    @Argument(help: "The job's id, or its first digits.", transform: Arguments.job)
-    var job: JobPrefix
-
+    @OptionGroup var place: JobArguments
     @OptionGroup var shared: SharedOptions
 
-    func execute(_ context: CommandContext) throws(ClientError) -> ExitStatus {
-        let id = try context.client.resolve(job)
-        try context.follower(json: shared.json).change(id, .jobPause)
-        return .done
-    }
+    static let word = WorkerControl.pause
 }

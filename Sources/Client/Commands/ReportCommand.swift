@@ -20,18 +20,13 @@ struct ReportCommand: ClientCommand {
             Example: qvm-btrfs report --html disk.html
             """)
 
-    @Argument(help: "The qube; 'dom0' for all.", transform: Arguments.qube)
-    var qube: QubeName?
-
-    @Argument(help: "One volume of it.", transform: Arguments.volume)
-    var volume: VolumeName?
-
+    @OptionGroup var place: QubeOrMachineArguments
     @OptionGroup(title: "Which qubes, of all") var choice: ReportChoice
     @OptionGroup(title: "How to show it") var view: ReportView
     @OptionGroup var shared: SharedOptions
 
     func validate() throws {
-        if qube != nil && qube?.text != ServiceClient.machine && !choice.isEmpty {
+        if place.target != ServiceClient.machine && !choice.isEmpty {
             throw ValidationError(
                 "--qube, --template and --running choose among all qubes: leave QUBE out.")
         }
@@ -41,9 +36,8 @@ struct ReportCommand: ClientCommand {
     func execute(_ context: CommandContext) throws(ClientError) -> ExitStatus {
         // What is wrong with the other file is said before anybody waits for dom0.
         let old = try view.compare.map { path throws(ClientError) in try ReportFile.read(path) }
-        let target = qube?.text ?? ServiceClient.machine
         let report = try context.client.report(
-            target: target, volume: volume?.text ?? "", request: choice.request)
+            target: place.target, volume: place.argument, request: choice.request)
         if let old {
             try compare(from: old, to: report, context)
         } else if let path = view.html {
@@ -55,7 +49,8 @@ struct ReportCommand: ClientCommand {
         } else if shared.json {
             try context.console.raw(JSONText.plain(report))
         } else {
-            try context.console.data(lines(report, isMachine: target == ServiceClient.machine))
+            try context.console.data(
+                lines(report, isMachine: place.target == ServiceClient.machine))
         }
         return .done
     }

@@ -2,20 +2,14 @@
 import ArgumentParser
 import Protocol
 
-struct ResumeCommand: ClientCommand {
+struct ResumeCommand: WordCommand {
     static let configuration = CommandConfiguration(
         commandName: "resume",
         abstract: "Let a paused job go on.",
         discussion: "Example: qvm-btrfs resume 3fa9")
 
-    @Argument(help: "The job's id, or its first digits.", transform: Arguments.job)
-    var job: JobPrefix
-
+    @OptionGroup var place: JobArguments
     @OptionGroup var shared: SharedOptions
 
-    func execute(_ context: CommandContext) throws(ClientError) -> ExitStatus {
-        let id = try context.client.resolve(job)
-        try context.follower(json: shared.json).change(id, .jobResume)
-        return .done
-    }
+    static let word = WorkerControl.resume
 }

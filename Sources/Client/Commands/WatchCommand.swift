@@ -13,12 +13,10 @@ struct WatchCommand: ClientCommand {
             Example: qvm-btrfs watch 3fa9
             """)
 
-    @Argument(help: "The job's id, or its first digits.", transform: Arguments.job)
-    var job: JobPrefix
-
+    @OptionGroup var place: JobArguments
     @OptionGroup var shared: SharedOptions
 
     func execute(_ context: CommandContext) throws(ClientError) -> ExitStatus {
-        try context.follower(json: shared.json).follow(context.client.resolve(job))
+        try context.follower(json: shared.json).follow(context.client.resolve(place.job))
     }
 }

@@ -8,7 +8,7 @@ protocol JobDisplay: AnyObject {
     /// A person looks at it, who may be asked.
     var isForPeople: Bool { get }
     /// The service has taken a wish about the job.
-    func changed(_ record: JobRecord, _ service: ServiceName) throws(ClientError)
+    func changed(_ record: JobRecord, _ word: WorkerControl) throws(ClientError)
     /// It is not followed: the last that is shown.
     func leave(_ accepted: JobAccepted) throws(ClientError)
     /// Something has come.
@@ -39,8 +39,8 @@ final class TextJobDisplay: JobDisplay {
 
     var isForPeople: Bool { true }
 
-    func changed(_ record: JobRecord, _ service: ServiceName) {
-        console.note(Line(JobLines.change(record, service)))
+    func changed(_ record: JobRecord, _ word: WorkerControl) {
+        console.note(Line(JobLines.change(record, word)))
     }
 
     func accepted(_ accepted: JobAccepted) {
@@ -104,7 +104,7 @@ final class JSONJobDisplay: JobDisplay {
 
     var isForPeople: Bool { false }
 
-    func changed(_ record: JobRecord, _ service: ServiceName) throws(ClientError) {
+    func changed(_ record: JobRecord, _ word: WorkerControl) throws(ClientError) {
         try console.raw(JSONText.tagged(.state, record))
     }
 

@@ -66,7 +66,7 @@ struct JobFollower {
         else { return false }
         client.interruption.clear()
         do throws(ClientError) {
-            try change(job, .jobCancel)
+            try change(job, .cancel)
             return true
         } catch .service(let exception) where exception.kind == .jobOver {
             return true
@@ -76,7 +76,7 @@ struct JobFollower {
     }
 
     /// Cancels, pauses or resumes a job, and says so.
-    func change(_ job: String, _ service: ServiceName) throws(ClientError) {
-        try display.changed(try client.change(job, service), service)
+    func change(_ job: String, _ word: WorkerControl) throws(ClientError) {
+        try display.changed(try client.change(job, word), word)
     }
 }

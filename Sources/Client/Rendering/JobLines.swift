@@ -50,12 +50,12 @@ enum JobLines {
     }
 
     /// What the service has done about a job that was to be cancelled, paused or resumed.
-    static func change(_ record: JobRecord, _ service: ServiceName) -> String {
+    static func change(_ record: JobRecord, _ word: WorkerControl) -> String {
         let what =
-            switch service {
-            case .jobCancel: record.state.isOver ? "is cancelled" : "is being cancelled"
-            case .jobPause: "is paused: 'qvm-btrfs resume \(record.job)' lets it go on"
-            default: record.state == .queued ? "waits for its turn" : "goes on"
+            switch word {
+            case .cancel: record.state.isOver ? "is cancelled" : "is being cancelled"
+            case .pause: "is paused: 'qvm-btrfs resume \(record.job)' lets it go on"
+            case .resume: record.state == .queued ? "waits for its turn" : "goes on"
             }
         return "Job \(record.job): \(title(record)) \(what)."
     }

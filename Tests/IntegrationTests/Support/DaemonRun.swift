@@ -55,6 +55,12 @@ final class DaemonRun {
         try #require(waitForSocket(), "the daemon listens")
     }
 
+    /// Ends it as systemd does, and waits for that.
+    func stop() {
+        process.terminate()
+        process.waitUntilExit()
+    }
+
     /// Ends it with SIGKILL, and waits until its workers are gone as well.
     func killNow() {
         let workers = workers

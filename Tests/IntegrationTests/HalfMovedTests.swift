@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+import Btrfs
+import Engine
+import Foundation
+import Protocol
+import Testing
+
+@testable import Worker
+
+/// What SIGKILL costs: some extents had moved a part of their references, which hold what was
+/// written anew, and the rest of them hold the old extent until a later run.
+@Suite("Half moved by a kill", .enabled(if: RealBtrfs.isAvailable, RealBtrfs.reason))
+struct HalfMovedTests {
+    private let volumes = [WorkerRun.volume("work"), WorkerRun.volume("vault")]
+    private static let images = 40
+    private static let imageMebibytes = 8
+    private static let clones = 6
+
+    /// A batch for each lane: no extent here is larger than a batch.
+    private static let boundBytes =
+        UInt64(JobWork.lanes) * ExecutionLimits().batchContent.rawValue
+
+    /// Content that shrinks by a tenth: a second copy of what is half moved costs nearly all of it.
+    private static func content(seed: UInt64) -> Data {
+        var data = Content.random(mebibytes: imageMebibytes, seed: seed)
+        let zeros = Data(count: 13 << 10)
+        for start in stride(from: 0, to: data.count, by: 128 << 10) {
+            data.replaceSubrange(start..<(start + zeros.count), with: zeros)
+        }
+        return data
+    }
+
+    /// Images with many clones each: most of the time some of their references have moved, and
+    /// some have not.
+    private func populated() throws -> LoopFileSystem {
+        let fileSystem = try LoopFileSystem(mebibytes: 1536)
+        for number in 0..<Self.images {
+            let image = fileSystem.image("appvms/work/private.img.\(number)@2026-01-02T03:04:05Z")
+            try Files.write(Self.content(seed: UInt64(1 + number)), to: image)
+            for clone in 0..<Self.clones {
+                try Files.clone(
+                    image,
+                    to: fileSystem.image(
+                        "appvms/vault/private.img.\(number * Self.clones + clone)"
+                            + "@2026-01-02T03:04:05Z"))
+            }
+        }
+        try fileSystem.synchronize()
+        return fileSystem
+    }
+
+    @Test("A kill leaves no more than a batch a lane twice, and the next run gives that back")
+    func killed() throws {
+        let fileSystem = try populated()
+        let before = try fileSystem.dataUsedBytes()
+        let inventory = try fileSystem.inventory()
+        #expect(before > 3 * Self.boundBytes, "without the bound far more could stand twice")
+        for _ in 0..<3 {
+            let used = try fileSystem.dataUsedBytes()
+            let session = try WorkerSession(
+                WorkerRun.order(WorkerRun.compress, volumes, on: fileSystem))
+            try #require(try session.progress(until: \.isHalfWay) != nil)
+            session.kill()
+            #expect(try fileSystem.dataUsedBytes() <= used + Self.boundBytes)
+        }
+        #expect(try fileSystem.inventory() == inventory)
+        try WorkerRun.job(WorkerRun.optimize, volumes, on: fileSystem)
+        #expect(try fileSystem.dataUsedBytes() < before)
+        #expect(try fileSystem.inventory() == inventory)
+    }
+
+    @Test("A daemon that is stopped leaves nothing half moved, however often")
+    func stopped() throws {
+        let fileSystem = try populated()
+        let before = try fileSystem.dataUsedBytes()
+        let inventory = try fileSystem.inventory()
+        let daemon = try DaemonRun(on: fileSystem)
+        for _ in 0..<3 {
+            let used = try fileSystem.dataUsedBytes()
+            let accepted = try DaemonRun.reply(
+                daemon.call("btrfs.Compress", from: "dom0", to: .name("dom0")),
+                as: JobAccepted.self)
+            while try !isHalfWay(daemon, accepted.job) { usleep(1000) }
+            daemon.stop()
+            #expect(try fileSystem.dataUsedBytes() <= used, "what moved has gone, or gone back")
+            try daemon.start()
+        }
+        #expect(try fileSystem.dataUsedBytes() < before)
+        #expect(try fileSystem.inventory() == inventory)
+    }
+
+    private func isHalfWay(_ daemon: DaemonRun, _ job: String) throws -> Bool {
+        let list = try DaemonRun.reply(
+            daemon.call("btrfs.job.List", from: "dom0", to: .name("dom0")), as: JobList.self)
+        let record = try #require(list.jobs.first { $0.job == job })
+        try #require(!record.state.isOver, "\(record)")
+        return record.progress?.isHalfWay == true
+    }
+}
