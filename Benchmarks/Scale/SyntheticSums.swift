@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-import Engine
 
 /// Checksums of content that was never there: computed from the place, so that they need no memory,
 /// with planted duplicates whose number and place are known.
@@ -7,7 +6,7 @@ import Engine
 /// The sectors are cut into cells. The first part of a cell holds what is unique; in every fourth
 /// cell a run from an earlier cell's first part is planted behind it. Some extents hold zeroes
 /// alone, and a block that is the same everywhere stands in every cell.
-struct SyntheticSums: SectorSums {
+struct SyntheticSums {
     /// The sectors of a cell: 10 MiB.
     static let cellSectors = 2560
     /// Of these, the first part, which is never planted in.
@@ -38,12 +37,12 @@ struct SyntheticSums: SectorSums {
 
     var extentCount: Int { sectorCount / Self.extentSectors }
 
-    func extent(at place: Int) -> Range<Int> {
-        let start = place / Self.extentSectors * Self.extentSectors
-        return start..<(start + Self.extentSectors)
+    /// The sectors of an extent.
+    func range(_ extent: Int) -> Range<Int> {
+        (extent * Self.extentSectors)..<((extent + 1) * Self.extentSectors)
     }
 
-    func sum(at place: Int) -> UInt32? {
+    func sum(at place: Int) -> UInt32 {
         let (cell, offset) = place.quotientAndRemainder(dividingBy: Self.cellSectors)
         if isZeroes(cell: cell) { return 0x98f9_4189 }
         if offset < Self.uniqueSectors { return Self.unique(place) }
@@ -75,12 +74,12 @@ struct SyntheticSums: SectorSums {
         return extent % Self.zeroesEvery == Self.zeroesEvery - 1
     }
 
-    private static func unique(_ place: Int) -> UInt32 {
+    static func unique(_ place: Int) -> UInt32 {
         UInt32(truncatingIfNeeded: mix(UInt64(bitPattern: Int64(place))))
     }
 
     /// Spreads the bits (the finalizer of MurmurHash3, which is in the public domain).
-    private static func mix(_ value: UInt64) -> UInt64 {
+    static func mix(_ value: UInt64) -> UInt64 {
         var bits = value ^ (value >> 33)
         bits = bits &* 0xff51_afd7_ed55_8ccd
         bits ^= bits >> 33

@@ -14,6 +14,13 @@ public enum EntryKind: Equatable, Sendable {
 }
 
 extension Descriptor {
+    /// The names in this directory without `.` and `..`, sorted.
+    public borrowing func entries() throws(Errno) -> [String] {
+        var names: [String] = []
+        try forEachEntry { name, _ in names.append(name) }
+        return names.sorted()
+    }
+
     /// Hands out the entries of this directory without `.` and `..`, in no order, one by one
     /// (`readdir(3)`): however many there are, none is kept.
     ///

@@ -125,26 +125,6 @@ extension Descriptor {
         return FileStatus(raw)
     }
 
-    /// The names in this directory without `.` and `..`, sorted (`readdir(3)`).
-    public borrowing func entries() throws(Errno) -> [String] {
-        let own = unsafe try checked(openat(rawValue, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC))
-        guard let stream = unsafe fdopendir(own) else {
-            let reason = Errno(rawValue: errno)
-            close(own)
-            throw reason
-        }
-        defer { unsafe closedir(stream) }
-        var names: [String] = []
-        errno = 0
-        while let entry = unsafe readdir(stream) {
-            names.append(unsafe String(cString: csystemcalls_name(entry)))
-            errno = 0
-        }
-        // The end and an error look alike but for errno; half a listing is no listing.
-        if errno != 0 { throw Errno(rawValue: errno) }
-        return names.filter { $0 != "." && $0 != ".." }.sorted()
-    }
-
     /// Makes a directory in this one (`mkdirat(2)`).
     public borrowing func makeDirectory(_ name: String, mode: UInt32) throws(Errno) {
         unsafe try checked(mkdirat(rawValue, name, mode))

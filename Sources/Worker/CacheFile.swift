@@ -28,12 +28,12 @@ struct CacheFile: Sendable {
     }
 
     /// Keeps this in place of what was there, at once or not at all.
-    func write(_ bytes: [UInt8]) {
+    func write(_ parts: [[UInt8]]) {
         let new = name + ".new"
         do throws(Errno) {
             let file = try directory.descriptor.open(
                 beneath: FilePath(new), [.writeOnly, .create, .truncate, .noFollow])
-            try file.write(bytes)
+            for part in parts { try file.write(part) }
             try file.synchronizeData()
             try directory.descriptor.rename(entry: new, to: name)
         } catch {
@@ -57,15 +57,16 @@ struct SiteCache: Sendable {
 
     /// The fingerprints of an earlier run; nil when there are none, or none that fit.
     func fingerprints() -> FingerprintCache? {
-        fingerprintFile.read(limitBytes: FingerprintCache.limitBytes).flatMap {
-            FingerprintCache(
-                decoding: $0, fileSystem: fileSystem.identity,
-                checksumKind: fileSystem.checksumKind)
+        guard let bytes = fingerprintFile.read(limitBytes: FingerprintCache.limitBytes) else {
+            return nil
         }
+        return FingerprintCache(
+            decoding: bytes, fileSystem: fileSystem.identity,
+            checksumKind: fileSystem.checksumKind)
     }
 
     /// Keeps fingerprints.
-    func keep(_ fingerprints: FingerprintCache) { fingerprintFile.write(fingerprints.encoded()) }
+    func keep(_ fingerprints: FingerprintCache) { fingerprintFile.write(fingerprints.encodedParts) }
 
     /// The jobs that have nothing left to do as long as nothing changes.
     func settledJobs() -> SettledJobs {
@@ -74,5 +75,5 @@ struct SiteCache: Sendable {
     }
 
     /// Keeps which jobs those are.
-    func keep(_ jobs: SettledJobs) { settledFile.write(jobs.encoded()) }
+    func keep(_ jobs: SettledJobs) { settledFile.write([jobs.encoded()]) }
 }

@@ -2,6 +2,7 @@
 internal import Btrfs
 internal import Engine
 internal import Protocol
+internal import SystemCalls
 internal import Zstd
 
 /// Fingerprints, matches and plans one file system's part of a dedupe job.
@@ -23,18 +24,23 @@ struct DedupePlanning {
         let fingerprinter = Fingerprinter(
             store: store, checksums: ChecksumTree(fileSystem: site.fileSystem, governor: governor),
             decoder: ZstdDecoder(), threads: Self.threads, kept: site.cache?.fingerprints())
-        var cache = FingerprintCache(
-            fileSystem: site.fileSystem.identity, checksumKind: site.fileSystem.checksumKind)
+        let cache = Monitor(
+            FingerprintCache(
+                fileSystem: site.fileSystem.identity, checksumKind: site.fileSystem.checksumKind))
+        // What has spilled is of no use to anybody afterwards, and a job may go on for hours.
+        defer { site.clearSpills() }
         let fingerprints = try fingerprinter.fingerprint(
             eligible, of: survey,
+            into: Fingerprints(
+                heldBytes: site.fingerprintBytes, spill: site.spills.last),
             progress: { [output] done in
                 output.progress(
                     .fingerprint, doneBytes: done.rawValue, totalBytes: total.rawValue)
-            }, keep: { cache.append($0) })
-        if cache.count > 0 { site.cache?.keep(cache) }
+            }, keep: { entry in cache.withLock { _ = $0.append(entry) } })
+        cache.withLock { if $0.count > 0 { site.cache?.keep($0) } }
         output.progress(.plan)
         var resources = MatchResources()
-        resources.spills = site.spills
+        resources.spills = Array(site.spills.dropLast())
         resources.control = governor
         return try DedupePlanner.plan(
             survey, fingerprints, scope: scope, sectorBytes: store.sectorBytes,

@@ -26,10 +26,7 @@ struct EstimateWork {
     }
 
     private var emptyResult: JobResult {
-        JobResult(
-            before: [], after: [], extentsSeen: 0, extentsReplaced: 0, referencesMoved: 0,
-            predictedBytes: nil, leftAlone: [], problems: sites.problems,
-            elapsedSeconds: output.elapsedSeconds)
+        JobResult(problems: sites.problems, elapsedSeconds: output.elapsedSeconds)
     }
 
     private func runSites() throws(BtrfsError) -> JobResult {
@@ -57,14 +54,9 @@ struct EstimateWork {
     ) throws(BtrfsError) -> EstimateBook {
         let store = ControlledStore(
             base: BtrfsStore(fileSystem: site.fileSystem), governor: governor, isExecuting: false)
-        let list = ImageList(site: site, order: order)
-        let survey = Surveyor.survey(list.imageFiles(), in: store) { done, total in
-            output.progress(.survey, doneBytes: done.rawValue, totalBytes: total.rawValue)
-        }
-        try governor.checkpoint()
-        result.problems += list.problems + SurveyProblems.unreadable(survey, list, order)
-        result.problems += SurveyProblems.nocow(list, order)
-        result.extentsSeen += UInt64(survey.extents.count)
+        let survey = try SurveyStage(
+            site: site, order: order, output: output, governor: governor
+        ).run(store, &result).survey
         let scope = order.scope
         let compression = CompressionPlanner.plan(
             survey, scope: scope, requestedLevel: nil, sectorBytes: store.sectorBytes)

@@ -61,10 +61,7 @@ struct JobWork {
     private func run(
         _ sites: [Site], _ problems: [Report.Problem]
     ) throws(BtrfsError) -> JobResult {
-        var result = JobResult(
-            before: [], after: [], extentsSeen: 0, extentsReplaced: 0, referencesMoved: 0,
-            predictedBytes: nil, leftAlone: [], problems: self.sites.problems + problems,
-            elapsedSeconds: 0)
+        var result = JobResult(problems: self.sites.problems + problems)
         var leftAlone = LeftAlone()
         for site in sites where !governor.isCancelled {
             output.progress(.survey)
@@ -126,14 +123,8 @@ private struct SiteWork {
 
     private func work(_ result: inout JobResult) throws(BtrfsError) -> ExecutionOutcome {
         let store = store(isExecuting: false)
-        let list = ImageList(site: site, order: order)
-        let survey = Surveyor.survey(list.imageFiles(), in: store) { done, total in
-            output.progress(.survey, doneBytes: done.rawValue, totalBytes: total.rawValue)
-        }
-        try governor.checkpoint()
-        result.problems += list.problems + SurveyProblems.unreadable(survey, list, order)
-        result.problems += SurveyProblems.nocow(list, order)
-        result.extentsSeen += UInt64(survey.extents.count)
+        let stage = SurveyStage(site: site, order: order, output: output, governor: governor)
+        let (list, survey) = try stage.run(store, &result)
         var settled = site.cache?.settledJobs() ?? SettledJobs()
         if let left = settled.leftAlone(
             by: order.work, at: SurveyDigest(survey, scope: order.scope))

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 internal import Btrfs
+internal import Engine
 internal import Protocol
 internal import SystemCalls
 internal import SystemPackage
@@ -24,10 +25,18 @@ struct Site: Sendable {
     var systemFolders: [SystemFolder] = []
     /// Nameless files, one for each lane, opened before the worker has forbidden itself to write.
     var scratches: [SharedDescriptor] = []
-    /// Nameless files for what a sort cannot hold in memory.
+    /// Nameless files for what has no room in memory: one for each of the two sorts, and the last
+    /// for fingerprints; of a report one for its sort.
     var spills: [Spill] = []
+    /// What fingerprints may take in memory.
+    var fingerprintBytes = Fingerprints.heldBytes
     /// What is kept from run to run; nil without a cache directory.
     var cache: SiteCache?
+
+    /// Gives back the space of what was spilled.
+    func clearSpills() {
+        for spill in spills { spill.clear() }
+    }
 
     /// A directory on it for nameless files.
     var home: SharedDescriptor? { pools.first?.directory ?? systemFolders.first?.directory }
@@ -130,16 +139,19 @@ struct Sites: Sendable {
         }
     }
 
-    /// Opens what sorts spill to: in the cache directory, or in a pool's own where that is not
-    /// given.
-    mutating func openCaches(in cache: SharedDescriptor?) throws(BtrfsError) {
+    /// Opens what sorts and fingerprints spill to: in the cache directory, or in a pool's own
+    /// where that is not given.
+    mutating func openCaches(
+        in cache: SharedDescriptor?, _ places: WorkerPlaces
+    ) throws(BtrfsError) {
         for index in sites.indices {
             guard let home = sites[index].home else { continue }
+            sites[index].fingerprintBytes = places.fingerprintBytes
             if let cache {
                 sites[index].cache = SiteCache(in: cache, for: sites[index].fileSystem)
             }
             do throws(Errno) {
-                for _ in 0..<2 {
+                for _ in 0..<3 {
                     sites[index].spills.append(try Spill(in: cache ?? home))
                 }
             } catch {

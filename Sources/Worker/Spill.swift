@@ -7,6 +7,9 @@ public import SystemPackage
 /// A nameless file for what a sort cannot hold in memory, opened before the worker has forbidden
 /// itself to write.
 public final class Spill: SpillFile {
+    /// What errors say they are about.
+    static let subject = "a spill file"
+
     private let file: SharedDescriptor
     private let length = Monitor(UInt64(0))
 
@@ -26,7 +29,15 @@ public final class Spill: SpillFile {
         do throws(Errno) {
             unsafe try file.descriptor.write(bytes, atOffset: offset)
         } catch {
-            throw BtrfsError("write", "a spill file", error)
+            throw BtrfsError("write", Self.subject, error)
+        }
+    }
+
+    /// Gives back the space of all that was added. A failure costs space and nothing else.
+    func clear() {
+        length.withLock { length in
+            length = 0
+            try? file.descriptor.truncate(toBytes: 0)
         }
     }
 
@@ -38,7 +49,7 @@ public final class Spill: SpillFile {
             let count = unsafe try file.descriptor.read(into: buffer, atOffset: offset)
             guard count == buffer.count else { throw .ioError }
         } catch {
-            throw BtrfsError("read", "a spill file", error)
+            throw BtrfsError("read", Self.subject, error)
         }
     }
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+internal import Engine
 internal import Protocol
 internal import SystemCalls
 internal import SystemPackage
@@ -13,6 +14,9 @@ struct WorkerPlaces: Equatable, Sendable {
     /// Where the kernel lists mains and batteries.
     var powerSupplies: FilePath = "/sys/class/power_supply"
 
+    /// What fingerprints may take in memory: tests give them little.
+    var fingerprintBytes = Fingerprints.heldBytes
+
     /// Reads a command line, the program's name left out.
     init(arguments: [String]) throws(Failure) {
         var left = arguments[...]
@@ -22,6 +26,9 @@ struct WorkerPlaces: Equatable, Sendable {
             case "--cache-directory": cacheDirectory = FilePath(value)
             case "--control-groups": controlGroups = FilePath(value)
             case "--power-supplies": powerSupplies = FilePath(value)
+            case "--fingerprint-bytes":
+                guard let bytes = Int(value), bytes >= 0 else { throw Self.wrong }
+                fingerprintBytes = bytes
             default: throw Self.wrong
             }
         }

@@ -50,10 +50,10 @@ public enum WorkerProgram {
             switch order.work {
             case .report, .check: sites.openSpills(in: cache)
             case .newData: break
-            case .estimate: try sites.openCaches(in: cache)
+            case .estimate: try sites.openCaches(in: cache, places)
             case .compress, .dedupe, .optimize, .defragment:
                 try sites.openScratches(lanes: JobWork.lanes)
-                try sites.openCaches(in: cache)
+                try sites.openCaches(in: cache, places)
             }
         } catch {
             throw Failure(error)

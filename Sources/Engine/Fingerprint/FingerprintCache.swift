@@ -47,15 +47,17 @@ public struct FingerprintCache: Equatable, Sendable {
 
     /// Reads what `encoded` gave. nil when it is of another file system or version, or broken.
     public init?(
-        decoding encoded: [UInt8], fileSystem: FileSystem.Identity, checksumKind: ChecksumKind
+        decoding encoded: consuming [UInt8], fileSystem: FileSystem.Identity,
+        checksumKind: ChecksumKind
     ) {
         let empty = FingerprintCache(fileSystem: fileSystem, checksumKind: checksumKind)
         guard encoded.count <= Self.limitBytes, encoded.count >= Self.headerBytes + 4,
             encoded.starts(with: empty.bytes)
         else { return nil }
-        let content = Array(encoded.dropLast(4))
-        guard Self.checksum(content) == Array(encoded.suffix(4)) else { return nil }
-        bytes = content
+        let sum = Array(encoded[(encoded.count - 4)...])
+        bytes = encoded
+        bytes.removeLast(4)
+        guard Self.checksum(bytes) == sum else { return nil }
         var position = Self.headerBytes
         var last: UInt64 = 0
         while position < bytes.count {
@@ -75,6 +77,9 @@ public struct FingerprintCache: Equatable, Sendable {
 
     /// The bytes to keep, with a checksum of their own.
     public func encoded() -> [UInt8] { bytes + Self.checksum(bytes) }
+
+    /// The same in parts, to be written one after the other: the large one is not copied.
+    public var encodedParts: [[UInt8]] { [bytes, Self.checksum(bytes)] }
 
     /// Adds an entry; entries come in the order of their addresses.
     /// - Returns: false when there is no room.

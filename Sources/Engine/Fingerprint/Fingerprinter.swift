@@ -67,68 +67,64 @@ public struct Fingerprinter: Sendable {
         self.kept = kept
     }
 
-    /// How many extents one piece of work takes.
+    /// The most extents that one piece of work takes,
     private static var extentsAtATime: Int { 256 }
+    /// and the most content, unless a single extent has more: 512 KiB of checksums in all.
+    private static var contentAtATime: ByteCount { .mebibytes(256) }
+    /// How many pieces may be done and wait for an earlier one, for each thread.
+    private static var waitingPieces: Int { 4 }
     /// How many files that cannot be read are tried for one extent.
     private static var failuresAnExtent: Int { 4 }
 
     /// Fingerprints the given extents of a survey. One that cannot be read, or has no checksums, is
     /// left out: it is neither a copy nor has one.
     /// - Parameters:
+    ///   - fingerprints: what they are added to, in the order of `indices`.
     ///   - progress: called with the content gone through, from any thread.
-    ///   - keep: called for each compressed extent whose whole content is known, in order.
+    ///   - keep: called for each compressed extent whose whole content is known, in order and one
+    ///     at a time, from any thread.
     public func fingerprint(
-        _ indices: [Int], of survey: Survey,
+        _ indices: [Int], of survey: Survey, into fingerprints: Fingerprints = Fingerprints(),
         progress: @escaping @Sendable (_ done: ByteCount) -> Void,
-        keep: (FingerprintCache.Entry) -> Void = { _ in }
+        keep: @escaping @Sendable (FingerprintCache.Entry) -> Void = { _ in }
     ) throws(BtrfsError) -> Fingerprints {
-        let pieces = stride(from: 0, to: indices.count, by: Self.extentsAtATime).map {
-            Array(indices[$0..<min($0 + Self.extentsAtATime, indices.count)])
-        }
-        let results = Monitor((items: [Int: [Item]](), done: ByteCount.zero))
+        let pieces = Self.pieces(of: indices, survey)
+        let row = FingerprintRow(fingerprints, waitingLimit: threads * Self.waitingPieces)
         try concurrently(count: pieces.count, threads: threads) {
             (piece) throws(BtrfsError) in
-            let items = try fingerprint(pieces[piece], survey)
-            let bytes = pieces[piece].reduce(ByteCount.zero) {
-                $0 + survey.extents[$1].contentBytes
+            let own = indices[pieces[piece]]
+            do throws(BtrfsError) {
+                try row.put(try fingerprint(own, survey), at: piece, keep)
+            } catch {
+                row.abandon()
+                throw error
             }
-            let done = results.withLock { results -> ByteCount in
-                results.items[piece] = items
-                results.done += bytes
-                return results.done
-            }
-            progress(done)
+            progress(row.done(own.reduce(ByteCount.zero) { $0 + survey.extents[$1].contentBytes }))
         }
-        var fingerprints = Fingerprints()
-        results.withLock { results in
-            for piece in pieces.indices {
-                for item in results.items.removeValue(forKey: piece) ?? [] {
-                    let extent = survey.extents[item.extent]
-                    if extent.compression != .none && item.isWhole {
-                        keep(
-                            FingerprintCache.Entry(
-                                address: extent.address, generation: extent.generation,
-                                sums: item.sectors))
-                    }
-                    fingerprints.append(
-                        extent: item.extent, sectors: item.sectors, isUsable: item.isUsable)
-                }
-            }
-        }
-        return fingerprints
+        return row.finish()
     }
 
-    private struct Item {
-        let extent: Int
-        let sectors: [UInt32]
-        let isUsable: [Bool]
-        /// Every sector's checksum is known, whether a file shows it or not.
-        let isWhole: Bool
+    /// Parts of `indices`, none of which takes much memory.
+    private static func pieces(of indices: [Int], _ survey: Survey) -> [Range<Int>] {
+        var pieces: [Range<Int>] = []
+        var start = 0
+        var content = ByteCount.zero
+        for place in indices.indices {
+            content += survey.extents[indices[place]].contentBytes
+            let isFull = content > contentAtATime || place - start == extentsAtATime
+            if isFull, place > start {
+                pieces.append(start..<place)
+                start = place
+                content = survey.extents[indices[place]].contentBytes
+            }
+        }
+        if start < indices.count { pieces.append(start..<indices.count) }
+        return pieces
     }
 
     private func fingerprint(
-        _ indices: [Int], _ survey: Survey
-    ) throws(BtrfsError) -> [Item] {
+        _ indices: ArraySlice<Int>, _ survey: Survey
+    ) throws(BtrfsError) -> [FingerprintRow.Item] {
         let plain = indices.filter { survey.extents[$0].compression == .none }
         let sums = try checksums.checksums(
             of: plain.map { index in
@@ -142,10 +138,15 @@ public struct Fingerprinter: Sendable {
             let extent = survey.extents[index]
             guard let known = known[index] ?? unpacked(extent, survey) else { return nil }
             let isUsable = usableSectors(of: extent, survey, count: known.count)
-            return Item(
-                extent: index, sectors: known.map { $0 ?? 0 },
-                isUsable: zip(known, isUsable).map { $0 != nil && $1 },
-                isWhole: known.allSatisfy { $0 != nil })
+            var kept: FingerprintCache.Entry?
+            if extent.compression != .none, known.allSatisfy({ $0 != nil }) {
+                kept = FingerprintCache.Entry(
+                    address: extent.address, generation: extent.generation,
+                    sums: known.compactMap(\.self))
+            }
+            return FingerprintRow.Item(
+                extent: index,
+                closed: zip(known, isUsable).map { Fingerprints.closed($1 ? $0 : nil) }, kept: kept)
         }
     }
 
@@ -233,16 +234,23 @@ public struct Fingerprinter: Sendable {
 
     /// Which sectors a file shows: what nobody can reach can be neither compared nor shared. Nor
     /// can what ends within a sector, but with its own like.
+    ///
+    /// Counts where what is shown begins and ends, so that an extent with a million references
+    /// takes a million steps and not one for each sector of each.
     private func usableSectors(
         of extent: Survey.Extent, _ survey: Survey, count: Int
     ) -> [Bool] {
-        var isUsable = [Bool](repeating: false, count: count)
+        var changes = [Int32](repeating: 0, count: count + 1)
         for reference in survey.references(to: extent) where !reference.isPreallocated {
-            for position in shownSectors(of: reference, survey, count: count) {
-                isUsable[position] = true
-            }
+            let shown = shownSectors(of: reference, survey, count: count)
+            changes[shown.lowerBound] += 1
+            changes[shown.upperBound] -= 1
         }
-        return isUsable
+        var depth: Int32 = 0
+        return changes.dropLast().map { change in
+            depth += change
+            return depth > 0
+        }
     }
 
     /// The whole sectors of an extent of `count` that a reference shows of it.

@@ -1,43 +1,44 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+public import Btrfs
 
 /// A checksum for each sector of the plain content of each extent.
 ///
 /// A crc32c is a hint and no proof: among the sectors of a terabyte 32 bits collide millions of
 /// times. A match is a run of several, and the kernel compares every byte before it shares any.
 public struct Fingerprints: Sendable {
+    /// The checksums that are held in memory, in bytes: those of 32 GiB of content.
+    public static let heldBytes = 32 << 20
+
     /// The extents, by their index in the survey; only those that could be fingerprinted.
     public private(set) var extents: [Int] = []
-    /// For each of `extents` its first sector in `sectors`, and one more for the end.
+    /// For each of `extents` its first sector in `sums`, and one more for the end.
     private var starts: [Int] = [0]
-    /// The checksums, extent after extent.
-    public private(set) var sectors: [UInt32] = []
-    /// For each sector: a file uses it, and its checksum is known.
-    public private(set) var isUsable: [Bool] = []
+    private var sums: SumStore
 
     /// None yet.
-    public init() {}
+    /// - Parameters:
+    ///   - heldBytes: what may be held in memory; the rest goes to `spill`.
+    ///   - spill: a file for these alone; without one everything stays in memory.
+    public init(heldBytes: Int = Fingerprints.heldBytes, spill: (any SpillFile)? = nil) {
+        sums = SumStore(heldBytes: heldBytes, spill: spill)
+    }
 
     /// Adds an extent's.
-    public mutating func append(extent: Int, sectors new: [UInt32], isUsable usable: [Bool]) {
+    /// - Parameter closed: for each sector its checksum as `closed` gives it.
+    public mutating func append(extent: Int, closed new: [UInt32]) throws(BtrfsError) {
+        try sums.append(new)
         extents.append(extent)
-        sectors += new
-        isUsable += usable
-        starts.append(sectors.count)
+        starts.append(sums.count)
     }
+
+    /// How many sectors there are.
+    public var sectorCount: Int { sums.count }
 
     /// The sectors of an extent, by its position in `extents`.
     public func range(_ position: Int) -> Range<Int> { starts[position]..<starts[position + 1] }
-}
-
-extension Fingerprints: SectorSums {
-    /// How many sectors there are.
-    public var sectorCount: Int { sectors.count }
-
-    /// A sector's checksum; nil when it is of no use.
-    public func sum(at place: Int) -> UInt32? { isUsable[place] ? sectors[place] : nil }
 
     /// The sectors of the extent that a place lies in.
-    public func extent(at place: Int) -> Range<Int> { range(position(at: place)) }
+    func extent(at place: Int) -> Range<Int> { range(position(at: place)) }
 
     /// The position in `extents` of the extent that a place lies in.
     func position(at place: Int) -> Int {
@@ -49,4 +50,24 @@ extension Fingerprints: SectorSums {
         }
         return low
     }
+
+    /// For looking at the checksums.
+    func reader() -> SumReader { SumReader(sums) }
+
+    // MARK: What is of no use
+
+    /// What stands for a sector that no file shows, or whose checksum is not known. A checksum that
+    /// happens to be the same becomes its neighbour: equal ones stay equal, and one more pair of
+    /// the 2³² agrees by chance.
+    public static let useless: UInt32 = 0
+
+    /// A checksum as it is kept; nil when the sector is of no use.
+    public static func closed(_ sum: UInt32?) -> UInt32 {
+        guard let sum else { return useless }
+        return sum == useless ? 1 : sum
+    }
+
+    /// A checksum, from what is kept.
+    @inline(__always)
+    static func opened(_ closed: UInt32) -> UInt32? { closed == useless ? nil : closed }
 }

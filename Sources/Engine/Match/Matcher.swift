@@ -15,16 +15,6 @@ public struct Run: Equatable, Sendable {
     }
 }
 
-/// The checksums that are matched: sectors in a row, cut into extents.
-public protocol SectorSums: Sendable {
-    /// How many sectors there are.
-    var sectorCount: Int { get }
-    /// A sector's checksum; nil when it is of no use.
-    func sum(at place: Int) -> UInt32?
-    /// The sectors of the extent that a place lies in.
-    func extent(at place: Int) -> Range<Int>
-}
-
 /// How one extent takes part.
 public struct MatchMember: Sendable {
     /// Its sectors.
@@ -65,8 +55,11 @@ public struct MatchResources: Sendable {
 /// keeper's; every other is paired with it and with no other, so that a sector that stands in a
 /// million places makes a million pairs and not their square. The pairs, sorted by rank and place,
 /// then meet the extents in that order, and are extended to the longest equal run around them.
-public struct Matcher<Sums: SectorSums> {
-    private let sums: Sums
+public struct Matcher {
+    private let fingerprints: Fingerprints
+    private var reader: SumReader
+    private var here = SumCursor()
+    private var there = SumCursor()
     private var pairs: SortedRecords
     private let control: any JobControl
     /// How many anchors were sorted.
@@ -74,18 +67,19 @@ public struct Matcher<Sums: SectorSums> {
 
     /// Sorts the anchors of all members.
     public init(
-        _ members: some Sequence<MatchMember>, in sums: Sums,
+        _ members: some Sequence<MatchMember>, in fingerprints: Fingerprints,
         resources: MatchResources = MatchResources()
     ) throws(BtrfsError) {
-        self.sums = sums
+        self.fingerprints = fingerprints
+        reader = fingerprints.reader()
         control = resources.control
-        let window = WindowHashes.window(sectorCount: sums.sectorCount)
+        let window = WindowHashes.window(sectorCount: fingerprints.sectorCount)
         var anchors = ExternalSorter(
             capacity: resources.sortRecords, spill: resources.spills.first)
         var picker = WindowHashes(window: window)
         for member in members {
             try control.checkpoint()
-            for anchor in picker.anchors(of: member.sectors, in: sums) {
+            for anchor in try picker.anchors(of: member.sectors, in: &reader) {
                 let key = PlaceKey(rank: member.rank, place: anchor.place)
                 try anchors.append(
                     SortRecord(key: anchor.hash ^ member.salt, value: key.rawValue))
@@ -142,9 +136,11 @@ public struct Matcher<Sums: SectorSums> {
                 keepers.append(Int(other.value))
             }
             // An extent that holds the same twice cannot be replaced by itself.
-            let best = keepers.filter { !member.sectors.contains($0) }
-                .map { extend(place, $0, within: covered..<member.sectors.upperBound) }
-                .max { $0.sectors.count < $1.sectors.count }
+            var best: Run?
+            for keeper in keepers where !member.sectors.contains(keeper) {
+                let run = try extend(place, keeper, within: covered..<member.sectors.upperBound)
+                if run.sectors.count > best?.sectors.count ?? 0 { best = run }
+            }
             guard let best, best.sectors.count >= WindowHashes.sectors else { continue }
             runs.append(best)
             covered = best.sectors.upperBound
@@ -153,26 +149,28 @@ public struct Matcher<Sums: SectorSums> {
     }
 
     /// The longest run around two places, within limits here and within one extent there.
-    private func extend(_ here: Int, _ there: Int, within limits: Range<Int>) -> Run {
-        let other = sums.extent(at: there)
+    private mutating func extend(
+        _ place: Int, _ keeper: Int, within limits: Range<Int>
+    ) throws(BtrfsError) -> Run {
+        let other = fingerprints.extent(at: keeper)
         var start = 0
-        while here - start > limits.lowerBound, there - start > other.lowerBound,
-            areEqual(here - start - 1, there - start - 1)
+        while place - start > limits.lowerBound, keeper - start > other.lowerBound,
+            try areEqual(place - start - 1, keeper - start - 1)
         {
             start += 1
         }
         var end = 0
-        while here + end < limits.upperBound, there + end < other.upperBound,
-            areEqual(here + end, there + end)
+        while place + end < limits.upperBound, keeper + end < other.upperBound,
+            try areEqual(place + end, keeper + end)
         {
             end += 1
         }
-        return Run(sectors: (here - start)..<(here + end), keeper: there - start)
+        return Run(sectors: (place - start)..<(place + end), keeper: keeper - start)
     }
 
-    private func areEqual(_ here: Int, _ there: Int) -> Bool {
-        guard let sum = sums.sum(at: here) else { return false }
-        return sums.sum(at: there) == sum
+    private mutating func areEqual(_ place: Int, _ keeper: Int) throws(BtrfsError) -> Bool {
+        guard let sum = try here.sum(at: place, &reader) else { return false }
+        return try there.sum(at: keeper, &reader) == sum
     }
 }
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+internal import Btrfs
 
 /// Hashes of every run of a few sectors, and which of them stand for the rest. Pure.
 ///
@@ -40,15 +41,18 @@ struct WindowHashes {
     /// The anchors of a range of sectors, in order: the smallest hash of each window; of equals the
     /// one picked before, or else the last. A window that a sector of no use cuts short picks among
     /// what it has.
-    mutating func anchors(of range: Range<Int>, in sums: some SectorSums) -> [Anchor] {
+    mutating func anchors(
+        of range: Range<Int>, in reader: inout SumReader
+    ) throws(BtrfsError) -> [Anchor] {
         var picked: [Anchor] = []
+        var cursor = SumCursor()
         var first = 0
         candidates.removeAll(keepingCapacity: true)
         var recent = Recent()
         for place in range {
             // The hash that ends with this sector starts a few before it.
             let start = place - Self.sectors + 1
-            if let hash = recent.push(sums.sum(at: place)) {
+            if let hash = recent.push(try cursor.sum(at: place, &reader)) {
                 while candidates.count > first, candidates[candidates.count - 1].hash >= hash {
                     candidates.removeLast()
                 }

@@ -23,6 +23,7 @@ public struct DedupePlanner {
     private var groups = GroupSets()
     /// By position in the fingerprints.
     private var groupNumbers: [Int] = []
+    private var finder: ReferenceFinder
     private var plan = Plan()
     private let compression: Compression
 
@@ -66,6 +67,7 @@ public struct DedupePlanner {
     ) {
         self.compression = compression
         self.survey = survey
+        finder = ReferenceFinder(survey)
         self.fingerprints = fingerprints
         self.scope = scope
         self.sectorBytes = sectorBytes
@@ -79,9 +81,11 @@ public struct DedupePlanner {
         let salts = Set(groupNumbers).reduce(into: [Int: [UInt64]]()) { salts, number in
             salts[number] = groups.supersets(of: number).map(GroupSets.salt)
         }
+        // Once for each: a judgement looks at all references.
+        let ranks = fingerprints.extents.indices.map { rank(of: $0) }
         let members = fingerprints.extents.indices.lazy.map { [self] position in
             MatchMember(
-                sectors: fingerprints.range(position), rank: rank(of: position),
+                sectors: fingerprints.range(position), rank: ranks[position],
                 salt: GroupSets.salt(groupNumbers[position]),
                 salts: salts[groupNumbers[position]] ?? [])
         }
@@ -89,7 +93,7 @@ public struct DedupePlanner {
         // By rank, then by place: the order in which the matcher has its runs, the largest extents
         // first. They are replaced in the same order: what others are pointed into has then gone to
         // its new place already, and nothing is moved and compared twice.
-        let order = members.indices.sorted { (members[$0].rank, $0) < (members[$1].rank, $1) }
+        let order = ranks.indices.sorted { (ranks[$0], $0) < (ranks[$1], $1) }
         for position in order {
             let extent = survey.extents[fingerprints.extents[position]]
             let runs = try matcher.runs(of: members[position])
@@ -141,12 +145,13 @@ public struct DedupePlanner {
     }
 
     /// The replacement, when it brings more than it costs.
-    private func replacement(
+    private mutating func replacement(
         of extent: Survey.Extent, at position: Int, _ runs: [Run]
     ) -> Replacement? {
         guard !runs.isEmpty else { return nil }
         let start = fingerprints.range(position).lowerBound
-        let pieces = runs.flatMap { self.pieces(of: $0, from: start) }
+        var pieces: [Replacement.Piece] = []
+        for run in runs { pieces += self.pieces(of: run, from: start) }
         let references = survey.references(to: extent)
         let used = Ranges.union(references.map(\.rangeInExtent))
         let left = Ranges.subtract(pieces.map(\.range), from: used)
@@ -180,18 +185,16 @@ public struct DedupePlanner {
     }
 
     /// A run as pieces that each lie within one reference of the keeper.
-    private func pieces(of run: Run, from start: Int) -> [Replacement.Piece] {
+    private mutating func pieces(of run: Run, from start: Int) -> [Replacement.Piece] {
         let keeperPosition = fingerprints.position(at: run.keeper)
         let keeperStart = fingerprints.range(keeperPosition).lowerBound
-        let keeper = survey.extents[fingerprints.extents[keeperPosition]]
-        let references = survey.references(to: keeper)
+        let keeper = fingerprints.extents[keeperPosition]
         var pieces: [Replacement.Piece] = []
         var done = 0
         while done < run.sectors.count {
             let position = bytes(run.keeper + done - keeperStart)
             guard
-                let reference = references.filter({ $0.rangeInExtent.contains(position) })
-                    .max(by: { isWorse($0, $1) })
+                let reference = finder.best(ofExtent: keeper, showing: position)
             else { break }
             let here = bytes(run.sectors.lowerBound + done - start)
             let length = min(
@@ -203,14 +206,6 @@ public struct DedupePlanner {
             done += Int(length.rawValue / sectorBytes.rawValue)
         }
         return pieces
-    }
-
-    /// A file that a qube writes to is a poor keeper, then one that does not reach far.
-    private func isWorse(_ left: Survey.Reference, _ right: Survey.Reference) -> Bool {
-        let leftLive = survey.files[left.file].image.isLive
-        let rightLive = survey.files[right.file].image.isLive
-        if leftLive != rightLive { return leftLive }
-        return left.rangeInExtent.upperBound < right.rangeInExtent.upperBound
     }
 
     private func bytes(_ sectors: Int) -> ByteCount {

@@ -8,42 +8,39 @@ extension Survey {
         public var dataBytes = ByteCount.zero
         /// In how many pieces: what follows in the file and on the device is one.
         public var count = 0
+
+        /// None yet.
+        public init() {}
     }
 
     /// The pieces of the files of the volumes that a request is about.
     public func pieces(in scope: Scope) -> Pieces {
-        let selected = files.map { file in
-            file.image.owners.contains { scope.volumes[$0].isSelected }
+        var sum = Pieces()
+        for file in files
+        where file.image.owners.contains(where: { scope.volumes[$0].isSelected }) {
+            sum.dataBytes += file.pieces.dataBytes
+            sum.count += file.pieces.count
         }
-        var byFile: [(file: Int, offset: FileOffset, end: FileOffset, device: Range<UInt64>)] = []
-        for extent in extents {
-            for reference in references(to: extent) where selected[reference.file] {
-                // Of a compressed extent the whole is read, whichever part of it is shown.
-                let start =
-                    extent.compression == .none
-                    ? extent.address + reference.offsetInExtent : extent.address
-                let length =
-                    extent.compression == .none ? reference.lengthBytes : extent.diskBytes
-                byFile.append(
-                    (
-                        reference.file, reference.fileOffset,
-                        reference.fileOffset + reference.lengthBytes,
-                        start.rawValue..<(start + length).rawValue
-                    ))
-            }
-        }
-        byFile.sort { ($0.file, $0.offset) < ($1.file, $1.offset) }
-        var pieces = Pieces()
-        for (index, item) in byFile.enumerated() {
-            pieces.dataBytes += item.end - item.offset
-            let last = index > 0 ? byFile[index - 1] : nil
-            let isContinued =
-                last.map {
-                    $0.file == item.file && $0.end == item.offset
-                        && $0.device.upperBound == item.device.lowerBound
-                } ?? false
-            if !isContinued { pieces.count += 1 }
-        }
-        return pieces
+        return sum
+    }
+}
+
+/// Counts the pieces of one file, from its items in order.
+struct PieceCounter {
+    /// Where what was seen last ends, in the file and on the device.
+    private var last: (file: FileOffset, device: UInt64)?
+
+    mutating func count(
+        _ extent: FileExtent, _ reference: FileExtent.Reference, in pieces: inout Survey.Pieces
+    ) {
+        pieces.dataBytes += extent.lengthBytes
+        // Of a compressed extent the whole is read, whichever part of it is shown.
+        let isPlain = extent.compression == .none
+        let skipped = isPlain ? reference.offsetInExtent : .zero
+        // Wrapping: nobody has checked that an address and a position in it make one.
+        let start = reference.address.rawValue &+ skipped.rawValue
+        if last?.file != extent.fileOffset || last?.device != start { pieces.count += 1 }
+        let length = isPlain ? extent.lengthBytes : reference.diskBytes
+        last = (extent.fileOffset + extent.lengthBytes, start &+ length.rawValue)
     }
 }

@@ -2,6 +2,9 @@
 public import Btrfs
 
 /// All references that the files in scope make, and the extents behind them, each once.
+///
+/// A survey is the one thing that grows with the number of extents, so that both are kept small: 32
+/// bytes for an extent and 24 for a reference.
 public struct Survey: Sendable {
     /// A file that was read.
     public struct File: Sendable {
@@ -15,36 +18,89 @@ public struct Survey: Sendable {
         public var inlineStoredBytes = ByteCount.zero
         /// The number of inline extents.
         public var inlineExtents = 0
+        /// How it lies on the device.
+        public var pieces = Pieces()
     }
 
     /// An extent on the device.
     public struct Extent: Equatable, Sendable {
         /// Where it starts.
         public let address: LogicalAddress
+        private let generationAndCompression: UInt64
+        private let disk: UInt32
+        private let content: UInt32
+        /// The first of its references; while the survey is made, the extent's number.
+        var firstReference: UInt32
+        var referenceCount: UInt32 = 0
+
+        /// Without references yet. nil when it is larger than 4 GiB: the kernel's largest is 256
+        /// MiB.
+        init?(_ extent: FileExtent, _ reference: FileExtent.Reference, number: UInt32) {
+            guard let disk = UInt32(exactly: reference.diskBytes.rawValue),
+                let content = UInt32(exactly: extent.contentBytes.rawValue),
+                extent.generation.rawValue <= UInt64.max >> Self.compressionBits
+            else { return nil }
+            firstReference = number
+            address = reference.address
+            generationAndCompression =
+                extent.generation.rawValue << Self.compressionBits
+                | UInt64(extent.compression.rawValue)
+            self.disk = disk
+            self.content = content
+        }
+
+        private static let compressionBits: UInt64 = 8
+
         /// What it takes on the device.
-        public let diskBytes: ByteCount
+        public var diskBytes: ByteCount { ByteCount(UInt64(disk)) }
         /// The length of its content, unpacked.
-        public let contentBytes: ByteCount
+        public var contentBytes: ByteCount { ByteCount(UInt64(content)) }
         /// How it is stored.
-        public let compression: Compression
+        public var compression: Compression {
+            Compression(rawValue: UInt8(truncatingIfNeeded: generationAndCompression)) ?? .none
+        }
         /// When it was written.
-        public let generation: Generation
+        public var generation: Generation {
+            Generation(generationAndCompression >> Self.compressionBits)
+        }
         /// Its references in `Survey.references`.
-        public var references: Range<Int>
+        public var references: Range<Int> {
+            Int(firstReference)..<(Int(firstReference) + Int(referenceCount))
+        }
     }
 
     /// One file extent item.
     public struct Reference: Equatable, Sendable {
-        /// The file, by its index in `Survey.files`.
-        public let file: Int
         /// Where in the file.
         public let fileOffset: FileOffset
+        private let fileAndKind: UInt32
+        private let length: UInt32
+        private let offset: UInt32
+        /// While the survey is made, the extent's number or the reference's place; then 0.
+        var mark: UInt32 = 0
+
+        /// nil when it is larger than any extent.
+        init?(
+            file: Int, _ extent: FileExtent, _ reference: FileExtent.Reference,
+            isPreallocated: Bool
+        ) {
+            guard let length = UInt32(exactly: extent.lengthBytes.rawValue),
+                let offset = UInt32(exactly: reference.offsetInExtent.rawValue)
+            else { return nil }
+            fileAndKind = UInt32(file) << 1 | (isPreallocated ? 1 : 0)
+            fileOffset = extent.fileOffset
+            self.length = length
+            self.offset = offset
+        }
+
+        /// The file, by its index in `Survey.files`.
+        public var file: Int { Int(fileAndKind >> 1) }
         /// How long.
-        public let lengthBytes: ByteCount
+        public var lengthBytes: ByteCount { ByteCount(UInt64(length)) }
         /// Where in the extent's content.
-        public let offsetInExtent: ByteCount
+        public var offsetInExtent: ByteCount { ByteCount(UInt64(offset)) }
         /// Allocated, and not written yet.
-        public let isPreallocated: Bool
+        public var isPreallocated: Bool { fileAndKind & 1 != 0 }
 
         /// The sectors of the extent that it uses, in bytes.
         public var rangeInExtent: Range<ByteCount> {

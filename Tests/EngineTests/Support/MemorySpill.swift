@@ -7,11 +7,24 @@ import Synchronization
 
 /// A spill file in memory.
 final class MemorySpill: SpillFile {
+    /// What a spill on a full disk says.
+    static let full = BtrfsError("write", "a spill file", .noSpace)
+
     private let bytes = Mutex<[UInt8]>([])
+    private let limitBytes: Int
+
+    init(limitBytes: Int = .max) { self.limitBytes = limitBytes }
+
+    var byteCount: Int { bytes.withLock { $0.count } }
 
     func append(_ new: UnsafeRawBufferPointer) throws(BtrfsError) {
         let copy = unsafe Array(new)
-        bytes.withLock { $0 += copy }
+        let hasRoom = bytes.withLock { bytes -> Bool in
+            guard bytes.count + copy.count <= limitBytes else { return false }
+            bytes += copy
+            return true
+        }
+        if !hasRoom { throw Self.full }
     }
 
     func read(

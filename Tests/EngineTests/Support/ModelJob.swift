@@ -8,6 +8,8 @@ struct ModelJob {
     var roles = ModelRoles()
     var limits = ExecutionLimits()
     var lanes = 1
+    /// How many read fingerprints.
+    var threads = 1
     var checksumKind = ChecksumKind.crc32c
     /// The volume that each file belongs to; all to the first where it is not named.
     var owners: [InodeIdentifier: [Int]] = [:]
@@ -40,14 +42,15 @@ struct ModelJob {
 
     /// What the eligible extents show.
     func fingerprints(
-        of survey: Survey, forged: [UInt32: UInt32] = [:]
+        of survey: Survey, forged: [UInt32: UInt32] = [:],
+        into empty: Fingerprints = Fingerprints()
     ) throws -> Fingerprints {
         let fingerprinter = Fingerprinter(
             store: store,
             checksums: ModelChecksums(store: store, forged: forged, kind: checksumKind),
-            decoder: ModelDecoder(), threads: 1)
+            decoder: ModelDecoder(), threads: threads)
         let eligible = DedupePlanner.eligible(survey, scope: scope)
-        return try fingerprinter.fingerprint(eligible, of: survey) { _ in }
+        return try fingerprinter.fingerprint(eligible, of: survey, into: empty) { _ in }
     }
 
     func dedupePlan(forged: [UInt32: UInt32] = [:]) throws -> Plan {

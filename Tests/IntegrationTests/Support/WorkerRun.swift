@@ -26,10 +26,12 @@ enum WorkerRun {
     }
 
     /// All messages, in order.
-    static func messages(_ order: WorkerOrder, cache: String? = nil) throws -> [WorkerMessage] {
+    static func messages(
+        _ order: WorkerOrder, cache: String? = nil, options: [String] = []
+    ) throws -> [WorkerMessage] {
         let ending = try Command.run(
             [Command.program("qubes-btrfs-worker")]
-                + (cache.map { ["--cache-directory", $0] } ?? []),
+                + (cache.map { ["--cache-directory", $0] } ?? []) + options,
             input: try JSONEncoder().encode(order))
         return try ending.output.split(separator: "\n").map {
             try JSONDecoder().decode(WorkerMessage.self, from: Data($0.utf8))
@@ -40,9 +42,11 @@ enum WorkerRun {
     @discardableResult
     static func job(
         _ work: WorkerOrder.Work, _ volumes: [WorkerOrder.Volume], on fileSystem: LoopFileSystem,
-        cache: String? = nil
+        cache: String? = nil, options: [String] = []
     ) throws -> JobResult {
-        let last = try messages(order(work, volumes, on: fileSystem), cache: cache).last
+        let last = try messages(
+            order(work, volumes, on: fileSystem), cache: cache, options: options
+        ).last
         guard case .result(let result)? = last else {
             throw UnexpectedEnd(message: "\(String(describing: last))")
         }

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+import Btrfs
+import Engine
+import SystemCalls
+import SystemPackage
+import Worker
+
+/// Surveys and plans a made-up file system, by the worker's own parts: time and memory for all that
+/// a job has in memory before it moves anything.
+struct PlanScale {
+    /// What the file system is like.
+    enum Kind: String, CaseIterable {
+        /// Images of 1 MiB extents, each shown by an image and by its revision; every fourth is a
+        /// copy of an earlier one.
+        case ordinary
+        /// Extents of 64 KiB that all hold the same.
+        case same
+        /// One extent that is shown once for each other extent, and the others hold the same.
+        case shared
+        /// The same, in pieces: each reference shows one other sector, and the others hold one run
+        /// of it each.
+        case scattered
+    }
+
+    /// An image has at most so many extents.
+    static let extentsPerImage = 100_000
+
+    let kind: Kind
+    let extents: Int
+
+    static func run(_ kind: Kind, millions: Double) throws {
+        try PlanScale(kind: kind, extents: Int(millions * 1e6)).run()
+    }
+
+    private func run() throws {
+        let directory = SharedDescriptor(
+            try Descriptor.open(FilePath("/var/tmp"), [.readOnly, .directory]))
+        let start = ContinuousClock.now
+        let before = peakMemoryBytes()
+        let survey = Surveyor.survey(images, in: MadeUpCatalog(scale: self))
+        let surveyed = (seconds: seconds(since: start), peak: peakMemoryBytes())
+        let scope = Scope(
+            volumes: [
+                .init(isSelected: true, isSkipped: false, compressionLevel: nil, group: 0)
+            ], includesLiveOnly: false)
+        var fingerprints = Fingerprints(spill: try Spill(in: directory))
+        for index in DedupePlanner.eligible(survey, scope: scope) {
+            let number = number(of: survey.extents[index].address)
+            try fingerprints.append(
+                extent: index,
+                closed: (0..<sectors(of: number)).map {
+                    Fingerprints.closed(sum(of: number, sector: $0))
+                })
+        }
+        let printed = (seconds: seconds(since: start), peak: peakMemoryBytes())
+        var resources = MatchResources()
+        resources.spills = [try Spill(in: directory), try Spill(in: directory)]
+        let plan = try DedupePlanner.plan(
+            survey, fingerprints, scope: scope, sectorBytes: .kibibytes(4), resources: resources)
+        let total = seconds(since: start)
+        let pieces = plan.replacements.reduce(0) { $0 + $1.pieces.count }
+        let content = ByteCount(fingerprints.sectorCount << 12)
+        print(
+            """
+            \(kind.rawValue): \(survey.extents.count) extents, \(survey.references.count) \
+            references, \(content.rawValue >> 30) GiB of content
+              survey              \(oneDecimal(surveyed.seconds)) s, peak \
+            \((surveyed.peak - before) >> 20) MiB above \(before >> 20)
+              fingerprints        \(oneDecimal(printed.seconds - surveyed.seconds)) s, peak \
+            \(printed.peak >> 20) MiB
+              plan                \(oneDecimal(total - printed.seconds)) s, peak \
+            \(peakMemoryBytes() >> 20) MiB
+              replacements        \(plan.replacements.count), of \(pieces) pieces
+            """)
+    }
+
+    // MARK: The file system
+
+    /// Extents lie one behind the other, 1 MiB apart.
+    func number(of address: LogicalAddress) -> Int { Int(address.rawValue >> 20) - 1 }
+
+    static func address(of number: Int) -> LogicalAddress {
+        LogicalAddress(UInt64(number + 1) << 20)
+    }
+
+    func sectors(of number: Int) -> Int {
+        switch kind {
+        case .ordinary: 256
+        case .same: 16
+        case .shared: 16
+        case .scattered: number == 0 ? 32_768 : 8
+        }
+    }
+
+    func sum(of number: Int, sector: Int) -> UInt32 {
+        switch kind {
+        case .ordinary:
+            let source =
+                number % 4 == 3
+                ? Int(SyntheticSums.mix(UInt64(number)) % UInt64(number)) / 4 * 4 : number
+            return SyntheticSums.unique(source * 256 + sector)
+        case .same, .shared:
+            return SyntheticSums.unique(sector)
+        case .scattered:
+            let start = number == 0 ? 0 : number * 8 % 32_760
+            return SyntheticSums.unique(start + sector)
+        }
+    }
+
+    var images: [ImageFile] {
+        let count = (extents + Self.extentsPerImage - 1) / Self.extentsPerImage
+        return (0..<(count * 2)).map {
+            ImageFile(
+                inode: InodeIdentifier(
+                    subvolume: .topmostSubvolume, number: 257 + UInt64($0)),
+                sizeBytes: ByteCount(Self.extentsPerImage << 20), owners: [0],
+                isRevision: $0 % 2 == 1)
+        }
+    }
+
+    /// The items of an image, which is a revision of the one before it where its number is odd.
+    func forEachItem(
+        ofImage image: Int, _ body: (FileExtent) throws(BtrfsError) -> Void
+    ) throws(BtrfsError) {
+        let start = image / 2 * Self.extentsPerImage
+        for number in start..<min(start + Self.extentsPerImage, extents) {
+            // What lies in front is the first extent's, where it is shown whole.
+            let offset = UInt64(number - start + 128) << 20
+            let length = sectors(of: number)
+            if kind == .ordinary || image % 2 == 0 {
+                if number > 0 || kind == .ordinary || kind == .same {
+                    try body(item(number, at: offset, from: 0, sectors: length))
+                } else if kind == .scattered {
+                    try body(item(0, at: 0, from: 0, sectors: length))
+                }
+            } else if kind == .shared {
+                try body(item(0, at: offset, from: 0, sectors: sectors(of: 0)))
+            } else if kind == .scattered {
+                try body(item(0, at: offset, from: number * 8 % 32_760, sectors: 8))
+            }
+        }
+    }
+
+    private func item(_ number: Int, at offset: UInt64, from: Int, sectors: Int) -> FileExtent {
+        let content = ByteCount(self.sectors(of: number) << 12)
+        return FileExtent(
+            fileOffset: FileOffset(offset), lengthBytes: ByteCount(sectors << 12),
+            contentBytes: content, compression: .none, generation: Generation(7),
+            storage: .regular(
+                FileExtent.Reference(
+                    address: Self.address(of: number), diskBytes: content,
+                    offsetInExtent: ByteCount(from << 12))))
+    }
+}
+
+private struct MadeUpCatalog: ExtentCatalog {
+    let scale: PlanScale
+
+    var sectorBytes: ByteCount { .kibibytes(4) }
+
+    func forEachFileExtent(
+        of inode: InodeIdentifier, from start: FileOffset, through end: FileOffset,
+        _ body: (FileExtent) throws(BtrfsError) -> Void
+    ) throws(BtrfsError) {
+        try scale.forEachItem(ofImage: Int(inode.number) - 257, body)
+    }
+
+    func uses(ofExtentAt address: LogicalAddress) throws(BtrfsError) -> ExtentUses { .all([]) }
+
+    func inode(_ identifier: InodeIdentifier) throws(BtrfsError) -> InodeItem? {
+        InodeItem(
+            generation: Generation(7), sizeBytes: ByteCount(UInt64(1) << 60), links: 1)
+    }
+}

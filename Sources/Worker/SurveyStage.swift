@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+internal import Btrfs
+internal import Engine
+internal import Protocol
+
+/// What jobs and estimates begin with: who refers to what on one file system.
+struct SurveyStage {
+    let site: Site
+    let order: WorkerOrder
+    let output: Output
+    let governor: Governor
+
+    /// Surveys the images, and adds to the result what was seen and what could not be.
+    func run(
+        _ store: ControlledStore, _ result: inout JobResult
+    ) throws(BtrfsError) -> (list: ImageList, survey: Survey) {
+        let list = ImageList(site: site, order: order)
+        let survey = Surveyor.survey(list.imageFiles(), in: store) { done, total in
+            output.progress(.survey, doneBytes: done.rawValue, totalBytes: total.rawValue)
+        }
+        try governor.checkpoint()
+        result.problems += list.problems + SurveyProblems.unreadable(survey, list, order)
+        result.problems += SurveyProblems.nocow(list, order)
+        result.extentsSeen += UInt64(survey.extents.count)
+        return (list, survey)
+    }
+}
+
+extension JobResult {
+    /// Nothing was seen or done yet.
+    init(problems: [Report.Problem], elapsedSeconds: Double = 0) {
+        self.init(
+            before: [], after: [], extentsSeen: 0, extentsReplaced: 0, referencesMoved: 0,
+            predictedBytes: nil, leftAlone: [], problems: problems, elapsedSeconds: elapsedSeconds)
+    }
+}

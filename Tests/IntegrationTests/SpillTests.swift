@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+import Foundation
+import Protocol
+import Testing
+
+/// What does not fit into memory goes to a file without a name, and nothing else changes.
+@Suite(
+    "Fingerprints that spill, on a real Btrfs",
+    .enabled(if: RealBtrfs.isAvailable, RealBtrfs.reason))
+struct SpillTests {
+    private let volumes = [
+        WorkerRun.volume("one"), WorkerRun.volume("two"), WorkerRun.volume("three"),
+    ]
+    /// No checksum stays in memory but those of the block in work.
+    private static let little = ["--fingerprint-bytes", "0"]
+
+    /// Plain and packed images that have much in common, at several shifts: 26,000 sectors, which
+    /// make six blocks of checksums.
+    private func populated() throws -> LoopFileSystem {
+        let fileSystem = try LoopFileSystem(mebibytes: 1024)
+        let noise = Content.random(mebibytes: 24, seed: 31)
+        let text = Content.text(mebibytes: 12, seed: 32)
+        try Files.write(noise + text, to: fileSystem.image("appvms/one/private.img"))
+        try Files.write(
+            Content.random(mebibytes: 1, seed: 33).prefix(5 * 4096) + noise + text,
+            to: fileSystem.image("appvms/two/private.img"))
+        try Command.check("mount", "-o", "remount,compress-force=zstd", fileSystem.path)
+        try Files.write(
+            text + noise.prefix(16 << 20), to: fileSystem.image("appvms/three/private.img"))
+        try fileSystem.synchronize()
+        return fileSystem
+    }
+
+    @Test("De-duplication with next to no memory does what it does with plenty")
+    func sameResult() throws {
+        let (held, spilled) = (try populated(), try populated())
+        let inventory = try spilled.inventory()
+        let expected = try WorkerRun.job(WorkerRun.dedupe, volumes, on: held)
+        let result = try WorkerRun.job(
+            WorkerRun.dedupe, volumes, on: spilled, options: Self.little)
+        #expect(try spilled.inventory() == inventory)
+        #expect(result.extentsReplaced == expected.extentsReplaced)
+        #expect(result.extentsReplaced > 0)
+        #expect(result.referencesMoved == expected.referencesMoved)
+        #expect(result.predictedBytes == expected.predictedBytes)
+        #expect(result.pieces == expected.pieces)
+        #expect(try spilled.dataUsedBytes() == (try held.dataUsedBytes()))
+        #expect(result.savedBytes > 40 << 20)
+    }
+
+    @Test("A full disk below the spilled ends the job with the reason, and changes nothing")
+    func fullSpillDisk() throws {
+        let fileSystem = try populated()
+        let cache = fileSystem.folder + "/cache"
+        try FileManager.default.createDirectory(
+            atPath: cache, withIntermediateDirectories: true)
+        // Room for two blocks of checksums, of the six.
+        try Command.check("mount", "-t", "tmpfs", "-o", "size=32k", "tmpfs", cache)
+        defer { _ = try? Command.run(["umount", cache]) }
+        let inventory = try fileSystem.inventory()
+        let before = try fileSystem.dataUsedBytes()
+        for work in [WorkerRun.dedupe, WorkerRun.optimize, .estimate(running: false)] {
+            let last = try WorkerRun.messages(
+                WorkerRun.order(work, volumes, on: fileSystem), cache: cache,
+                options: Self.little
+            ).last
+            guard case .failure(let kind, let message, let detail)? = last else {
+                Issue.record("\(String(describing: last))")
+                continue
+            }
+            #expect(kind == ServiceException.Kind.failed.rawValue)
+            #expect(message.contains("cache directory") && message.contains("no space left"))
+            #expect(detail.contains("spill file"))
+        }
+        #expect(try fileSystem.inventory() == inventory)
+        #expect(try fileSystem.dataUsedBytes() == before)
+        // With room in memory the same disk is enough.
+        try WorkerRun.job(WorkerRun.dedupe, volumes, on: fileSystem, cache: cache)
+        #expect(try fileSystem.dataUsedBytes() < before - 40 << 20)
+    }
+
+    @Test("What was spilled is given back before references are moved")
+    func spaceComesBack() throws {
+        let fileSystem = try populated()
+        let cache = fileSystem.folder + "/cache"
+        try FileManager.default.createDirectory(
+            atPath: cache, withIntermediateDirectories: true)
+        let order = WorkerRun.order(WorkerRun.dedupe, volumes, on: fileSystem)
+        let session = try WorkerSession(
+            order, options: ["--cache-directory", cache] + Self.little)
+        try #require(try session.progress { $0.stage == .execute } != nil)
+        Foundation.kill(session.identifier, SIGSTOP)
+        let folder = "/proc/\(session.identifier)/fd"
+        let spills = try FileManager.default.contentsOfDirectory(atPath: folder).filter {
+            let target = try? FileManager.default.destinationOfSymbolicLink(
+                atPath: folder + "/" + $0)
+            return target?.hasPrefix(cache + "/#") == true
+        }
+        #expect(spills.count == 3)
+        for spill in spills {
+            let size = try Command.check("stat", "-L", "-c", "%s", folder + "/" + spill).output
+            #expect(size == "0\n")
+        }
+        Foundation.kill(session.identifier, SIGCONT)
+        guard case .result? = try session.last() else {
+            Issue.record("it did not come to its end")
+            return
+        }
+    }
+}
