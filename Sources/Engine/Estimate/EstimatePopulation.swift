@@ -69,7 +69,10 @@ struct EstimatePopulation {
             diskBytes[domain] += extent.diskBytes.rawValue
             let replacement = given[extent.address]
             let used = Self.usedRanges(of: extent, in: survey)
-            let left = replacement.map { Ranges.subtract($0.pieces.map(\.range), from: used) } ?? []
+            let left =
+                replacement.map {
+                    Ranges.subtract($0.pieces.map(\.range) + $0.repeats.map(\.range), from: used)
+                } ?? []
             if let replacement {
                 self.dedupe[domain] =
                     self.dedupe[domain] + Self.saving(of: replacement, extent, left: left)

@@ -86,7 +86,7 @@ struct FrameMaker: Sendable {
         level: Int
     ) -> Bool {
         let replacement = target.replacement
-        guard replacement.aim == .space, replacement.pieces.isEmpty,
+        guard replacement.aim == .space, replacement.isWrittenWhole,
             Ranges.totalBytes(ranges) >= limits.sampledContent
         else { return false }
         let length = first.range.upperBound - first.range.lowerBound

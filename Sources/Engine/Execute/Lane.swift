@@ -128,9 +128,10 @@ struct Lane: Sendable {
     ) throws(BtrfsError) -> [Work] {
         let known = targets.map { keepers(of: $0, $1, resolver) }
         let parts = zip(targets, known).map { item, keepers in
-            WrittenPart(
-                target: item.1,
-                ranges: Ranges.subtract(keepers.map(\.range), from: item.1.usedRanges),
+            let repeats = repeats(in: item.0, item.1)
+            let elsewhere = keepers.map(\.range) + repeats.map(\.range)
+            return WrittenPart(
+                target: item.1, ranges: Ranges.subtract(elsewhere, from: item.1.usedRanges),
                 spent: item.0.rewritten)
         }
         var works: [Work] = []
@@ -138,7 +139,8 @@ struct Lane: Sendable {
             let (pending, target) = targets[index]
             switch result {
             case .success(let rewritten):
-                let written = rewritten.places.map {
+                let repeats = repeats(in: pending, target)
+                let written = (rewritten.places + rewritten.places(of: repeats)).map {
                     Source(
                         range: $0.range, file: rewriter.scratch, identity: nil, offset: $0.offset,
                         isLive: false)
@@ -172,6 +174,16 @@ struct Lane: Sendable {
         let moved = Source.disjoint(pending.moved, excluding: tailSectors)
         let excluded = pending.distrusted + tailSectors + moved.map(\.range)
         return moved + Source.disjoint(pieces, excluding: excluded)
+    }
+
+    /// The parts that will be pointed to another part of what is written. In the first round only:
+    /// later ones write what is left as it is. And not where a file ends within a sector, for that
+    /// has to be written in its place.
+    private func repeats(
+        in pending: Pending, _ target: ReplacementTarget
+    ) -> [Replacement.Repeat] {
+        let isPlain = pending.moved.isEmpty && !target.references.contains(where: \.isTail)
+        return isPlain ? pending.replacement.repeats : []
     }
 
     /// The reference that its content will be read through.

@@ -23,6 +23,22 @@ enum RewriteFailure: Error {
 struct Rewritten: Sendable {
     var places: [(range: Range<ByteCount>, offset: FileOffset)] = []
     var diskBytes = ByteCount.zero
+
+    /// Where repeats are to be had: where their originals stand.
+    func places(
+        of repeats: [Replacement.Repeat]
+    ) -> [(range: Range<ByteCount>, offset: FileOffset)] {
+        repeats.compactMap { item in
+            let original = item.originalRange
+            let place = places.first {
+                $0.range.lowerBound <= original.lowerBound
+                    && original.upperBound <= $0.range.upperBound
+            }
+            return place.map {
+                (item.range, $0.offset + (original.lowerBound - $0.range.lowerBound))
+            }
+        }
+    }
 }
 
 /// Writes a batch's parts into a scratch file, packed where they shrink: pack first, decide, then
@@ -151,7 +167,7 @@ struct Rewriter: Sendable {
         let all = part.spent + disk
         switch replacement.aim {
         case .order: return all <= replacement.diskBytes
-        case .space where !replacement.pieces.isEmpty: return all < replacement.diskBytes
+        case .space where !replacement.isWrittenWhole: return all < replacement.diskBytes
         case .space: return limits.isWorth(all, of: replacement.diskBytes)
         }
     }

@@ -55,6 +55,10 @@ public struct MatchResources: Sendable {
 /// keeper's; every other is paired with it and with no other, so that a sector that stands in a
 /// million places makes a million pairs and not their square. The pairs, sorted by rank and place,
 /// then meet the extents in that order, and are extended to the longest equal run around them.
+///
+/// Where one block stands again and again (zeroes), the first place of all may be in a short
+/// stretch of it, and would cut long ones to pieces. There the keeper is the first in a stretch
+/// that is as long; see `Keepers`.
 public struct Matcher {
     private let fingerprints: Fingerprints
     private var reader: SumReader
@@ -79,8 +83,9 @@ public struct Matcher {
         var picker = WindowHashes(window: window)
         for member in members {
             try control.checkpoint()
-            for anchor in try picker.anchors(of: member.sectors, in: &reader) {
-                let key = PlaceKey(rank: member.rank, place: anchor.place)
+            let found = try picker.anchors(of: member.sectors, in: &reader)
+            for (anchor, depth) in zip(found, Repetition.depths(of: found, window: window)) {
+                let key = PlaceKey(rank: member.rank, place: anchor.place, depth: depth)
                 try anchors.append(
                     SortRecord(key: anchor.hash ^ member.salt, value: key.rawValue))
                 for salt in member.salts where salt != member.salt {
@@ -93,7 +98,7 @@ public struct Matcher {
         pairs = try Self.pair(&anchors, resources)
     }
 
-    /// Pairs every anchor but the first of its hash with the first.
+    /// Pairs every anchor but the first of its hash with the keeper.
     private static func pair(
         _ anchors: inout ExternalSorter, _ resources: MatchResources
     ) throws(BtrfsError) -> SortedRecords {
@@ -101,19 +106,18 @@ public struct Matcher {
             capacity: resources.sortRecords, spill: resources.spills.dropFirst().first)
         var records = try anchors.finish()
         var hash: UInt64?
-        var keeper: PlaceKey?
+        var keepers = Keepers()
         while let record = try records.next() {
             if record.key != hash {
                 hash = record.key
-                keeper = nil
+                keepers = Keepers()
             }
             let place = PlaceKey(rawValue: record.value)
-            if let keeper {
+            if let keeper = keepers.keeper(for: place) {
                 try pairs.append(
                     SortRecord(key: place.answered.rawValue, value: UInt64(keeper.place)))
-            } else if !place.isAsking {
-                keeper = place
             }
+            if !place.isAsking { keepers.add(place) }
         }
         return try pairs.finish()
     }
@@ -135,17 +139,38 @@ public struct Matcher {
                 _ = try pairs.next()
                 keepers.append(Int(other.value))
             }
-            // An extent that holds the same twice cannot be replaced by itself.
+            // An extent that holds the same twice cannot be replaced by itself, but see below.
             var best: Run?
             for keeper in keepers where !member.sectors.contains(keeper) {
                 let run = try extend(place, keeper, within: covered..<member.sectors.upperBound)
                 if run.sectors.count > best?.sectors.count ?? 0 { best = run }
+            }
+            let length = best?.sectors.count ?? 0
+            if length < Repetition.unitSectors,
+                let own = try repetition(at: place, end: member.sectors.upperBound),
+                own.sectors.count > length
+            {
+                best = own
             }
             guard let best, best.sectors.count >= WindowHashes.sectors else { continue }
             runs.append(best)
             covered = best.sectors.upperBound
         }
         return runs
+    }
+
+    /// What follows the mebibyte at a place, if it is that mebibyte again and again: its keeper is
+    /// that place, in the same extent.
+    private mutating func repetition(
+        at original: Int, end: Int
+    ) throws(BtrfsError) -> Run? {
+        let start = original + Repetition.unitSectors
+        var reached = start
+        while reached < end, try areEqual(reached, reached - Repetition.unitSectors) {
+            reached += 1
+        }
+        guard reached - start >= Repetition.unitSectors else { return nil }
+        return Run(sectors: start..<reached, keeper: original)
     }
 
     /// The longest run around two places, within limits here and within one extent there.
@@ -172,21 +197,4 @@ public struct Matcher {
         guard let sum = try here.sum(at: place, &reader) else { return false }
         return try there.sum(at: keeper, &reader) == sum
     }
-}
-
-/// A place with its rank, as one number that sorts by rank, then place. An asking one looks for a
-/// keeper and is none itself.
-private struct PlaceKey {
-    let rawValue: UInt64
-
-    init(rawValue: UInt64) { self.rawValue = rawValue }
-
-    init(rank: UInt8, place: Int) {
-        rawValue = UInt64(rank & 0x7f) << 57 | UInt64(place) << 1
-    }
-
-    var place: Int { Int((rawValue << 7) >> 8) }
-    var isAsking: Bool { rawValue & 1 != 0 }
-    var asking: PlaceKey { PlaceKey(rawValue: rawValue | 1) }
-    var answered: PlaceKey { PlaceKey(rawValue: rawValue & ~1) }
 }

@@ -150,13 +150,19 @@ public struct DedupePlanner {
     ) -> Replacement? {
         guard !runs.isEmpty else { return nil }
         let start = fingerprints.range(position).lowerBound
+        let own = fingerprints.range(position)
         var pieces: [Replacement.Piece] = []
-        for run in runs { pieces += self.pieces(of: run, from: start) }
+        for run in runs where !own.contains(run.keeper) {
+            pieces += self.pieces(of: run, from: start)
+        }
         let references = survey.references(to: extent)
         let used = Ranges.union(references.map(\.rangeInExtent))
-        let left = Ranges.subtract(pieces.map(\.range), from: used)
+        let unique = Ranges.subtract(pieces.map(\.range), from: used)
+        let repeats = runs.filter { own.contains($0.keeper) }
+            .flatMap { self.repeats(of: $0, from: start, in: unique) }
+        let left = Ranges.subtract(repeats.map(\.range), from: unique)
         let leftDisk = rewrittenBytes(left, of: extent)
-        let items = UInt64((pieces.count + left.count) * references.count)
+        let items = UInt64((pieces.count + repeats.count + left.count) * references.count)
         let cost = leftDisk.rawValue + items * Self.metadataBytesPerReference
         guard extent.diskBytes.rawValue > cost else { return nil }
         let freed = extent.diskBytes - leftDisk
@@ -165,7 +171,7 @@ public struct DedupePlanner {
         }
         return Replacement(
             address: extent.address, generation: extent.generation, diskBytes: extent.diskBytes,
-            contentBytes: extent.contentBytes, pieces: pieces,
+            contentBytes: extent.contentBytes, pieces: pieces, repeats: repeats,
             rewriting: rewriting(of: extent),
             predictedSaving: freed)
     }
@@ -182,6 +188,21 @@ public struct DedupePlanner {
             * Double(extent.diskBytes.rawValue)
         return ByteCount(UInt64(share)).roundedUp(to: sectorBytes)
             + ByteCount(UInt64(ranges.count) * sectorBytes.rawValue)
+    }
+
+    /// A run of what stands again and again in the extent itself: all of it but the original, which
+    /// is written anew, and so must be in use and stand nowhere else.
+    private func repeats(
+        of run: Run, from start: Int, in unique: [Range<ByteCount>]
+    ) -> [Replacement.Repeat] {
+        let unit = run.sectors.lowerBound - run.keeper
+        let original = bytes(run.keeper - start)..<bytes(run.sectors.lowerBound - start)
+        guard unique.contains(where: { $0.clamped(to: original) == original }) else { return [] }
+        return stride(from: run.sectors.lowerBound, to: run.sectors.upperBound, by: unit).map {
+            let end = min($0 + unit, run.sectors.upperBound)
+            return Replacement.Repeat(
+                range: bytes($0 - start)..<bytes(end - start), original: original.lowerBound)
+        }
     }
 
     /// A run as pieces that each lie within one reference of the keeper.

@@ -17,6 +17,26 @@ public struct Replacement: Equatable, Sendable {
         }
     }
 
+    /// A part of the extent's content that equals an earlier part of it, which is written anew: one
+    /// copy of what stands there again and again.
+    public struct Repeat: Equatable, Sendable {
+        /// The part; whole sectors.
+        public let range: Range<ByteCount>
+        /// Where in the content the equal part starts.
+        public let original: ByteCount
+
+        /// Makes a repeat.
+        public init(range: Range<ByteCount>, original: ByteCount) {
+            self.range = range
+            self.original = original
+        }
+
+        /// The equal part.
+        var originalRange: Range<ByteCount> {
+            original..<(original + (range.upperBound - range.lowerBound))
+        }
+    }
+
     /// A position in a file.
     public struct Place: Hashable, Sendable {
         /// The file.
@@ -57,6 +77,8 @@ public struct Replacement: Equatable, Sendable {
     public let contentBytes: ByteCount
     /// The parts that stand elsewhere already, in order; no two overlap.
     public let pieces: [Piece]
+    /// The parts that stand elsewhere in the extent itself; none overlaps another, or a piece.
+    public let repeats: [Repeat]
     /// How the rest is written.
     public let rewriting: Rewriting
     /// What the plan expects to come back on balance.
@@ -64,10 +86,13 @@ public struct Replacement: Equatable, Sendable {
     /// What it is for.
     public let aim: Aim
 
+    /// Nothing of it stands elsewhere: it gains by how it is written, or not at all.
+    var isWrittenWhole: Bool { pieces.isEmpty && repeats.isEmpty }
+
     /// Makes a replacement.
     public init(
         address: LogicalAddress, generation: Generation, diskBytes: ByteCount,
-        contentBytes: ByteCount, pieces: [Piece], rewriting: Rewriting,
+        contentBytes: ByteCount, pieces: [Piece], repeats: [Repeat] = [], rewriting: Rewriting,
         predictedSaving: ByteCount, aim: Aim = .space
     ) {
         self.aim = aim
@@ -76,6 +101,7 @@ public struct Replacement: Equatable, Sendable {
         self.diskBytes = diskBytes
         self.contentBytes = contentBytes
         self.pieces = pieces
+        self.repeats = repeats
         self.rewriting = rewriting
         self.predictedSaving = predictedSaving
     }
