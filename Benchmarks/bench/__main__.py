@@ -9,13 +9,14 @@ import os
 import pathlib
 import platform
 import signal
+import statistics
 import sys
 import time
 
 from . import bars, ideal, images, measure, output, packed, picture
 from .system import MEBIBYTE, Disk, drop_caches, run, say
 from .live import Live
-from .tools import CHANGED, FIRST, all_tools
+from .tools import CHANGED, FIRST, PAIRS, all_tools
 
 CHANGED_BYTES = 50 * MEBIBYTE
 
@@ -127,6 +128,36 @@ class Bench:
                     result["proof"] = self.proof(disk, expected)
                 yield result
 
+    def wall_of(self, tool):
+        """The wall time of one more first run."""
+        disk = Disk(self.options.directory / "disk.img", self.mount_point)
+        disk.restore(self.pristine)
+        tool.prepare(self.options.directory / "tools" / tool.name.replace(" ", "-"))
+        with disk, contextlib.ExitStack() as ending:
+            ending.callback(measure.Timed.end_all)
+            drop_caches()
+            tool.start(disk, FIRST)
+            figures = measure.measured(disk, lambda: tool.work(disk, FIRST))
+            return tool.stop(figures, FIRST)["wallSeconds"]
+
+    def repeat_in_pairs(self, tools, runs):
+        """Runs what is compared twice more, by turns, so that a busy minute of the machine falls
+        on both."""
+        first = {run["tool"]: run for run in runs if run["run"] == FIRST}
+        for pair in PAIRS:
+            members = [tool for tool in tools if tool.name in pair and tool.name in first]
+            if len(members) < 2:
+                continue
+            for tool in members:
+                first[tool.name]["walls"] = [first[tool.name]["wallSeconds"]]
+            for _ in range(2):
+                for tool in members:
+                    first[tool.name]["walls"].append(self.wall_of(tool))
+            for tool in members:
+                walls = first[tool.name]["walls"]
+                first[tool.name]["wallSeconds"] = statistics.median(walls)
+                say(f"{tool.name}: {', '.join(f'{wall:.2f}' for wall in walls)} s")
+
     def machine(self):
         """What it was measured on."""
         return {"cores": self.cores, "kernel": platform.release(),
@@ -143,11 +174,14 @@ class Bench:
         scale = images.SCALES[self.options.size]
         fill_bytes = int(self.options.repeated_mebibytes * scale) * MEBIBYTE
         runs = []
-        for tool in [*all_tools(self.options.programs, fill_bytes), Live(self.options.programs)]:
-            if any(part in tool.name for part in self.options.only.split(",")):
-                for result in self.runs_of(tool, description["fingerprints"]):
-                    say(output.row(result, figures["possibleBytes"]))
-                    runs.append(result)
+        tools = [*all_tools(self.options.programs, fill_bytes), Live(self.options.programs)]
+        tools = [tool for tool in tools
+                 if any(part in tool.name for part in self.options.only.split(","))]
+        for tool in tools:
+            for result in self.runs_of(tool, description["fingerprints"]):
+                say(output.row(result, figures["possibleBytes"]))
+                runs.append(result)
+        self.repeat_in_pairs(tools, runs)
         (self.options.directory / "disk.img").unlink(missing_ok=True)
         found = bars.all_bars(runs, figures, CHANGED_BYTES)
         self.write(figures, runs, found)
