@@ -47,6 +47,9 @@ bench-scale: ## Match 1 TiB and 16 TiB of made-up checksums, report on ten milli
 	.build/release/bench-scale 1
 	.build/release/bench-scale 16
 	.build/release/bench-scale report 10
+	for kind in ordinary same shared scattered; do \
+		.build/release/bench-scale plan $$kind 1 || exit 1; \
+	done
 
 fuzz: ## Fuzz every reader of what comes from outside, SECONDS=10 each.
 	scripts/fuzz $(or $(SECONDS),10)

@@ -22,6 +22,12 @@ struct PlanScale {
         case scattered
     }
 
+    /// The most memory for each million of extents; those that mean ill all get replaced, and the
+    /// plan itself takes half.
+    private var allowedBytes: Int {
+        let millions = max((extents + 999_999) / 1_000_000, 1)
+        return millions * (kind == .ordinary ? 256 << 20 : 512 << 20)
+    }
     /// An image has at most so many extents.
     static let extentsPerImage = 100_000
 
@@ -69,9 +75,10 @@ struct PlanScale {
               fingerprints        \(oneDecimal(printed.seconds - surveyed.seconds)) s, peak \
             \(printed.peak >> 20) MiB
               plan                \(oneDecimal(total - printed.seconds)) s, peak \
-            \(peakMemoryBytes() >> 20) MiB
+            \(peakMemoryBytes() >> 20) MiB, allowed are \(allowedBytes >> 20)
               replacements        \(plan.replacements.count), of \(pieces) pieces
             """)
+        guard peakMemoryBytes() <= allowedBytes else { throw Errno.outOfRange }
     }
 
     // MARK: The file system

@@ -125,11 +125,11 @@ private struct SiteWork {
         let store = store(isExecuting: false)
         let stage = SurveyStage(site: site, order: order, output: output, governor: governor)
         let (list, survey) = try stage.run(store, &result)
+        let pieces = survey.pieces(in: order.scope)
         var settled = site.cache?.settledJobs() ?? SettledJobs()
         if let left = settled.leftAlone(
             by: order.work, at: SurveyDigest(survey, scope: order.scope))
         {
-            let pieces = survey.pieces(in: order.scope)
             result.add(from: pieces, to: pieces)
             return ExecutionOutcome(leftAlone: left)
         }
@@ -138,10 +138,12 @@ private struct SiteWork {
             result.predictedBytes = (result.predictedBytes ?? 0) + plan.predictedSaving.rawValue
         }
         let outcome = try execute(plan, of: survey, list)
+        // Of a large pool it takes as much memory as the next one.
+        _ = consume survey
         let now = Surveyor.survey(ImageList(site: site, order: order).imageFiles(), in: store)
         // What a cancelled job has not come to is not settled, and its last look is not whole.
         if governor.isCancelled { return outcome }
-        result.add(from: survey.pieces(in: order.scope), to: now.pieces(in: order.scope))
+        result.add(from: pieces, to: now.pieces(in: order.scope))
         settled.remember(
             order.work, at: SurveyDigest(now, scope: order.scope), leaving: outcome.leftAlone)
         site.cache?.keep(settled)
