@@ -39,8 +39,8 @@ bench: ## Compare with other tools, SIZE=small|default|large (root).
 demo: ## Show on a scratch file system what it does.
 	scripts/demo
 
-bench-pacing: ## Measure how a job gives way to who reads in the foreground (root).
-	QUBES_BTRFS_TIMED=1 $(SWIFT) test --filter PacingTests
+bench-pacing: ## Measure how a job gives way to others, and how soon it obeys (root).
+	scripts/bench-pacing
 
 bench-scale: ## Match 1 TiB and 16 TiB of made-up checksums, report on ten million extents.
 	$(SWIFT) build -c release --product bench-scale

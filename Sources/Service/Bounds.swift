@@ -50,8 +50,8 @@ struct Bounds: Sendable {
     /// The longest time that a worker may take to end when its daemon does, or when its job may not
     /// go on, in seconds; then it is killed. It takes back what is half moved: that killed at once,
     /// it would leave standing twice.
-    var graceSeconds = 8.0
+    var graceSeconds = 15.0
     /// The longest time that the daemon waits at its end for the running job to be noted down, the
     /// worker's grace included.
-    var stopSeconds = 10.0
+    var stopSeconds = 20.0
 }

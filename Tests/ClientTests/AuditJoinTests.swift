@@ -7,6 +7,23 @@ import Testing
 @Suite struct AuditJoinTests {
     private typealias Sample = AuditSample
 
+    @Test func aCallAboutAJobIsAboutItsQube() {
+        let cancel = [
+            Sample.policy(5, "btrfs.job.Cancel", Sample.job, target: "dom0"),
+            Sample.service(
+                5.1, .request, "btrfs.job.Cancel", Sample.job, target: "dom0", job: Sample.job),
+            Sample.policy(
+                6, "btrfs.job.Pause", Sample.job, caller: "other", target: "dom0",
+                verdict: .denied(reason: "no rule", rule: nil)),
+            Sample.service(
+                7, .request, "btrfs.job.Resume", "ffffffffffffffffffff", target: "dom0"),
+        ]
+        let entries = AuditHistory.entries(Sample.wholeCall + cancel)
+        #expect(entries.map(\.target) == ["work", "work", "work", "dom0"])
+        #expect(entries[1].service == "btrfs.job.Cancel" && entries[1].decision == .allowed)
+        #expect(entries[2].decision == .denied)
+    }
+
     @Test func aCallIsFollowedFromPolicyToTheEndOfItsJob() {
         let entry = AuditEntry(
             askedAt: Sample.start, caller: "mgmt", service: "btrfs.Compress", argument: "private",

@@ -80,9 +80,10 @@ import Testing
 
     /// A worker that says how far it is until it is told to end.
     private static let talkative = """
-        { while say progress; do sleep 0.02; done; } & talk=$!
+        rm -f "$cache/over"
+        while [ ! -e "$cache/over" ]; do say progress; sleep 0.02; done &
         while IFS= read -r word && [ "$word" != cancel ]; do :; done
-        kill $talk
+        : > "$cache/over"
         wait
         say cancelled
         """

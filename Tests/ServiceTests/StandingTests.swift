@@ -51,9 +51,9 @@ import Testing
         bounds.standingSeconds = 0.05
         let fixture = try ServiceFixture(
             worker: """
-                { while say progress; do sleep 0.02; done; } & talk=$!
+                while [ ! -e "$cache/over" ]; do say progress; sleep 0.02; done &
                 IFS= read -r word
-                kill $talk
+                : > "$cache/over"
                 wait
                 echo "$word" > "$cache/word"
                 say cancelled

@@ -42,7 +42,7 @@ struct AuditEntry: Equatable, Sendable, Encodable {
     /// What stood behind the service's `+`.
     var argument: String
     /// The qube, `dom0` for the machine; as the caller named it where the service never resolved
-    /// it.
+    /// it. Of a call that names a job, the job's own: such calls all go to `dom0`.
     var target: String
     var decision: Decision
     /// `FILE:LINE`, where the journal names it: for what was refused.
@@ -103,6 +103,7 @@ struct AuditHistory {
             }
         }
         history.addUnreached()
+        history.resolveJobs()
         return history.calls.enumerated().sorted {
             ($0.element.microseconds, $0.offset) < ($1.element.microseconds, $1.offset)
         }.map(\.element.entry)
@@ -210,6 +211,14 @@ struct AuditHistory {
                 entry.reason = reason
             }
             calls.append((item.microseconds, entry))
+        }
+    }
+
+    /// Who asks about a qube wants to see who ended its job.
+    private mutating func resolveJobs() {
+        for index in calls.indices where !AuditEntry.startsJob(calls[index].entry.service) {
+            guard let job = callOfJob[calls[index].entry.argument] else { continue }
+            calls[index].entry.target = calls[job].entry.target
         }
     }
 
