@@ -8,6 +8,7 @@ import json
 import os
 import pathlib
 import platform
+import re
 import signal
 import statistics
 import sys
@@ -99,12 +100,16 @@ class Bench:
                 "foreignSeconds": round(max(foreign, 0), 2),
                 "freedBytes": before["dataBytes"] - after["dataBytes"]}
 
+    def folder_of(self, tool):
+        """Where a tool keeps its files; without what means something to a shell."""
+        return self.options.directory / "tools" / re.sub("[^a-z0-9]+", "-", tool.name.lower())
+
     def runs_of(self, tool, fingerprints):
         """Every run of a tool, on a set of its own."""
         image, expected = self.options.directory / "disk.img", dict(fingerprints)
         disk = Disk(image, self.mount_point)
         disk.restore(self.pristine)
-        tool.prepare(self.options.directory / "tools" / tool.name.replace(" ", "-"))
+        tool.prepare(self.folder_of(tool))
         with disk, contextlib.ExitStack() as ending:
             ending.callback(measure.Timed.end_all)
             before, fill = None, None
@@ -132,7 +137,7 @@ class Bench:
         """The wall time of one more first run."""
         disk = Disk(self.options.directory / "disk.img", self.mount_point)
         disk.restore(self.pristine)
-        tool.prepare(self.options.directory / "tools" / tool.name.replace(" ", "-"))
+        tool.prepare(self.folder_of(tool))
         with disk, contextlib.ExitStack() as ending:
             ending.callback(measure.Timed.end_all)
             drop_caches()
