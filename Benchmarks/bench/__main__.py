@@ -17,7 +17,7 @@ import time
 from . import bars, ideal, images, measure, output, packed, picture
 from .system import MEBIBYTE, Disk, drop_caches, run, say
 from .live import Live
-from .tools import CHANGED, FIRST, PAIRS, all_tools
+from .tools import CHANGED, COMPARED, FIRST, all_tools
 
 CHANGED_BYTES = 50 * MEBIBYTE
 
@@ -140,17 +140,19 @@ class Bench:
         tool.prepare(self.folder_of(tool))
         with disk, contextlib.ExitStack() as ending:
             ending.callback(measure.Timed.end_all)
+            if tool.fill_bytes > 0:
+                images.fill(disk, tool.fill_bytes)
             drop_caches()
             tool.start(disk, FIRST)
             figures = measure.measured(disk, lambda: tool.work(disk, FIRST))
             return tool.stop(figures, FIRST)["wallSeconds"]
 
-    def repeat_in_pairs(self, tools, runs):
+    def repeat_by_turns(self, tools, runs):
         """Runs what is compared twice more, by turns, so that a busy minute of the machine falls
-        on both."""
+        on all."""
         first = {run["tool"]: run for run in runs if run["run"] == FIRST}
-        for pair in PAIRS:
-            members = [tool for tool in tools if tool.name in pair and tool.name in first]
+        for names in COMPARED:
+            members = [tool for tool in tools if tool.name in names and tool.name in first]
             if len(members) < 2:
                 continue
             for tool in members:
@@ -186,7 +188,7 @@ class Bench:
             for result in self.runs_of(tool, description["fingerprints"]):
                 say(output.row(result, figures["possibleBytes"]))
                 runs.append(result)
-        self.repeat_in_pairs(tools, runs)
+        self.repeat_by_turns(tools, runs)
         (self.options.directory / "disk.img").unlink(missing_ok=True)
         found = bars.all_bars(runs, figures, CHANGED_BYTES)
         self.write(figures, runs, found)

@@ -144,10 +144,10 @@ class Filled(Service):
         self.kind, self.fill_bytes = "repeated", fill_bytes
 
 
-# Whose wall times are compared: each of two is run three times, by turns, and its median counts.
-PAIRS = (("qubes-btrfs dedupe", "duperemove same,partial"),
-         ("qubes-btrfs optimize", "defragment -czstd"),
-         ("qubes-btrfs compress, one image", "defragment -czstd, one image"))
+# Whose wall times are compared: each is run three times, by turns, and its median counts.
+COMPARED = (("qubes-btrfs dedupe", "duperemove same,partial", "dedupe, repeated data"),
+            ("qubes-btrfs optimize", "defragment -czstd"),
+            ("qubes-btrfs compress, one image", "defragment -czstd, one image"))
 
 
 def all_tools(programs, fill_bytes):
