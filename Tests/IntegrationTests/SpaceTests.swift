@@ -48,7 +48,10 @@ struct SpaceTests {
         #expect(kind == ServiceException.Kind.unsuitablePool.rawValue)
         #expect(message.contains("pool pool") && message.contains("MiB of data"))
         #expect(message.contains("Delete"))
-        #expect(try fileSystem.inventory() == inventory)
+        // What the filler lost for want of space is the kernel's business.
+        let after = try fileSystem.inventory()
+        let changed = Set(inventory.keys).union(after.keys).filter { inventory[$0] != after[$0] }
+        #expect(changed.filter { !$0.hasSuffix("filler") } == [])
         // With room it is done.
         try FileManager.default.removeItem(atPath: fileSystem.path + "/filler")
         try fileSystem.synchronize()
