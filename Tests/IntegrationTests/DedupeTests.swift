@@ -180,7 +180,9 @@ struct DedupeTests {
         let result = try WorkerRun.job(WorkerRun.dedupe, volumes, on: fileSystem)
         let after = try fileSystem.dataUsedBytes()
         #expect(try fileSystem.inventory() == inventory)
-        #expect(after <= max(one, both - one) * 102 / 100, "\(one) and \(both - one) to \(after)")
+        // A fifth more than one, where extents were cut otherwise: see `halfOrSo`.
+        let most = max(one, both - one) * 120 / 100
+        #expect(after <= most, "\(one) and \(both - one) to \(after)")
         #expect(result.savedBytes == Int64(both) - Int64(after))
     }
 
