@@ -16,8 +16,13 @@ final class DaemonRun {
     private var process = Process()
     private let arguments: [String]
 
-    /// - Parameter groups: the feature `btrfs.dedupe-group` by qube, `dom0` for the default.
-    init(on fileSystem: LoopFileSystem, groups: [String: String] = [:]) throws {
+    /// - Parameters:
+    ///   - groups: the feature `btrfs.dedupe-group` by qube, `dom0` for the default.
+    ///   - spoil: what becomes of qubes.xml before it is written.
+    init(
+        on fileSystem: LoopFileSystem, groups: [String: String] = [:],
+        spoil: (String) -> String = { $0 }
+    ) throws {
         self.fileSystem = fileSystem
         socket = FilePath(fileSystem.folder + "/socket")
         log = fileSystem.folder + "/btrfs.log"
@@ -28,8 +33,8 @@ final class DaemonRun {
         world.visible = ["mgmt": ["mgmt", "work", "deb"]]
         qubesd = try QubesdStandIn(world)
         let xml = fileSystem.folder + "/qubes.xml"
-        try Data(Self.inventory(pool: fileSystem.pool, groups: groups).utf8).write(
-            to: URL(fileURLWithPath: xml))
+        let inventory = spoil(Self.inventory(pool: fileSystem.pool, groups: groups))
+        try Data(inventory.utf8).write(to: URL(fileURLWithPath: xml))
         for name in ["state", "cache"] {
             try FileManager.default.createDirectory(
                 atPath: fileSystem.folder + "/" + name, withIntermediateDirectories: true)
