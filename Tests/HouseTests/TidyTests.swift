@@ -26,6 +26,36 @@ struct TidyTests {
         #expect(Self.written.contains("Makefile"))
     }
 
+    /// All that may lie at the top of the checkout.
+    static let top: Set<String> = [
+        ".ci", ".gitignore", ".swift-format", "Benchmarks", "CHANGELOG.md", "CONTRIBUTING.md",
+        "Fuzzing", "LICENSE", "Makefile", "Package.swift", "README.md", "Sources", "Tests", "docs",
+        "policy", "qubes-rpc", "scripts", "systemd",
+    ]
+
+    @Test("Nothing lies at the top of the checkout but what belongs there")
+    func strays() throws {
+        // What git would take; where there is no git, all that is there.
+        let known = try run(["git", "ls-files", "--cached", "--others", "--exclude-standard"])
+        let files = known.status == 0 ? linesOf(known.output) : Checkout.files()
+        let found = Set(files.compactMap { $0.split(separator: "/").first.map(String.init) })
+        // A file that is removed and not committed yet is still known.
+        let there = found.filter {
+            FileManager.default.fileExists(atPath: Checkout.root.appendingPathComponent($0).path)
+        }
+        #expect(there.contains("Package.swift"))
+        #expect(there.subtracting(Self.top).isEmpty)
+    }
+
+    @Test("No writer of the bench leaves its state in the folder where it was started")
+    func writers() throws {
+        for file in Checkout.files(under: "Benchmarks", suffixes: [".py"]) {
+            let text = try Checkout.text(file)
+            guard text.contains("[\"fio\"") else { continue }
+            #expect(text.contains("\"--verify_state_save=0\""), "\(file)")
+        }
+    }
+
     @Test("No Swift file is longer than 400 lines, and no script longer than 150")
     func fileLength() throws {
         for file in Self.sources {
