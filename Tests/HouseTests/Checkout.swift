@@ -71,11 +71,6 @@ func run(_ arguments: [String]) throws -> CommandResult {
         status: process.terminationStatus, output: String(decoding: output, as: UTF8.self))
 }
 
-/// Whether PATH has a program.
-func isInstalled(_ program: String) -> Bool {
-    (try? run(["sh", "-c", "command -v \(program)"]).status) == 0
-}
-
 /// A folder of one test, removed with everything in it when the test lets go.
 final class ScratchFolder {
     /// Where it is.
