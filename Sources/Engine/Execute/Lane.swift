@@ -36,14 +36,19 @@ struct LaneContext: Sendable {
 struct Lane: Sendable {
     let context: LaneContext
     let rewriter: Rewriter
+    /// What cannot be done now is left alone, and not postponed.
+    let isLastPass: Bool
 
     var store: any ExtentStore { context.store }
     var limits: ExecutionLimits { context.limits }
     /// Nothing new is begun: the job was cancelled, or the disk refuses writes.
     var isStopped: Bool { context.control.isCancelled || context.refusal.isSet }
 
-    init(context: LaneContext, scratch: any ScratchFile, encoder: any FrameEncoder) {
+    init(
+        context: LaneContext, scratch: any ScratchFile, encoder: any FrameEncoder, isLastPass: Bool
+    ) {
         self.context = context
+        self.isLastPass = isLastPass
         rewriter = Rewriter(
             frames: FrameMaker(
                 store: context.store, scratch: scratch, encoder: encoder, limits: context.limits),
@@ -107,16 +112,20 @@ struct Lane: Sendable {
 
     /// Replaces every extent of a batch, or leaves it alone. Once the job is cancelled, what is
     /// half replaced goes back.
-    /// - Parameter isLastPass: what cannot be done now is left alone, and not postponed.
     /// - Throws: only what stops the job: no memory, a disk that refuses writes.
-    func run(_ batch: [Replacement], isLastPass: Bool) throws(BtrfsError) -> Result {
+    func run(_ batch: [Replacement]) throws(BtrfsError) -> Result {
         var result = Result()
         var pending = batch.map { Pending(replacement: $0) }
         var alone: [Replacement] = []
         do throws(BtrfsError) {
             for round in 1...limits.rounds where !pending.isEmpty {
-                var works = try prepare(pending, alone: &alone, isLastPass, &result)
-                try share(&works, &result.outcome)
+                var works = try prepare(pending, alone: &alone, &result)
+                do throws(BtrfsError) {
+                    try share(&works, &result.outcome)
+                } catch {
+                    pending = works.map(\.afterRound)
+                    throw error
+                }
                 pending = works.map(\.afterRound)
                 pending = try conclude(
                     works, isLastRound: round == limits.rounds, &result.outcome)
@@ -124,13 +133,13 @@ struct Lane: Sendable {
             }
         } catch {
             if error.isRefusedWrite { context.refusal.set() }
-            for unfinished in pending { _ = retreat(unfinished) }
+            for unfinished in pending { retreat(unfinished, &result.outcome) }
             try? store.clear(rewriter.scratch)
             if error.isCancellation { return result }
             throw error
         }
         for replacement in alone where !isStopped {
-            let single = try run([replacement], isLastPass: isLastPass)
+            let single = try run([replacement])
             result.outcome.add(single.outcome)
             result.postponed += single.postponed
         }
@@ -143,7 +152,7 @@ struct Lane: Sendable {
     /// - Parameter alone: takes what cannot be in a batch with others: what ends within a sector
     ///   can only follow to where the scratch file ends.
     private func prepare(
-        _ batch: [Pending], alone: inout [Replacement], _ isLastPass: Bool, _ result: inout Result
+        _ batch: [Pending], alone: inout [Replacement], _ result: inout Result
     ) throws(BtrfsError) -> [Work] {
         let resolver = context.resolver
         let stale = refreshKeepers(of: batch, resolver, &result.outcome)
@@ -163,12 +172,12 @@ struct Lane: Sendable {
                 try leave(pending, error, &result.outcome)
             }
         }
-        return try write(targets, resolver, stale, isLastPass, &result)
+        return try write(targets, resolver, stale, &result)
     }
 
     private func write(
         _ targets: [(Pending, ReplacementTarget)], _ resolver: ReferenceResolver,
-        _ stale: FreshSources.Stale, _ isLastPass: Bool, _ result: inout Result
+        _ stale: FreshSources.Stale, _ result: inout Result
     ) throws(BtrfsError) -> [Work] {
         var targets = targets
         let known = targets.indices.map {
@@ -201,7 +210,7 @@ struct Lane: Sendable {
                         pending: pending, target: target, sources: known[index] + (written ?? []),
                         rewritten: rewritten.diskBytes))
             case .failure(let failure):
-                try leave(pending, failure, isLastPass, &result)
+                try leave(pending, failure, &result)
             }
         }
         return works

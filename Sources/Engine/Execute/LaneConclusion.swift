@@ -28,7 +28,7 @@ extension Lane {
                 outcome.rewritten += work.rewritten
                 again.append(work.afterRound)
             } else {
-                outcome.referencesMovedBack += retreat(work.afterRound)
+                retreat(work.afterRound, &outcome)
                 if work.failure == nil && isStopped { continue }
                 outcome.leftAlone.add(
                     work.failureReason, diskBytes: replacement.diskBytes)
@@ -60,19 +60,31 @@ extension Lane {
 
     /// Points references that were moved back to the extent, where one that still refers to it
     /// holds the same bytes: the extent lives on, and a second copy of it would only cost.
-    func retreat(_ pending: Pending) -> Int {
-        // A disk that refuses writes is left in peace: what stands twice takes room, no more.
-        guard !pending.moved.isEmpty, !context.refusal.isSet else { return 0 }
-        // The widest first: mostly it is all that is needed.
-        let holders = context.resolver.holders(of: pending.replacement)
-            .sorted { $0.lengthBytes > $1.lengthBytes }
-        return pending.moved.count { giveBack($0, to: holders) }
+    func retreat(_ pending: Pending, _ outcome: inout ExecutionOutcome) {
+        if pending.moved.isEmpty { return }
+        let holders = holders(of: pending)
+        var isTwice = false
+        for moved in pending.moved {
+            let left = giveBack(moved, to: holders)
+            if left != [moved.range] { outcome.referencesMovedBack += 1 }
+            if !left.isEmpty { isTwice = true }
+        }
+        if isTwice {
+            outcome.rewritten += pending.rewritten
+            outcome.standsTwice += pending.rewritten
+        }
     }
 
-    /// - Returns: whether any part went back.
+    /// The widest first: mostly it is all that is needed.
+    private func holders(of pending: Pending) -> [OpenReference] {
+        context.resolver.holders(of: pending.replacement)
+            .sorted { $0.lengthBytes > $1.lengthBytes }
+    }
+
+    /// - Returns: what could not go back.
     private func giveBack(
         _ moved: Source, to holders: [OpenReference]
-    ) -> Bool {
+    ) -> [Range<ByteCount>] {
         var left = [moved.range]
         for holder in holders {
             if left.isEmpty { break }
@@ -80,7 +92,7 @@ extension Lane {
             let returned = parts.filter { giveBack(moved, $0, to: holder) }
             left = Ranges.subtract(returned, from: left)
         }
-        return left != [moved.range]
+        return left
     }
 
     /// The holder is a source like any other: it is read from the device, or nothing is given up
@@ -131,12 +143,12 @@ extension Lane {
             outcome.leftAlone.add(.unreadable, diskBytes: diskBytes)
             outcome.add(error)
         }
-        outcome.referencesMovedBack += retreat(pending)
+        retreat(pending, &outcome)
     }
 
     /// - Throws: what ends the job.
     func leave(
-        _ pending: Pending, _ failure: RewriteFailure, _ isLastPass: Bool, _ result: inout Result
+        _ pending: Pending, _ failure: RewriteFailure, _ result: inout Result
     ) throws(BtrfsError) {
         let replacement = pending.replacement
         switch failure {
@@ -164,7 +176,7 @@ extension Lane {
         case .store(let error):
             throw error
         }
-        result.outcome.referencesMovedBack += retreat(pending)
+        retreat(pending, &result.outcome)
     }
 
     /// Names the sectors of a range that cannot be read.

@@ -53,15 +53,22 @@ final class SuccessorKeepers: Sendable {
         let successor: Replacement.Place?
     }
 
-    /// - Parameter successor: holds what the range should hold; nil when that cannot be read either.
+    /// Of several successors the first place counts, whoever was first to say so.
+    /// - Parameter successor: holds what the range should hold; nil when it cannot be read either.
     func add(
         _ range: Range<ByteCount>, of inode: InodeIdentifier, successor: Replacement.Place?
     ) {
         state.withLock { state in
-            guard state[inode, default: []].count < Self.limit,
-                !state[inode, default: []].contains(where: { $0.range == range })
-            else { return }
-            state[inode, default: []].append(Bad(range: range, successor: successor))
+            var known = state[inode] ?? []
+            if let index = known.firstIndex(where: { $0.range == range }) {
+                guard let successor, known[index].successor.map({ successor < $0 }) ?? true else {
+                    return
+                }
+                known[index] = Bad(range: range, successor: successor)
+            } else if known.count < Self.limit {
+                known.append(Bad(range: range, successor: successor))
+            }
+            state[inode] = known
         }
     }
 
