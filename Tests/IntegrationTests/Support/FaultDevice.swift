@@ -17,12 +17,15 @@ struct Faults: Sendable {
         /// Blocks of 4 KiB that have been written before may be written again: so does a thin
         /// volume, or a file on a full file system.
         var onlyNewBlocks = false
+        /// So many writes are refused, and then all is well again; nil for ever.
+        var countBeforeMended: Int?
     }
 
     var refusals: [Refusal] = []
-    /// Reads that touch these fail with EIO.
+    /// Reads that touch these fail with EIO, until they are written to: a disk then gives a sector
+    /// another place.
     var unreadable: [Range<UInt64>] = []
-    /// Reads of these come back with each byte changed.
+    /// Reads of these come back with each byte changed, until they are written to.
     var rotten: [Range<UInt64>] = []
     /// How long each mebibyte takes, in seconds.
     var secondsOfMebibyte = 0.0
@@ -163,6 +166,8 @@ final class FaultContent: FileContent {
             {
                 state.isWritten[Int(block)] = true
             }
+            state.faults.unreadable.removeAll { $0.overlaps(range) }
+            state.faults.rotten.removeAll { $0.overlaps(range) }
             if state.faults.records {
                 unsafe state.records.append(.write(offset: offset, Data(bytes)))
             }
@@ -198,6 +203,10 @@ extension FaultContent.State {
                 refusal.onlyNewBlocks ? blocks.count { !isWritten[Int($0)] } : blocks.count
             let wanted = UInt64(counted) * blockBytes
             if wanted > refusal.roomBytes {
+                if let left = refusal.countBeforeMended {
+                    if left == 0 { continue }
+                    faults.refusals[index].countBeforeMended = left - 1
+                }
                 refusedWrites += 1
                 return refusal.error
             }

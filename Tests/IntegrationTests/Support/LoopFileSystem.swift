@@ -98,6 +98,15 @@ final class LoopFileSystem {
         try attach()
     }
 
+    /// The kernel has given it up, or it was mounted so.
+    var isReadOnly: Bool {
+        get throws {
+            let mounts = try String(contentsOfFile: "/proc/self/mounts", encoding: .utf8)
+            let line = mounts.split(separator: "\n").last { $0.contains(" \(path) ") }
+            return line?.contains(" ro,") == true
+        }
+    }
+
     /// Commits, until what was freed has come back.
     func synchronize() throws {
         for _ in 0..<2 { try Command.check("btrfs", "filesystem", "sync", path) }
