@@ -18,7 +18,8 @@ LICENSEDIR ?= /usr/share/licenses/qubes-btrfs
 INSTALL ?= install
 DOCUMENTS = $(wildcard README.md CHANGELOG.md docs/*.md)
 
-.PHONY: help build test test-fresh fuzz demo bench bench-pacing bench-scale check format packages clean
+.PHONY: help build test test-fresh test-faults fuzz demo bench bench-pacing bench-scale check
+.PHONY: format packages clean
 .PHONY: install install-files install-programs install-documents install-vm
 
 help: ## List the targets.
@@ -35,6 +36,9 @@ test: ## Run every test, those on real Btrfs too when root.
 
 test-fresh: ## Run demo and tests in a root that has nothing but Debian and Swift (root).
 	scripts/test-fresh
+
+test-faults: ## Run the tests on faulty devices with every case of theirs, an hour or so (root).
+	FAULTS=all scripts/test --filter 'BadSectorTests|RefusedWriteTests|PowerCutTests|DamagedTreeTests'
 
 bench: ## Compare with other tools, SIZE=small|default|large (root).
 	scripts/bench
