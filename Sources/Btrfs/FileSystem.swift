@@ -73,6 +73,14 @@ public final class FileSystem: Sendable {
         }
     }
 
+    /// Nothing can be written through this mount: it was mounted so, or the kernel has met an error
+    /// that it could not mend. False where the kernel does not say.
+    public var isReadOnly: Bool {
+        var status = statvfs()
+        return unsafe fstatvfs(root.rawValue, &status) == 0
+            && status.f_flag & UInt(ST_RDONLY) != 0
+    }
+
     /// Any file of any subvolume by its number, mounted or not, named or not, for reading
     /// (`open_by_handle_at(2)`). `generation` is the inode's own, so that a number that was given
     /// to another file meanwhile fails with ESTALE.
