@@ -9,6 +9,8 @@ public struct ExecutionOutcome: Equatable, Sendable {
     public var freed = ByteCount.zero
     /// What was written anew for them.
     public var rewritten = ByteCount.zero
+    /// What trees may have grown by for it, at most, each byte once: reckoned, not measured.
+    public var metadata = ByteCount.zero
     /// References that were moved.
     public var referencesMoved = 0
     /// References that were moved back, because another one could not follow.
@@ -35,6 +37,7 @@ public struct ExecutionOutcome: Equatable, Sendable {
         extentsReplaced += other.extentsReplaced
         freed += other.freed
         rewritten += other.rewritten
+        metadata += other.metadata
         referencesMoved += other.referencesMoved
         referencesMovedBack += other.referencesMovedBack
         leftAlone.add(other.leftAlone)

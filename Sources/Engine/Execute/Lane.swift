@@ -12,7 +12,7 @@ struct Lane: Sendable {
     let control: any JobControl
 
     /// For a look at things as they are now.
-    private var resolver: ReferenceResolver {
+    var resolver: ReferenceResolver {
         ReferenceResolver(
             store: store, files: files, roles: roles, inodes: InodeBook(store: store))
     }
@@ -47,6 +47,8 @@ struct Lane: Sendable {
         let target: ReplacementTarget
         let sources: [Source]
         let rewritten: ByteCount
+        /// By how much trees grow for it.
+        let metadata: ByteCount
         var moved: [Move] = []
         var failure: BtrfsError?
         /// A keeper turned out to differ in this round.
@@ -55,6 +57,9 @@ struct Lane: Sendable {
         /// The reference that moves last. It stays while another one cannot follow: it holds what
         /// that one, or the job, may have to go back to.
         var lastReference: Int { target.references.count - 1 }
+
+        /// Nothing of it was moved, now or before.
+        var isUntouched: Bool { moved.isEmpty && pending.moved.isEmpty && failure == nil }
 
         /// What is known after the round.
         var afterRound: Pending {
@@ -74,43 +79,76 @@ struct Lane: Sendable {
     /// - Throws: only what stops the job: no memory, a scratch file that cannot be written.
     func run(_ batch: [Replacement]) throws(BtrfsError) -> ExecutionOutcome {
         var outcome = ExecutionOutcome()
-        var pending = batch.map { Pending(replacement: $0) }
+        var batches = [batch]
+        while let next = batches.popLast(), !control.isCancelled {
+            var left = Left()
+            outcome.add(try run(next, &left))
+            batches += left.alone.map { [$0] }
+            if !left.later.isEmpty { batches.append(left.later) }
+        }
+        return outcome
+    }
+
+    /// What a batch has no place for: a batch each, or one behind it.
+    private struct Left {
         var alone: [Replacement] = []
+        var later: [Replacement] = []
+    }
+
+    private func run(
+        _ batch: [Replacement], _ left: inout Left
+    ) throws(BtrfsError) -> ExecutionOutcome {
+        var outcome = ExecutionOutcome()
+        var pending = batch.map { Pending(replacement: $0) }
         do throws(BtrfsError) {
             for round in 1...limits.rounds where !pending.isEmpty {
-                var works = try prepare(pending, alone: &alone, &outcome)
+                var works = try prepare(pending, &left, &outcome)
                 share(&works)
                 pending = works.map(\.afterRound)
                 pending = try settle(works, isLastRound: round == limits.rounds, &outcome)
                 try store.clear(rewriter.scratch)
             }
         } catch {
-            for unfinished in pending { _ = retreat(unfinished) }
+            // On a file system that was made read-only nothing can go back.
+            if error.reason != .readOnlyFileSystem {
+                for unfinished in pending { _ = retreat(unfinished) }
+            }
             try? store.clear(rewriter.scratch)
             if error.isCancellation { return outcome }
             throw error
         }
-        for replacement in alone where !control.isCancelled { outcome.add(try run([replacement])) }
         return outcome
     }
 
     // MARK: Before
 
     /// Resolves references and writes what has to be written anew.
-    /// - Parameter alone: takes what cannot be in a batch with others: what ends within a sector
-    ///   can only follow to where the scratch file ends.
+    /// - Parameter left: takes what cannot be in a batch with others, as what ends within a sector
+    ///   can only follow to where the scratch file ends; and what would make it too large.
     private func prepare(
-        _ batch: [Pending], alone: inout [Replacement], _ outcome: inout ExecutionOutcome
+        _ batch: [Pending], _ left: inout Left, _ outcome: inout ExecutionOutcome
     ) throws(BtrfsError) -> [Work] {
         let resolver = resolver
         var targets: [(Pending, ReplacementTarget)] = []
+        var references = 0
         for pending in batch {
+            if references >= limits.batchReferences, pending.moved.isEmpty {
+                left.later.append(pending.replacement)
+                continue
+            }
             do throws(ReplacementObstacle) {
                 let target = try resolver.resolve(pending.replacement)
                 if batch.count > 1, pending.moved.isEmpty,
                     target.references.contains(where: \.isTail)
                 {
-                    alone.append(pending.replacement)
+                    left.alone.append(pending.replacement)
+                    continue
+                }
+                references += target.references.count
+                if pending.moved.isEmpty, target.comparedBytes > limits.compareOfExtent {
+                    outcome.leftAlone.add(
+                        .tooManySnapshots, diskBytes: pending.replacement.diskBytes,
+                        references: target.references.count)
                     continue
                 }
                 prefetchFirst(target)
@@ -126,13 +164,24 @@ struct Lane: Sendable {
         _ targets: [(Pending, ReplacementTarget)], _ resolver: ReferenceResolver,
         _ outcome: inout ExecutionOutcome
     ) throws(BtrfsError) -> [Work] {
-        let known = targets.map { keepers(of: $0, $1, resolver) }
-        let parts = zip(targets, known).map { item, keepers in
+        var known = targets.map { keepers(of: $0, $1, resolver) }
+        let leaves = SharedLeaves(targets.map(\.1), price: limits.price)
+        var parts = zip(targets, known).map { item, keepers in
             let repeats = repeats(in: item.0, item.1)
             let elsewhere = keepers.map(\.range) + repeats.map(\.range)
+            let census = ReferenceCensus(item.1.references)
             return WrittenPart(
                 target: item.1, ranges: Ranges.subtract(elsewhere, from: item.1.usedRanges),
-                spent: item.0.rewritten)
+                spent: item.0.rewritten,
+                cost: cost(of: item.1, census, keepers, repeats.map(\.range), leaves),
+                census: census)
+        }
+        var targets = targets
+        for index in placesWithoutRoom(parts).reversed() {
+            leave(targets[index].0, .leave(.noMetadataRoom), &outcome)
+            targets.remove(at: index)
+            known.remove(at: index)
+            parts.remove(at: index)
         }
         var works: [Work] = []
         for (index, result) in rewriter.rewrite(parts).enumerated() {
@@ -148,7 +197,7 @@ struct Lane: Sendable {
                 works.append(
                     Work(
                         pending: pending, target: target, sources: known[index] + written,
-                        rewritten: rewritten.diskBytes))
+                        rewritten: rewritten.diskBytes, metadata: rewritten.metadataBytes))
             case .failure(let failure):
                 try leave(pending, failure, &outcome)
             }
@@ -199,13 +248,21 @@ struct Lane: Sendable {
         _ works: [Work], isLastRound: Bool, _ outcome: inout ExecutionOutcome
     ) throws(BtrfsError) -> [Pending] {
         var again: [Pending] = []
+        if let failure = works.lazy.compactMap(\.failure).first(where: {
+            $0.reason == .readOnlyFileSystem
+        }) {
+            throw failure
+        }
         for work in works {
+            // It was cancelled before its turn came.
+            if work.isUntouched && control.isCancelled { continue }
             let replacement = work.pending.replacement
             let uses = try store.uses(ofExtentAt: replacement.address)
             if uses == .all([]) {
                 outcome.extentsReplaced += 1
                 outcome.freed += replacement.diskBytes
                 outcome.rewritten += work.rewritten
+                outcome.metadata += work.metadata
                 outcome.referencesMoved += Set(work.moved.map(\.reference)).count
                 forget(work)
             } else if work.failure == nil && !isLastRound && !control.isCancelled {
@@ -222,47 +279,6 @@ struct Lane: Sendable {
             }
         }
         return again
-    }
-
-    /// Points references that were moved back to the extent, where one that still refers to it
-    /// holds the same bytes: the extent lives on, and a second copy of it would only cost.
-    private func retreat(_ pending: Pending) -> Int {
-        guard !pending.moved.isEmpty else { return 0 }
-        // The widest first: mostly it is all that is needed.
-        let holders = resolver.holders(of: pending.replacement)
-            .sorted { $0.lengthBytes > $1.lengthBytes }
-        return pending.moved.count { giveBack($0, to: holders) }
-    }
-
-    /// - Returns: whether any part went back.
-    private func giveBack(
-        _ moved: Source, to holders: [OpenReference]
-    ) -> Bool {
-        var left = [moved.range]
-        for holder in holders {
-            if left.isEmpty { break }
-            let parts = left.map { $0.clamped(to: holder.range) }.filter { !$0.isEmpty }
-            let returned = parts.filter { giveBack(moved, $0, to: holder) }
-            left = Ranges.subtract(returned, from: left)
-        }
-        return left != [moved.range]
-    }
-
-    private func giveBack(
-        _ moved: Source, _ part: Range<ByteCount>,
-        to holder: OpenReference
-    ) -> Bool {
-        let limit = moved.isLive || holder.isLive ? limits.liveRequest : limits.request
-        var start = part.lowerBound
-        while start < part.upperBound {
-            let length = min(limit, part.upperBound - start)
-            let result = try? store.share(
-                holder.file, at: holder.fileOffset(of: start), lengthBytes: length,
-                with: moved.file, at: moved.offset + (start - moved.range.lowerBound))
-            guard result == .shared(length) else { return false }
-            start = start + length
-        }
-        return true
     }
 
     /// A job reads what nobody may need for a while: it must not push out what qubes work with.
@@ -300,6 +316,9 @@ struct Lane: Sendable {
             outcome.leftAlone.add(.doesNotShrink, diskBytes: diskBytes)
         case .staysInOrder:
             outcome.leftAlone.add(.inOrder, diskBytes: diskBytes)
+        case .costsMetadata(let references):
+            outcome.leftAlone.add(
+                .tooManySnapshots, diskBytes: diskBytes, references: references)
         case .store(let error) where error.reason == .ioError:
             outcome.leftAlone.add(.unreadable, diskBytes: diskBytes)
             outcome.add(error)

@@ -5,22 +5,40 @@ internal import SystemPackage
 extension Lane {
     /// Moves every reference, reading ahead of the kernel's compare: of each extent the last one
     /// only when all others have followed.
+    ///
+    /// A batch whose references show much goes in waves: when the job is cancelled the next one is
+    /// not begun, and of the one in work what is less is done: the rest, or taking back.
     func share(_ works: inout [Work]) {
-        let moves = works.enumerated().flatMap { index, work in
-            ShareRequests.moves(target: index, work.target, sources: work.sources)
+        for wave in Waves.make(works, limit: limits.compareTogether) where !control.isCancelled {
+            let moves = wave.flatMap { index in
+                ShareRequests.moves(
+                    target: index, works[index].target, sources: works[index].sources)
+            }
+            var left = moves.reduce(ByteCount.zero) { $0 + $1.lengthBytes }
+            let half = ByteCount(left.rawValue / 2)
+            share(moves.filter { $0.reference != works[$0.target].lastReference }, &works) {
+                left = left - min($0, left)
+                return !control.isCancelled || left < half
+            }
+            share(
+                moves.filter {
+                    $0.reference == works[$0.target].lastReference && !works[$0.target].hasDoubt
+                }, &works
+            ) { _ in !control.isCancelled || left < half }
+            // Made read-only by the kernel: no other request will go.
+            if works[wave].contains(where: { $0.failure?.reason == .readOnlyFileSystem }) { return }
         }
-        share(moves.filter { $0.reference != works[$0.target].lastReference }, &works)
-        share(
-            moves.filter {
-                $0.reference == works[$0.target].lastReference && !works[$0.target].hasDoubt
-            }, &works)
     }
 
-    private func share(_ moves: [Move], _ works: inout [Work]) {
+    /// - Parameter mayGoOn: told what the next request compares, says whether it may be made.
+    private func share(
+        _ moves: [Move], _ works: inout [Work], mayGoOn: (ByteCount) -> Bool
+    ) {
         let requests = ShareRequests.make(moves, limits: limits)
         var nextPrefetch = 0
         var ahead = ByteCount.zero
-        for request in requests where !control.isCancelled {
+        for request in requests {
+            guard mayGoOn(request.lengthBytes) else { return }
             while nextPrefetch < requests.count, ahead < limits.prefetchAhead {
                 prefetch(requests[nextPrefetch])
                 ahead += requests[nextPrefetch].lengthBytes

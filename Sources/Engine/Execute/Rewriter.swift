@@ -16,6 +16,8 @@ enum RewriteFailure: Error {
     case doesNotShrink
     /// It has come to stand alone: nothing would be joined.
     case staysInOrder
+    /// It would shrink, and so many references would take what that brings.
+    case costsMetadata(references: Int)
     case store(BtrfsError)
 }
 
@@ -23,6 +25,8 @@ enum RewriteFailure: Error {
 struct Rewritten: Sendable {
     var places: [(range: Range<ByteCount>, offset: FileOffset)] = []
     var diskBytes = ByteCount.zero
+    /// By how much trees grow for it.
+    var metadataBytes = ByteCount.zero
 
     /// Where repeats are to be had: where their originals stand.
     func places(
@@ -58,7 +62,19 @@ struct Rewriter: Sendable {
         if parts.count == 1, Ranges.totalBytes(parts[0].ranges) > limits.batchContent {
             return [rewriteLarge(parts[0])]
         }
+        let prices = RewritePrices(parts, limits: limits, sectorBytes: store.sectorBytes)
+        for index in parts.indices where !prices.mayGain(index) {
+            results[index] = .failure(.costsMetadata(references: parts[index].census.count))
+        }
         let packed = pack(parts, &results)
+        let costs = prices.costs(packed.map(\.0))
+        for index in results.indices {
+            results[index] = results[index].map { known in
+                var new = known
+                new.metadataBytes = ByteCount((costs[index] ?? parts[index].cost).grownBytes)
+                return new
+            }
+        }
         var end = FileOffset.start
         for (chain, made) in packed {
             let base = end
@@ -91,6 +107,7 @@ struct Rewriter: Sendable {
     ) -> [(Chain, [Frame])] {
         var known: [Chain: [Frame]] = [:]
         let targets = parts.map(\.target)
+        let prices = RewritePrices(parts, limits: limits, sectorBytes: store.sectorBytes)
         while true {
             let left = parts.indices.filter { (try? results[$0].get()) != nil }
             let chains = Layout.chains(left.map { ($0, parts[$0]) }, limits: limits)
@@ -117,9 +134,14 @@ struct Rewriter: Sendable {
             let alone = Set(chains.filter { $0.slices.count == 1 }.map { $0.slices[0].target })
             let lonely = left.filter { parts[$0].isForOrder && alone.contains($0) }
             for index in lonely { results[index] = .failure(.staysInOrder) }
-            let losing = left.filter { !gains(parts[$0], disk[$0] ?? .zero) }
-            for index in losing where !lonely.contains(index) {
-                results[index] = .failure(.doesNotShrink)
+            let costs = prices.costs(chains)
+            let losing = left.filter { index in
+                let cost = (costs[index] ?? parts[index].cost)
+                guard !lonely.contains(index),
+                    let loss = loss(parts[index], disk[index] ?? .zero, cost)
+                else { return false }
+                results[index] = .failure(loss)
+                return true
             }
             if losing.isEmpty && lonely.isEmpty { return chains.map { ($0, known[$0] ?? []) } }
         }
@@ -130,6 +152,10 @@ struct Rewriter: Sendable {
     private func rewriteLarge(
         _ part: WrittenPart
     ) -> Result<Rewritten, RewriteFailure> {
+        let prices = RewritePrices([part], limits: limits, sectorBytes: store.sectorBytes)
+        guard prices.mayGain(0) else {
+            return .failure(.costsMetadata(references: part.census.count))
+        }
         var rewritten = Rewritten()
         let rewriting = part.target.replacement.rewriting
         do throws(RewriteFailure) {
@@ -158,17 +184,30 @@ struct Rewriter: Sendable {
             return .failure(error)
         }
         rewritten.places = part.ranges.map { ($0, FileOffset.start + $0.lowerBound) }
-        return gains(part, rewritten.diskBytes) ? .success(rewritten) : .failure(.doesNotShrink)
+        let cost = prices.costOfLarge(part)
+        rewritten.metadataBytes = ByteCount(cost.grownBytes)
+        return loss(part, rewritten.diskBytes, cost).map { .failure($0) } ?? .success(rewritten)
     }
 
-    /// What is written must take less than what comes back; clearly so if nothing else is gained.
-    private func gains(_ part: WrittenPart, _ disk: ByteCount) -> Bool {
+    /// Why it is not worth it; nil when it is. What is written, and what trees grow by, must take
+    /// less than what comes back; clearly so if nothing else is gained.
+    private func loss(
+        _ part: WrittenPart, _ disk: ByteCount, _ cost: ReplacementCost
+    ) -> RewriteFailure? {
         let replacement = part.target.replacement
-        let all = part.spent + disk
-        switch replacement.aim {
-        case .order: return all <= replacement.diskBytes
-        case .space where !replacement.isWrittenWhole: return all < replacement.diskBytes
-        case .space: return limits.isWorth(all, of: replacement.diskBytes)
+        let data = part.spent + disk
+        let all = data + cost.dataBytes(at: limits.price)
+        func isGain(_ bytes: ByteCount) -> Bool {
+            switch replacement.aim {
+            case .order: bytes <= replacement.diskBytes
+            case .space: bytes < replacement.diskBytes
+            }
         }
+        if isGain(all) {
+            return replacement.aim == .space && replacement.isWrittenWhole
+                && !limits.isWorth(data, of: replacement.diskBytes) ? .doesNotShrink : nil
+        }
+        let isByReferences = isGain(data) && part.census.count > 1
+        return isByReferences ? .costsMetadata(references: part.census.count) : .doesNotShrink
     }
 }

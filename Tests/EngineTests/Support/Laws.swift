@@ -7,6 +7,8 @@ import Testing
 struct Laws {
     private let diskUse: UInt64
     private let writtenByOwners: UInt64
+    private let metadataUse: UInt64
+    private let metadataOfOwners: UInt64
     private let store: ModelStore
     private let job: ModelJob
 
@@ -15,15 +17,28 @@ struct Laws {
         store = job.store
         diskUse = store.state.diskUse
         writtenByOwners = store.state.writtenByOwners
+        metadataUse = store.state.metadataUse
+        metadataOfOwners = store.state.metadataOfOwners
     }
 
-    /// Content is what the owners wrote, disk use has not grown but by what they wrote meanwhile,
-    /// nothing is left in a scratch file, and no request was above its limit.
-    func check(_ comment: Comment? = nil, sourceLocation: SourceLocation = #_sourceLocation) {
+    /// Content is what the owners wrote, disk use, of data and with metadata, has not grown but by
+    /// what they wrote meanwhile, nothing is left in a scratch file, and no request was above its
+    /// limit.
+    /// - Parameter itemsMore: what went back may have come in one piece and go in several.
+    func check(
+        _ comment: Comment? = nil, itemsMore: UInt64 = 0,
+        sourceLocation: SourceLocation = #_sourceLocation
+    ) {
         let state = store.state
         #expect(state.brokenFiles.isEmpty, comment, sourceLocation: sourceLocation)
         let allowed = diskUse + (state.writtenByOwners - writtenByOwners)
         #expect(state.diskUse <= allowed, comment, sourceLocation: sourceLocation)
+        let allowedWithTrees =
+            allowed + metadataUse + (state.metadataOfOwners - metadataOfOwners)
+            + itemsMore * 2 * ModelState.referenceBytes
+        #expect(
+            state.diskUse + state.metadataUse <= allowedWithTrees, comment,
+            sourceLocation: sourceLocation)
         checkScratch(comment, sourceLocation)
         checkRequests(comment, sourceLocation)
     }
