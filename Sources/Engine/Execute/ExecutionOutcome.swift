@@ -20,6 +20,13 @@ public struct ExecutionOutcome: Equatable, Sendable {
     /// The first failures, for dom0's log.
     public var failures: [BtrfsError] = []
 
+    /// What the device does not give back, neighbours joined; the first of them.
+    public var unreadablePlaces: [UnreadablePlace] = []
+    /// How much that is in all.
+    public var unreadableBytes = ByteCount.zero
+
+    /// The most unreadable places that are kept.
+    public static let placeLimit = 1000
     /// The most failures that are kept.
     public static let failureLimit = 20
 
@@ -33,6 +40,16 @@ public struct ExecutionOutcome: Equatable, Sendable {
         if failures.count < Self.failureLimit { failures.append(failure) }
     }
 
+    mutating func add(_ place: UnreadablePlace) {
+        if unreadablePlaces.contains(where: { $0.contains(place) }) { return }
+        unreadableBytes += place.range.upperBound - place.range.lowerBound
+        if let last = unreadablePlaces.last, let joined = last.joined(with: place) {
+            unreadablePlaces[unreadablePlaces.count - 1] = joined
+        } else if unreadablePlaces.count < Self.placeLimit {
+            unreadablePlaces.append(place)
+        }
+    }
+
     mutating func add(_ other: ExecutionOutcome) {
         extentsReplaced += other.extentsReplaced
         freed += other.freed
@@ -42,5 +59,6 @@ public struct ExecutionOutcome: Equatable, Sendable {
         referencesMovedBack += other.referencesMovedBack
         leftAlone.add(other.leftAlone)
         other.failures.forEach { add($0) }
+        other.unreadablePlaces.forEach { add($0) }
     }
 }

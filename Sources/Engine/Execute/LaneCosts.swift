@@ -75,9 +75,8 @@ extension Lane {
                 more += limits.price.nodeBytes.rawValue * Self.nodesOfFile
             }
             let all = need.addingReportingOverflow(more)
-            guard !all.overflow, control.hasRoom(forMetadata: ByteCount(all.partialValue)) else {
-                return true
-            }
+            let sum = ByteCount(all.partialValue)
+            guard !all.overflow, context.control.hasRoom(forMetadata: sum) else { return true }
             need = all.partialValue
             return false
         }

@@ -30,6 +30,11 @@ struct RewritePrices {
         return least < part.target.replacement.diskBytes
     }
 
+    /// Why a part is not worth looking at; nil when it may be.
+    func failure(_ index: Int) -> RewriteFailure? {
+        mayGain(index) ? nil : .costsMetadata(references: parts[index].census.count)
+    }
+
     /// Of a part that is written alone.
     func costOfLarge(_ part: WrittenPart) -> ReplacementCost {
         var cost = part.cost

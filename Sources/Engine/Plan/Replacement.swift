@@ -127,6 +127,8 @@ public enum LeftAloneReason: String, CaseIterable, Sendable {
     case unalignedEnd = "the end of a file cuts it within a sector"
     case stillUsed = "somebody came to use it meanwhile"
     case unreadable = "cannot be read"
+    case copyUnreadable = "its copy cannot be read"
+    case copyInUse = "its copy is in use and could not be read from the disk anew"
     case refused = "the kernel refused to share it"
     case inOrder = "reads at one go as it is"
     case outOfSpace = "no space for the scratch file"
@@ -138,7 +140,8 @@ public enum LeftAloneReason: String, CaseIterable, Sendable {
     public var isPassing: Bool {
         switch self {
         case .changedMeanwhile, .stillUsed, .unreadable, .refused, .outOfSpace, .immutable,
-            .tooManyReferences, .unalignedEnd, .tooManySnapshots, .noMetadataRoom:
+            .copyUnreadable, .copyInUse, .tooManyReferences, .unalignedEnd, .tooManySnapshots,
+            .noMetadataRoom:
             true
         default: false
         }
@@ -147,7 +150,7 @@ public enum LeftAloneReason: String, CaseIterable, Sendable {
     /// Worth telling a person, and not only the normal course of things.
     public var isTrouble: Bool {
         switch self {
-        case .unreadable, .refused, .outOfSpace, .noMetadataRoom: true
+        case .unreadable, .copyUnreadable, .refused, .outOfSpace, .noMetadataRoom: true
         default: false
         }
     }

@@ -77,6 +77,9 @@ public struct ReplacementCost: Equatable, Sendable {
     /// By how much trees grow, in bytes of the trees; what they shrink by is no gain.
     var grownBytes: UInt64 { comingBytes - min(goingBytes, comingBytes) }
 
+    /// The same as a count.
+    var growth: ByteCount { ByteCount(grownBytes) }
+
     /// The same in bytes of data.
     func dataBytes(at price: MetadataPrice) -> ByteCount {
         price.dataBytes(ofMetadata: grownBytes)

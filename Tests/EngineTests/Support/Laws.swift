@@ -9,6 +9,7 @@ struct Laws {
     private let writtenByOwners: UInt64
     private let metadataUse: UInt64
     private let metadataOfOwners: UInt64
+    private let unreadable: Set<ModelDevice.Sector>
     private let store: ModelStore
     private let job: ModelJob
 
@@ -19,11 +20,13 @@ struct Laws {
         writtenByOwners = store.state.writtenByOwners
         metadataUse = store.state.metadataUse
         metadataOfOwners = store.state.metadataOfOwners
+        unreadable = store.state.unreadableSectors
     }
 
-    /// Content is what the owners wrote, disk use, of data and with metadata, has not grown but by
-    /// what they wrote meanwhile, nothing is left in a scratch file, and no request was above its
-    /// limit.
+    /// Content is what the owners wrote, also when nothing of it is in the cache; what the device
+    /// gave back before it gives back afterwards; disk use, of data and with metadata, has not
+    /// grown but by what they wrote meanwhile, nothing is left in a scratch file, and no request
+    /// was above its limit.
     /// - Parameter itemsMore: what went back may have come in one piece and go in several.
     func check(
         _ comment: Comment? = nil, itemsMore: UInt64 = 0,
@@ -31,6 +34,9 @@ struct Laws {
     ) {
         let state = store.state
         #expect(state.brokenFiles.isEmpty, comment, sourceLocation: sourceLocation)
+        #expect(
+            state.unreadableSectors.isSubset(of: unreadable), comment,
+            sourceLocation: sourceLocation)
         let allowed = diskUse + (state.writtenByOwners - writtenByOwners)
         #expect(state.diskUse <= allowed, comment, sourceLocation: sourceLocation)
         let allowedWithTrees =
