@@ -122,9 +122,16 @@ final class FaultWorld {
         }
     }
 
-    /// Runs the worker.
+    /// Runs the worker, which remembers what it finds out.
     /// - Returns: its last message.
-    func job(_ work: WorkerOrder.Work, _ volumes: [WorkerOrder.Volume]) throws -> WorkerMessage? {
-        try WorkerRun.messages(WorkerRun.order(work, volumes, on: fileSystem)).last
+    func job(
+        _ work: WorkerOrder.Work, _ volumes: [WorkerOrder.Volume], risksReadOnly: Bool? = nil
+    ) throws -> WorkerMessage? {
+        let state = fileSystem.folder + "/state"
+        try FileManager.default.createDirectory(
+            atPath: state, withIntermediateDirectories: true)
+        var order = WorkerRun.order(work, volumes, on: fileSystem)
+        order.risksReadOnly = risksReadOnly
+        return try WorkerRun.messages(order, options: ["--state-directory", state]).last
     }
 }
