@@ -36,14 +36,8 @@ extension BtrfsError {
         return call == "TREE_SEARCH_V2" || call == "LOGICAL_INO_V2"
     }
 
-    /// What a file was given, or a transaction, did not come to the device.
-    public var isRefusedWrite: Bool {
-        switch call {
-        case "fdatasync", "SYNC": reason == .ioError || (reason == .noSpace && call != "SYNC")
-        case "write", "pwrite", "ENCODED_WRITE": reason == .ioError
-        default: false
-        }
-    }
+    /// A transaction did not come to the device.
+    public var isRefusedCommit: Bool { call == "SYNC" && reason == .ioError }
 }
 
 /// A look at the trees that a transaction needs: each is read from its first node to its last, and

@@ -111,7 +111,7 @@ extension Failure {
         let stats = "'btrfs device stats \(metadata.point)'"
         if let damage = metadata.remember(error) {
             self.init(.unsuitablePool, metadata.refusal(damage), detail: "\(error)")
-        } else if error.isRefusedWrite {
+        } else if error.isRefusedWrite || error.isRefusedCommit {
             self.init(
                 .unsuitablePool,
                 "the disk refuses writes (\(metadata.deviceText)). Nothing was pointed at what did"
