@@ -24,7 +24,7 @@ struct Site: Sendable {
     /// dom0's own folders that lie on it.
     var systemFolders: [SystemFolder] = []
     /// Nameless files, one for each lane, opened before the worker has forbidden itself to write.
-    var scratches: [SharedDescriptor] = []
+    var scratches: [BtrfsScratch] = []
     /// Nameless files for what has no room in memory: one for each of the two sorts, and the last
     /// for fingerprints; of a report one for its sort.
     var spills: [Spill] = []
@@ -207,7 +207,7 @@ struct Sites: Sendable {
 
     private static func openScratch(
         in home: SharedDescriptor
-    ) throws(BtrfsError) -> SharedDescriptor {
+    ) throws(BtrfsError) -> BtrfsScratch {
         let scratch: Descriptor
         do throws(Errno) {
             scratch = try home.descriptor.open(
@@ -222,6 +222,6 @@ struct Sites: Sendable {
         let flags = try FileFlags.of(scratch)
         if flags.contains(.noCopyOnWrite) { try FileFlags([]).set(on: scratch) }
         try FileFlags.noCompress.set(on: scratch)
-        return SharedDescriptor(scratch)
+        return try BtrfsScratch(SharedDescriptor(scratch))
     }
 }

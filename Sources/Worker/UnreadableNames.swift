@@ -15,11 +15,19 @@ enum UnreadableNames {
         return Engine.UnreadablePlace.joined(places).map { place in
             let image = images[place.inode]
             let volume = image.map { order.volumes[$0.volume] }
+            let copy = place.copy.flatMap { copy in
+                images[copy.inode].map { image in
+                    let volume = order.volumes[image.volume]
+                    let offset = copy.offset.rawValue
+                    return "\(volume.qube):\(volume.name), \(image.path) at \(offset)"
+                }
+            }
             return Protocol.UnreadablePlace(
                 qube: volume?.qube ?? "", volume: volume?.name ?? "",
                 image: image?.path ?? "\(place.inode)",
                 offsetBytes: place.range.lowerBound.rawValue,
-                lengthBytes: (place.range.upperBound - place.range.lowerBound).rawValue)
+                lengthBytes: (place.range.upperBound - place.range.lowerBound).rawValue,
+                copies: copy.map { [$0] })
         }
     }
 }

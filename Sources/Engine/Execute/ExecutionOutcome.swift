@@ -9,6 +9,9 @@ public struct ExecutionOutcome: Equatable, Sendable {
     public var freed = ByteCount.zero
     /// What was written anew for them.
     public var rewritten = ByteCount.zero
+    /// What of that stands beside the extent that it was to replace: a reference could not follow,
+    /// and those that had could not go back, as what they would go back to cannot be read.
+    public var standsTwice = ByteCount.zero
     /// References that were moved.
     public var referencesMoved = 0
     /// References that were moved back, because another one could not follow.
@@ -46,6 +49,7 @@ public struct ExecutionOutcome: Equatable, Sendable {
         extentsReplaced += other.extentsReplaced
         freed += other.freed
         rewritten += other.rewritten
+        standsTwice += other.standsTwice
         referencesMoved += other.referencesMoved
         referencesMovedBack += other.referencesMovedBack
         leftAlone.add(other.leftAlone)

@@ -8,14 +8,20 @@ public struct UnreadablePlace: Hashable, Sendable {
     public var inode: InodeIdentifier
     /// Where in it, in whole sectors.
     public var range: Range<FileOffset>
+    /// Where the same content is to be had, by all that checksums say; nil when nobody knows.
+    public var copy: Replacement.Place?
 
     /// Makes a place.
-    public init(inode: InodeIdentifier, range: Range<FileOffset>) {
+    public init(
+        inode: InodeIdentifier, range: Range<FileOffset>, copy: Replacement.Place? = nil
+    ) {
         self.inode = inode
         self.range = range
+        self.copy = copy
     }
 
-    /// The places in order, those that touch or overlap joined. Pure.
+    /// The places in order, those that touch or overlap joined: the copy of the
+    /// first stands for all. Pure.
     public static func joined(_ places: [UnreadablePlace]) -> [UnreadablePlace] {
         var joined: [UnreadablePlace] = []
         let sorted = places.sorted {
