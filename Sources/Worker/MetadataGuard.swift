@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 internal import Btrfs
+internal import Engine
 internal import FoundationEssentials
 internal import Protocol
 internal import SystemCalls

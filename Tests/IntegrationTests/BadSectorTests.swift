@@ -177,4 +177,43 @@ struct BadSectorTests {
         try world.expectWhole(
             except: [Self.images[0]: [Int(middle) / FaultWorld.blockBytes]], "after optimize")
     }
+
+    @Test("A check and a report name what cannot be read, as long as that is so")
+    func findings() throws {
+        let world = try FaultWorld(mebibytes: 256)
+        let image = Self.images[0]
+        try world.write(Content.random(mebibytes: 2, seed: 4), to: image)
+        try world.write(Content.random(mebibytes: 2, seed: 4), to: Self.images[1])
+        try world.fileSystem.synchronize()
+        try world.fileSystem.remount()
+        try world.rot(image, atByte: 1 << 20)
+        let volumes = Array(Self.volumes.prefix(2))
+        guard case .result(let result)? = try world.job(WorkerRun.dedupe, volumes) else {
+            Issue.record("no result")
+            return
+        }
+        #expect(result.unreadable?.map(\.image) == [image])
+        func found(_ volumes: [WorkerOrder.Volume]) throws -> [String] {
+            guard case .check(let check)? = try world.job(.check, volumes),
+                case .report(let report)? = try world.job(.report, volumes)
+            else { return ["no answer"] }
+            let findings = check.findings.filter { $0.topic == "image.unreadable" }
+            let problems = report.problems.filter { $0.message.contains("does not give back") }
+            #expect(findings.count == problems.count)
+            #expect(findings.allSatisfy { $0.message.contains("4096 bytes of \(image)") })
+            #expect(findings.allSatisfy { $0.message.contains("\(1 << 20)") })
+            return findings.map(\.subject)
+        }
+        #expect(try found(volumes) == ["deb:root"])
+        // Of a qube alone that has none, nothing.
+        var other = volumes
+        other[0].selected = false
+        #expect(try found(other) == [])
+        world.device.mend()
+        #expect(try found(volumes) == [])
+        // It was forgotten: what goes bad later is for a job to find.
+        try world.fileSystem.remount()
+        try world.rot(image, atByte: 1 << 20)
+        #expect(try found(volumes) == [])
+    }
 }
