@@ -97,7 +97,7 @@ struct Selection {
 
     /// The order, and what of it is left alone for a reason that no worker knows.
     func order(
-        _ work: WorkerOrder.Work, onBattery: Bool = false
+        _ work: WorkerOrder.Work, onBattery: Bool = false, risksReadOnly: Bool = false
     ) -> (order: WorkerOrder, problems: [Report.Problem]) {
         let names = poolNames
         var volumes: [WorkerOrder.Volume] = []
@@ -128,6 +128,7 @@ struct Selection {
             work: work, pools: scope.inventory.knownPools,
             volumes: volumes + scope.inventory.protectedVolumes + (system.map { [$0] } ?? []),
             wholeMachine: scope.qube == nil, onBattery: onBattery,
+            risksReadOnly: risksReadOnly ? true : nil,
             systemDirectories: system == nil ? nil : scope.certainSystemDirectories)
         return (order, scope.leftOutProblems + problems)
     }

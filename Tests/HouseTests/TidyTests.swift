@@ -47,11 +47,12 @@ struct TidyTests {
         #expect(there.subtracting(Self.top).isEmpty)
     }
 
-    @Test("No writer of the bench leaves its state in the folder where it was started")
+    @Test("No writer of a test or the bench leaves its state in the folder where it was started")
     func writers() throws {
-        for file in Checkout.files(under: "Benchmarks", suffixes: [".py"]) {
+        for file in Checkout.files(under: "Benchmarks", suffixes: [".py"]) + Self.sources {
             let text = try Checkout.text(file)
-            guard text.contains("[\"fio\"") else { continue }
+            let isHouse = file.hasPrefix("Tests/HouseTests/")
+            guard !isHouse, text.contains(#/\[\s*"fio"/#) else { continue }
             #expect(text.contains("\"--verify_state_save=0\""), "\(file)")
         }
     }
