@@ -65,8 +65,8 @@ public protocol ExtentStore: ExtentCatalog {
     ) throws(BtrfsError) -> EncodedExtent?
     /// Starts reading a range into the page cache.
     func prefetch(_ file: any OpenFile, at offset: FileOffset, lengthBytes: ByteCount)
-    /// Lets a range go from the page cache, as far as it goes: pages that are dirty, under writeback
-    /// or mapped stay.
+    /// Lets a range go from the page cache, as far as it goes: pages that are dirty, under
+    /// writeback or mapped stay.
     func forget(_ file: any OpenFile, at offset: FileOffset, lengthBytes: ByteCount)
     /// How much of a range is in the page cache.
     func cachedBytes(
@@ -87,7 +87,8 @@ public protocol ExtentStore: ExtentCatalog {
     func writePlain(
         _ bytes: UnsafeRawBufferPointer, to scratch: any ScratchFile, at offset: FileOffset
     ) throws(BtrfsError)
-    /// Writes a packed extent to a scratch file. That it returns does not say that the device has it.
+    /// Writes a packed extent to a scratch file. That it returns does not say that the device has
+    /// it.
     func writePacked(
         _ packed: UnsafeRawBufferPointer, contentBytes: ByteCount, lengthBytes: ByteCount,
         to scratch: any ScratchFile, at offset: FileOffset

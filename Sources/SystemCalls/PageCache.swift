@@ -7,7 +7,7 @@ extension Descriptor {
     /// How much of a range of this file is in the page cache: whole pages, dirty ones and those
     /// under writeback among them (`cachestat(2)`; before Linux 6.5 `mincore(2)`).
     ///
-    /// Where the kernel does not tell whoever may not write to the file, all of it counts as cached.
+    /// Where the kernel does not tell whoever may not write to the file, all counts as cached.
     public borrowing func cachedBytes(
         offset: UInt64, lengthBytes: UInt64
     ) throws(Errno) -> UInt64 {

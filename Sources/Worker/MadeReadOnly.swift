@@ -9,7 +9,7 @@ extension Failure {
     init?(madeReadOnly sites: [Site], _ error: BtrfsError) {
         guard let site = sites.first(where: { $0.fileSystem.isReadOnly }) else { return nil }
         let pools = site.pools.map(\.pool.name).joined(separator: ", ")
-        let errors = (try? site.fileSystem.deviceErrors())?.filter(\.isAny) ?? []
+        let errors = (try? site.fileSystem.deviceErrors())?.filter(\.hasAny) ?? []
         self.init(
             .unsuitablePool, Self.madeReadOnly(pools: pools, errors), detail: "\(error)")
     }
@@ -27,11 +27,7 @@ extension Failure {
     }
 
     private static func text(_ errors: DeviceErrors) -> String {
-        let counts = [
-            (errors.writes, "writes"), (errors.reads, "reads"), (errors.flushes, "flushes"),
-            (errors.corruptions, "wrong blocks"),
-        ].filter { $0.0 > 0 }.map { "\($0.0) \($0.1)" }.joined(separator: ", ")
         let device = errors.path.isEmpty ? "device \(errors.identifier)" : errors.path
-        return "Errors that \(device) has counted: \(counts)"
+        return "Errors that \(device) has counted: \(DeviceErrorCounts(errors).text)"
     }
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 internal import Synchronization
 
-/// A disk that has refused to write. Whoever meets it tells all lanes, and nothing more is tried.
+/// A disk that has refused to write. Whoever meets it tells all lanes: nothing more is tried, and
+/// what is half moved goes back, which writes no data.
 final class DiskRefusal: Sendable {
     private let state = Atomic<Bool>(false)
 

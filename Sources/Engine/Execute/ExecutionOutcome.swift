@@ -9,6 +9,9 @@ public struct ExecutionOutcome: Equatable, Sendable {
     public var freed = ByteCount.zero
     /// What was written anew for them.
     public var rewritten = ByteCount.zero
+    /// What of that stands beside the extent that it was to replace: a reference could not follow,
+    /// and those that had could not go back, as what they would go back to cannot be read.
+    public var standsTwice = ByteCount.zero
     /// What trees may have grown by for it, at most, each byte once: reckoned, not measured.
     public var metadata = ByteCount.zero
     /// References that were moved.
@@ -20,15 +23,13 @@ public struct ExecutionOutcome: Equatable, Sendable {
     /// The first failures, for dom0's log.
     public var failures: [BtrfsError] = []
 
-    /// What the device does not give back, neighbours joined; the first of them.
-    public var unreadablePlaces: [UnreadablePlace] = []
-    /// How much that is in all.
-    public var unreadableBytes = ByteCount.zero
+    /// What the devices did not give back: each place once, in no order, the first of them.
+    public private(set) var unreadablePlaces: [UnreadablePlace] = []
 
-    /// The most unreadable places that are kept.
-    public static let placeLimit = 1000
     /// The most failures that are kept.
     public static let failureLimit = 20
+    /// The most places that are kept: a disk that has lost more needs no list.
+    public static let unreadableLimit = 1000
 
     /// Nothing done, and this left alone.
     public init(leftAlone: LeftAlone = LeftAlone()) { self.leftAlone = leftAlone }
@@ -41,19 +42,16 @@ public struct ExecutionOutcome: Equatable, Sendable {
     }
 
     mutating func add(_ place: UnreadablePlace) {
-        if unreadablePlaces.contains(where: { $0.contains(place) }) { return }
-        unreadableBytes += place.range.upperBound - place.range.lowerBound
-        if let last = unreadablePlaces.last, let joined = last.joined(with: place) {
-            unreadablePlaces[unreadablePlaces.count - 1] = joined
-        } else if unreadablePlaces.count < Self.placeLimit {
-            unreadablePlaces.append(place)
-        }
+        guard unreadablePlaces.count < Self.unreadableLimit, !unreadablePlaces.contains(place)
+        else { return }
+        unreadablePlaces.append(place)
     }
 
     mutating func add(_ other: ExecutionOutcome) {
         extentsReplaced += other.extentsReplaced
         freed += other.freed
         rewritten += other.rewritten
+        standsTwice += other.standsTwice
         metadata += other.metadata
         referencesMoved += other.referencesMoved
         referencesMovedBack += other.referencesMovedBack

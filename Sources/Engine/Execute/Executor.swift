@@ -74,13 +74,14 @@ public struct Executor: Sendable {
         try concurrently(count: lanes.count, threads: lanes.count) {
             [lanes, control] (index) throws(BtrfsError) in
             let lane = Lane(
-                context: context, scratch: lanes[index].scratch, encoder: lanes[index].encoder)
+                context: context, scratch: lanes[index].scratch, encoder: lanes[index].encoder,
+                isLastPass: isLast)
             while !control.isCancelled,
                 let (batch, coming) = shared.withLock({ $0.take(batches, ahead: lanes.count) })
             {
                 do throws(BtrfsError) {
                     for batch in coming { scout.look(at: batch) }
-                    let result = try lane.run(batch, isLastPass: isLast)
+                    let result = try lane.run(batch)
                     try finish(batch, result, shared, progress)
                 } catch {
                     shared.withLock { $0.isStopped = true }

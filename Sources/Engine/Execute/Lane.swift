@@ -37,14 +37,19 @@ struct LaneContext: Sendable {
 struct Lane: Sendable {
     let context: LaneContext
     let rewriter: Rewriter
+    /// What cannot be done now is left alone, and not postponed.
+    let isLastPass: Bool
 
     var store: any ExtentStore { context.store }
     var limits: ExecutionLimits { context.limits }
     /// Nothing new is begun: the job was cancelled, or the disk refuses writes.
     var isStopped: Bool { context.control.isCancelled || context.refusal.isSet }
 
-    init(context: LaneContext, scratch: any ScratchFile, encoder: any FrameEncoder) {
+    init(
+        context: LaneContext, scratch: any ScratchFile, encoder: any FrameEncoder, isLastPass: Bool
+    ) {
         self.context = context
+        self.isLastPass = isLastPass
         rewriter = Rewriter(
             frames: FrameMaker(
                 store: context.store, scratch: scratch, encoder: encoder, limits: context.limits),
@@ -113,14 +118,13 @@ struct Lane: Sendable {
 
     /// Replaces every extent of a batch, or leaves it alone. Once the job is cancelled, what is
     /// half replaced goes back.
-    /// - Parameter isLastPass: what cannot be done now is left alone, and not postponed.
     /// - Throws: only what stops the job: no memory, a disk that refuses writes.
-    func run(_ batch: [Replacement], isLastPass: Bool) throws(BtrfsError) -> Result {
+    func run(_ batch: [Replacement]) throws(BtrfsError) -> Result {
         var result = Result()
         var batches = [batch]
         while let next = batches.popLast(), !isStopped {
             var left = Left()
-            try run(next, &left, isLastPass, &result)
+            try run(next, &left, &result)
             batches += left.alone.map { [$0] }
             if !left.later.isEmpty { batches.append(left.later) }
         }
@@ -134,13 +138,18 @@ struct Lane: Sendable {
     }
 
     private func run(
-        _ batch: [Replacement], _ left: inout Left, _ isLastPass: Bool, _ result: inout Result
+        _ batch: [Replacement], _ left: inout Left, _ result: inout Result
     ) throws(BtrfsError) {
         var pending = batch.map { Pending(replacement: $0) }
         do throws(BtrfsError) {
             for round in 1...limits.rounds where !pending.isEmpty {
-                var works = try prepare(pending, &left, isLastPass, &result)
-                try share(&works, &result.outcome)
+                var works = try prepare(pending, &left, &result)
+                do throws(BtrfsError) {
+                    try share(&works, &result.outcome)
+                } catch {
+                    pending = works.map(\.afterRound)
+                    throw error
+                }
                 pending = works.map(\.afterRound)
                 pending = try conclude(
                     works, isLastRound: round == limits.rounds, &result.outcome)
@@ -150,7 +159,10 @@ struct Lane: Sendable {
             if error.isRefusedWrite || error.reason == .readOnlyFileSystem {
                 context.refusal.set()
             }
-            for unfinished in pending { _ = retreat(unfinished) }
+            // On a file system that was made read-only nothing can go back.
+            if error.reason != .readOnlyFileSystem {
+                for unfinished in pending { retreat(unfinished, &result.outcome) }
+            }
             try? store.clear(rewriter.scratch)
             if !error.isCancellation { throw error }
         }
@@ -162,7 +174,7 @@ struct Lane: Sendable {
     /// - Parameter left: takes what cannot be in a batch with others, as what ends within a sector
     ///   can only follow to where the scratch file ends; and what would make it too large.
     private func prepare(
-        _ batch: [Pending], _ left: inout Left, _ isLastPass: Bool, _ result: inout Result
+        _ batch: [Pending], _ left: inout Left, _ result: inout Result
     ) throws(BtrfsError) -> [Work] {
         let resolver = context.resolver
         let stale = refreshKeepers(of: batch, resolver, &result.outcome)
@@ -195,12 +207,12 @@ struct Lane: Sendable {
                 try leave(pending, error, &result.outcome)
             }
         }
-        return try write(targets, resolver, stale, isLastPass, &result)
+        return try write(targets, resolver, stale, &result)
     }
 
     private func write(
         _ targets: [(Pending, ReplacementTarget)], _ resolver: ReferenceResolver,
-        _ stale: FreshSources.Stale, _ isLastPass: Bool, _ result: inout Result
+        _ stale: FreshSources.Stale, _ result: inout Result
     ) throws(BtrfsError) -> [Work] {
         var targets = targets
         var known = targets.indices.map {
@@ -233,7 +245,7 @@ struct Lane: Sendable {
                         pending: pending, target: target, sources: known[index] + (written ?? []),
                         rewritten: rewritten.diskBytes, metadata: rewritten.metadataBytes))
             case .failure(let failure):
-                try leave(pending, failure, isLastPass, &result)
+                try leave(pending, failure, &result)
             }
         }
         return works

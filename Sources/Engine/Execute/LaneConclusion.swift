@@ -36,7 +36,7 @@ extension Lane {
                 outcome.rewritten += work.rewritten
                 again.append(work.afterRound)
             } else {
-                outcome.referencesMovedBack += retreat(work.afterRound)
+                retreat(work.afterRound, &outcome)
                 if work.failure == nil && isStopped { continue }
                 outcome.leftAlone.add(
                     work.failureReason, diskBytes: replacement.diskBytes)
@@ -68,22 +68,34 @@ extension Lane {
 
     /// Points references that were moved back to the extent, where one that still refers to it
     /// holds the same bytes: the extent lives on, and a second copy of it would only cost.
-    func retreat(_ pending: Pending) -> Int {
-        // A disk that refuses writes is left in peace: what stands twice takes room, no more.
-        guard !pending.moved.isEmpty, !context.refusal.isSet else { return 0 }
-        // The widest first: mostly it is all that is needed.
-        let holders = context.resolver.holders(of: pending.replacement)
+    func retreat(_ pending: Pending, _ outcome: inout ExecutionOutcome) {
+        if pending.moved.isEmpty { return }
+        let holders = holders(of: pending)
+        var isTwice = false
+        for moved in pending.moved {
+            let left = giveBack(moved, to: holders)
+            if left != [moved.range] { outcome.referencesMovedBack += 1 }
+            if !left.isEmpty { isTwice = true }
+        }
+        if isTwice {
+            outcome.rewritten += pending.rewritten
+            outcome.standsTwice += pending.rewritten
+        }
+    }
+
+    /// The widest first: mostly it is all that is needed.
+    private func holders(of pending: Pending) -> [OpenReference] {
+        context.resolver.holders(of: pending.replacement)
             .sorted { $0.lengthBytes > $1.lengthBytes }
-        return pending.moved.count { giveBack($0, to: holders) }
     }
 
     /// What a few holders do not take back, a thousand others hardly would.
     private static var attemptsToGiveBack: Int { 8 }
 
-    /// - Returns: whether any part went back.
+    /// - Returns: what could not go back.
     private func giveBack(
         _ moved: Source, to holders: [OpenReference]
-    ) -> Bool {
+    ) -> [Range<ByteCount>] {
         var left = [moved.range]
         var attempts = 0
         for holder in holders {
@@ -93,7 +105,7 @@ extension Lane {
             left = Ranges.subtract(returned, from: left)
             if !parts.isEmpty && returned.isEmpty { attempts += 1 }
         }
-        return left != [moved.range]
+        return left
     }
 
     /// The holder is a source like any other: it is read from the device, or nothing is given up
@@ -144,12 +156,12 @@ extension Lane {
             outcome.leftAlone.add(.unreadable, diskBytes: diskBytes)
             outcome.add(error)
         }
-        outcome.referencesMovedBack += retreat(pending)
+        retreat(pending, &outcome)
     }
 
     /// - Throws: what ends the job.
     func leave(
-        _ pending: Pending, _ failure: RewriteFailure, _ isLastPass: Bool, _ result: inout Result
+        _ pending: Pending, _ failure: RewriteFailure, _ result: inout Result
     ) throws(BtrfsError) {
         let replacement = pending.replacement
         switch failure {
@@ -180,7 +192,7 @@ extension Lane {
         case .store(let error):
             throw error
         }
-        result.outcome.referencesMovedBack += retreat(pending)
+        retreat(pending, &result.outcome)
     }
 
     /// Names the sectors of a range that cannot be read.

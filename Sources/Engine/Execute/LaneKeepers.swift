@@ -38,11 +38,6 @@ extension Lane {
             $0.range.upperBound.roundedDown(to: store.sectorBytes)..<$0.range.upperBound
         }
         let pieces = pieces(of: pending.replacement)
-        if Ranges.totalBytes(pieces.map(\.range))
-            < Ranges.totalBytes(pending.replacement.pieces.map(\.range))
-        {
-            pending.keeperObstacle = .copyUnreadable
-        }
         let isAsPlanned = pieces == pending.replacement.pieces
         let sources = pieces.compactMap { piece -> Source? in
             // An extent that has become the keeper of others keeps itself.
@@ -52,6 +47,10 @@ extension Lane {
             return Source(
                 range: piece.range, file: file, identity: piece.keeper.inode,
                 offset: piece.keeper.offset, isLive: context.roles.isLive(piece.keeper.inode))
+        }
+        let planned = Ranges.totalBytes(pending.replacement.pieces.map(\.range))
+        if !isAsPlanned, Ranges.totalBytes(sources.map(\.range)) < planned {
+            pending.keeperObstacle = .copyUnreadable
         }
         let cached = (sources + pending.moved).flatMap { source in
             source.identity.map { source.contentRanges(stale.parts(of: source.fileRange, in: $0)) }
@@ -63,8 +62,11 @@ extension Lane {
         return moved + Source.disjoint(sources, excluding: excluded)
     }
 
+    /// Only when all have looked for themselves it is known who succeeds a bad keeper, the same for
+    /// all; before that two lanes might take each other's place for it.
     private func pieces(of replacement: Replacement) -> [Replacement.Piece] {
-        replacement.pieces.flatMap { context.successors.pieces(for: $0) }
+        guard isLastPass else { return replacement.pieces }
+        return replacement.pieces.flatMap { context.successors.pieces(for: $0) }
     }
 }
 

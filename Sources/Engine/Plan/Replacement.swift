@@ -38,7 +38,7 @@ public struct Replacement: Equatable, Sendable {
     }
 
     /// A position in a file.
-    public struct Place: Hashable, Sendable {
+    public struct Place: Hashable, Comparable, Sendable {
         /// The file.
         public let inode: InodeIdentifier
         /// Where in it.
@@ -48,6 +48,11 @@ public struct Replacement: Equatable, Sendable {
         public init(inode: InodeIdentifier, offset: FileOffset) {
             self.inode = inode
             self.offset = offset
+        }
+
+        /// Which comes first: by file, then by position.
+        public static func < (left: Place, right: Place) -> Bool {
+            (left.inode, left.offset) < (right.inode, right.offset)
         }
     }
 

@@ -24,12 +24,16 @@ struct Laws {
     }
 
     /// Content is what the owners wrote, also when nothing of it is in the cache; what the device
-    /// gave back before it gives back afterwards; disk use, of data and with metadata, has not
-    /// grown but by what they wrote meanwhile, nothing is left in a scratch file, and no request
-    /// was above its limit.
-    /// - Parameter itemsMore: what went back may have come in one piece and go in several.
+    /// gave back before it gives back now; disk use, of data and with metadata, has not grown but by
+    /// what they wrote meanwhile, nothing is left in a scratch file, and no request was above its
+    /// limit.
+    ///
+    /// - Parameters:
+    ///   - outcome: says what could not go back, as what it would go back to cannot be read: a good
+    ///     copy is not given up for that.
+    ///   - itemsMore: what went back may have come in one piece and go in several.
     func check(
-        _ comment: Comment? = nil, itemsMore: UInt64 = 0,
+        _ comment: Comment? = nil, _ outcome: ExecutionOutcome? = nil, itemsMore: UInt64 = 0,
         sourceLocation: SourceLocation = #_sourceLocation
     ) {
         let state = store.state
@@ -37,7 +41,9 @@ struct Laws {
         #expect(
             state.unreadableSectors.isSubset(of: unreadable), comment,
             sourceLocation: sourceLocation)
-        let allowed = diskUse + (state.writtenByOwners - writtenByOwners)
+        let twice = outcome?.standsTwice.rawValue ?? 0
+        #expect(twice == 0 || !unreadable.isEmpty, comment, sourceLocation: sourceLocation)
+        let allowed = diskUse + twice + (state.writtenByOwners - writtenByOwners)
         #expect(state.diskUse <= allowed, comment, sourceLocation: sourceLocation)
         let allowedWithTrees =
             allowed + metadataUse + (state.metadataOfOwners - metadataOfOwners)

@@ -1,42 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-public import Btrfs
+internal import Btrfs
 internal import Synchronization
-
-/// A range of a file that the device does not give back.
-public struct UnreadablePlace: Hashable, Sendable {
-    /// The file.
-    public let inode: InodeIdentifier
-    /// Where in it; whole sectors, but at the end of the file.
-    public let range: Range<FileOffset>
-    /// Where the same content is to be had, by all that checksums say; nil when that is not known.
-    public let copy: Replacement.Place?
-
-    /// Makes a place.
-    public init(
-        inode: InodeIdentifier, range: Range<FileOffset>, copy: Replacement.Place? = nil
-    ) {
-        self.inode = inode
-        self.range = range
-        self.copy = copy
-    }
-
-    func contains(_ other: UnreadablePlace) -> Bool {
-        inode == other.inode && range.lowerBound <= other.range.lowerBound
-            && other.range.upperBound <= range.upperBound
-    }
-
-    /// Both as one, where the other follows in the file, and its copy in the copy's.
-    func joined(with next: UnreadablePlace) -> UnreadablePlace? {
-        guard inode == next.inode, range.upperBound == next.range.lowerBound else { return nil }
-        let expected = copy.map {
-            Replacement.Place(
-                inode: $0.inode, offset: $0.offset + (range.upperBound - range.lowerBound))
-        }
-        guard next.copy == expected else { return nil }
-        return UnreadablePlace(
-            inode: inode, range: range.lowerBound..<next.range.upperBound, copy: copy)
-    }
-}
 
 /// Keepers that could not be read, and who takes their place: the next place that holds the same.
 ///
@@ -53,15 +17,22 @@ final class SuccessorKeepers: Sendable {
         let successor: Replacement.Place?
     }
 
-    /// - Parameter successor: holds what the range should hold; nil when that cannot be read either.
+    /// Of several successors the first place counts, whoever was first to say so.
+    /// - Parameter successor: holds what the range should hold; nil when it cannot be read either.
     func add(
         _ range: Range<ByteCount>, of inode: InodeIdentifier, successor: Replacement.Place?
     ) {
         state.withLock { state in
-            guard state[inode, default: []].count < Self.limit,
-                !state[inode, default: []].contains(where: { $0.range == range })
-            else { return }
-            state[inode, default: []].append(Bad(range: range, successor: successor))
+            var known = state[inode] ?? []
+            if let index = known.firstIndex(where: { $0.range == range }) {
+                guard let successor, known[index].successor.map({ successor < $0 }) ?? true else {
+                    return
+                }
+                known[index] = Bad(range: range, successor: successor)
+            } else if known.count < Self.limit {
+                known.append(Bad(range: range, successor: successor))
+            }
+            state[inode] = known
         }
     }
 
