@@ -16,8 +16,8 @@ import Testing
                     identifier: 7, path: "", writes: 0, reads: 2, flushes: 0, corruptions: 5),
             ])
         #expect(text.contains("the kernel has made the file system of pool varlibqubes read-only"))
-        #expect(text.contains("/dev/sda has counted: 3 writes, 1 flushes"))
-        #expect(text.contains("device 7 has counted: 2 reads, 5 wrong blocks"))
+        #expect(text.contains("/dev/sda has counted: 3 write errors, 1 flush error"))
+        #expect(text.contains("device 7 has counted: 2 read errors"))
         #expect(text.contains("btrfs device stats"))
     }
 

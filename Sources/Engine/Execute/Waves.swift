@@ -34,8 +34,8 @@ enum Waves {
     }
 }
 
-/// Lets one lane at a time move what takes long to finish or to take back: what all lanes have begun
-/// must be over soon when the job is cancelled.
+/// Lets one lane at a time move what takes long to finish or to take back: what all lanes have
+/// begun must be over soon when the job is cancelled.
 final class HeavyWaves: Sendable {
     private let isTaken = Monitor(false)
 
