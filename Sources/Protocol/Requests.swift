@@ -32,18 +32,24 @@ public struct CompressRequest: StrictRequest, Equatable {
     public var running: Bool
     /// Go on while the machine runs on battery.
     public var battery: Bool
+    /// Work although metadata of the file system is damaged, so that the kernel may set it
+    /// read-only: dom0 alone may ask for it. nil is no.
+    public var riskReadOnly: Bool?
 
     /// Makes a request of the current version.
-    public init(level: Int? = nil, running: Bool = false, battery: Bool = false) {
+    public init(
+        level: Int? = nil, running: Bool = false, battery: Bool = false, riskReadOnly: Bool? = nil
+    ) {
         version = .current
         self.level = level
         self.running = running
         self.battery = battery
+        self.riskReadOnly = riskReadOnly
     }
 
     /// Every key that this request knows.
     public enum CodingKeys: String, CodingKey, CaseIterable {
-        case version, level, running, battery
+        case version, level, running, battery, riskReadOnly
     }
 
     /// Reads it strictly; a key that it does not know is an error.
@@ -54,6 +60,7 @@ public struct CompressRequest: StrictRequest, Equatable {
         level = try values.decodeIfPresent(Int.self, forKey: .level)
         running = try values.decodeIfPresent(Bool.self, forKey: .running) ?? false
         battery = try values.decodeIfPresent(Bool.self, forKey: .battery) ?? false
+        riskReadOnly = try values.decodeIfPresent(Bool.self, forKey: .riskReadOnly)
         if let level, !Self.levels.contains(level) {
             throw RequestError.outOfRange(key: "level", allowed: "1 to 19")
         }
@@ -68,16 +75,24 @@ public struct DedupeRequest: StrictRequest, Equatable {
     public var running: Bool
     /// Go on while the machine runs on battery.
     public var battery: Bool
+    /// Work although metadata of the file system is damaged, so that the kernel may set it
+    /// read-only: dom0 alone may ask for it. nil is no.
+    public var riskReadOnly: Bool?
 
     /// Makes a request of the current version.
-    public init(running: Bool = false, battery: Bool = false) {
+    public init(
+        running: Bool = false, battery: Bool = false, riskReadOnly: Bool? = nil
+    ) {
         version = .current
         self.running = running
         self.battery = battery
+        self.riskReadOnly = riskReadOnly
     }
 
     /// Every key that this request knows.
-    public enum CodingKeys: String, CodingKey, CaseIterable { case version, running, battery }
+    public enum CodingKeys: String, CodingKey, CaseIterable {
+        case version, running, battery, riskReadOnly
+    }
 
     /// Reads it strictly; a key that it does not know is an error.
     public init(from decoder: any Decoder) throws {
@@ -86,6 +101,7 @@ public struct DedupeRequest: StrictRequest, Equatable {
         version = try values.decode(ProtocolVersion.self, forKey: .version)
         running = try values.decodeIfPresent(Bool.self, forKey: .running) ?? false
         battery = try values.decodeIfPresent(Bool.self, forKey: .battery) ?? false
+        riskReadOnly = try values.decodeIfPresent(Bool.self, forKey: .riskReadOnly)
     }
 }
 

@@ -105,11 +105,13 @@ public struct WorkerOrder: Codable, Equatable, Sendable {
     public var wholeMachine: Bool
     /// Go on while the machine runs on battery.
     public var onBattery: Bool
+    /// Work although metadata is known to be damaged; nil is no.
+    public var risksReadOnly: Bool?
 
     /// Makes an order.
     public init(
         work: Work, pools: [Pool], volumes: [Volume], wholeMachine: Bool, onBattery: Bool = false,
-        systemDirectories: [String]? = nil
+        risksReadOnly: Bool? = nil, systemDirectories: [String]? = nil
     ) {
         version = .current
         self.systemDirectories = systemDirectories
@@ -118,6 +120,7 @@ public struct WorkerOrder: Codable, Equatable, Sendable {
         self.volumes = volumes
         self.wholeMachine = wholeMachine
         self.onBattery = onBattery
+        self.risksReadOnly = risksReadOnly
     }
 }
 

@@ -115,13 +115,16 @@ struct CallHandler: Sendable {
         _ operation: Operation, _ call: JudgedCall, _ header: CallHeader,
         _ untrustedPayload: [UInt8]
     ) throws(Refusal) -> Envelope {
-        let (work, onBattery) = try Self.work(of: operation, untrustedPayload)
+        let (work, onBattery, risksReadOnly) = try Self.work(of: operation, untrustedPayload)
+        guard !risksReadOnly || call.caller == Names.machine else {
+            throw Refusal(.badRequest, "Only dom0 may ask for riskReadOnly.")
+        }
         let scope = try machine.scope(of: call.target, for: call.caller)
         _ = try Selection(scope, call.argument)
         let request = JobRequest(
             operation: operation, work: work, caller: call.caller,
             target: scope.qube.map { .qube($0.name) } ?? .machine, uuid: scope.qube?.uuid,
-            argument: call.argument, onBattery: onBattery)
+            argument: call.argument, onBattery: onBattery, risksReadOnly: risksReadOnly)
         let job = try runner.submit(request, targetName: scope.targetName)
         audit.request(header, outcome: AuditLog.accepted, job: job)
         runner.jobs.enqueue(job)
@@ -131,24 +134,35 @@ struct CallHandler: Sendable {
     /// What a job is asked to do.
     private static func work(
         of operation: Operation, _ untrustedPayload: [UInt8]
-    ) throws(Refusal) -> (WorkerOrder.Work, onBattery: Bool) {
+    ) throws(Refusal) -> (WorkerOrder.Work, onBattery: Bool, risksReadOnly: Bool) {
         switch operation {
         case .estimate:
             let request = try Payload.decode(EstimateRequest.self, untrusted: untrustedPayload)
             // Somebody waits for it, and it is over soon.
-            return (.estimate(running: request.running), true)
+            return (.estimate(running: request.running), true, false)
         case .compress:
             let request = try Payload.decode(CompressRequest.self, untrusted: untrustedPayload)
-            return (.compress(level: request.level, running: request.running), request.battery)
+            return (
+                .compress(level: request.level, running: request.running), request.battery,
+                request.riskReadOnly ?? false
+            )
         case .optimize:
             let request = try Payload.decode(CompressRequest.self, untrusted: untrustedPayload)
-            return (.optimize(level: request.level, running: request.running), request.battery)
+            return (
+                .optimize(level: request.level, running: request.running), request.battery,
+                request.riskReadOnly ?? false
+            )
         case .dedupe:
             let request = try Payload.decode(DedupeRequest.self, untrusted: untrustedPayload)
-            return (.dedupe(running: request.running), request.battery)
+            return (
+                .dedupe(running: request.running), request.battery, request.riskReadOnly ?? false
+            )
         case .defragment:
             let request = try Payload.decode(DedupeRequest.self, untrusted: untrustedPayload)
-            return (.defragment(running: request.running), request.battery)
+            return (
+                .defragment(running: request.running), request.battery,
+                request.riskReadOnly ?? false
+            )
         }
     }
 

@@ -23,7 +23,8 @@ final class Daemon: Sendable {
         places = Places(bounds: bounds)
         audit = AuditLog(file: settings.logFile, journalSocket: settings.journalSocket)
         let workers = WorkerProgram(
-            executable: settings.worker, cacheDirectory: settings.cacheDirectory)
+            executable: settings.worker, cacheDirectory: settings.cacheDirectory,
+            stateDirectory: settings.stateDirectory)
         let machine = Machine(
             qubesXML: settings.qubesXML, qubesdSocket: settings.qubesdSocket,
             systemRoot: settings.systemRoot)

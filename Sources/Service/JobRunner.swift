@@ -119,7 +119,9 @@ struct JobRunner: Sendable {
             let scope = try machine.scope(of: request.target, for: request.caller)
             guard scope.qube?.uuid == request.uuid else { throw .noSuchQube }
             let (order, problems) = try Selection(scope, request.argument)
-                .order(request.work, onBattery: request.onBattery)
+                .order(
+                    request.work, onBattery: request.onBattery, risksReadOnly: request.risksReadOnly
+                )
             if jobs.isCancelled(job) { return .cancelled(nil, detail: "") }
             let worker = try workers.start(order)
             jobs.setWorker(worker, of: job)

@@ -15,6 +15,8 @@ struct JobRequest: Sendable {
     let argument: CallArgument
     /// Go on while the machine runs on battery.
     let onBattery: Bool
+    /// Work although metadata is damaged.
+    let risksReadOnly: Bool
 }
 
 /// A job as a watcher sees it.

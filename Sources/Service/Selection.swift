@@ -94,7 +94,7 @@ struct Selection {
 
     /// The order, and what of it is left alone for a reason that no worker knows.
     func order(
-        _ work: WorkerOrder.Work, onBattery: Bool = false
+        _ work: WorkerOrder.Work, onBattery: Bool = false, risksReadOnly: Bool = false
     ) -> (order: WorkerOrder, problems: [Report.Problem]) {
         let pools = scope.inventory.workablePools
         let names = Set(pools.map(\.name))
@@ -125,6 +125,7 @@ struct Selection {
         let order = WorkerOrder(
             work: work, pools: pools, volumes: volumes + (system.map { [$0] } ?? []),
             wholeMachine: scope.qube == nil, onBattery: onBattery,
+            risksReadOnly: risksReadOnly ? true : nil,
             systemDirectories: system == nil ? nil : scope.systemDirectories)
         return (order, problems)
     }

@@ -30,6 +30,8 @@ struct WorkerProgram: Sendable {
     let executable: FilePath
     /// Where it keeps fingerprints.
     let cacheDirectory: FilePath
+    /// Where it keeps what must not be lost about a file system.
+    let stateDirectory: FilePath
 
     /// Nothing of the daemon's environment reaches the worker.
     private static let environment = ["PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"]
@@ -44,7 +46,10 @@ struct WorkerProgram: Sendable {
             let messages = try Descriptor.pipe()
             let child = try ChildProcess.spawn(
                 executable: executable.string,
-                arguments: ["--cache-directory", cacheDirectory.string],
+                arguments: [
+                    "--cache-directory", cacheDirectory.string, "--state-directory",
+                    stateDirectory.string,
+                ],
                 environment: Self.environment, standardInput: orders.first,
                 standardOutput: messages.second)
             orders.split { _, writing in standardInput = SharedDescriptor(writing) }

@@ -21,7 +21,10 @@ struct CheckWork {
         }
         let levels = Levels(order)
         for site in sites.sites {
-            try site.fileSystem.synchronize()
+            let damage = DamageRules(site: site, order: order)
+            let found = try damage.look()
+            // A commit is a write: it may need what cannot be read.
+            if found == nil { try site.fileSystem.synchronize() }
             if order.wholeMachine {
                 findings += try fileSystem(site, kernel: kernel?.version)
             }
@@ -31,6 +34,7 @@ struct CheckWork {
                     .problem, "pool.unreadable", $0.subject, $0.message,
                     reason: "A disk that loses data loses more.", command: "dmesg")
             }
+            findings += damage.findings(found, book.list)
             findings += ImageRules(order: order, book: book, site: site).findings(levels)
         }
         let order: [CheckReport.Finding.Level] = [.problem, .warning, .note, .good]

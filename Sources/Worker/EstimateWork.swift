@@ -21,7 +21,7 @@ struct EstimateWork {
         } catch  where error.isCancellation {
             return .cancelled(emptyResult)
         } catch {
-            throw Failure(error)
+            throw Failure(error, among: sites)
         }
     }
 

@@ -17,13 +17,8 @@ struct JobWork {
     /// - Returns: what was done, all of it or until the job was cancelled.
     func run() throws(Failure) -> WorkerMessage {
         let (fit, problems) = try fitSites()
-        do throws(BtrfsError) {
-            let result = try run(fit, problems)
-            return governor.isCancelled ? .cancelled(result) : .result(result)
-        } catch {
-            throw Failure(madeReadOnly: fit, error) ?? Failure(refusedWrite: error, on: fit)
-                ?? Failure(error)
-        }
+        let result = try run(fit, problems)
+        return governor.isCancelled ? .cancelled(result) : .result(result)
     }
 
     /// The file systems that have room to be worked on, and what is wrong with the others.
@@ -61,35 +56,45 @@ struct JobWork {
 
     private func run(
         _ sites: [Site], _ problems: [Report.Problem]
-    ) throws(BtrfsError) -> JobResult {
+    ) throws(Failure) -> JobResult {
         var result = JobResult(problems: self.sites.problems + problems)
         result.own = JobCount()
         var leftAlone = LeftAlone()
         for site in sites where !governor.isCancelled {
-            output.progress(.survey)
-            try site.fileSystem.synchronize()
-            // Counters that cannot be read are no reason not to work.
-            let errorsBefore = (try? site.fileSystem.deviceErrors()) ?? []
-            result.before.append(try FileSystemUsage(site))
-            watchSpace(of: site)
-            let work = SiteWork(site: site, order: order, output: output, governor: governor)
-            let outcome = try work.run(&result)
-            leftAlone.add(outcome.leftAlone)
-            result.extentsReplaced += UInt64(outcome.extentsReplaced)
-            result.referencesMoved += UInt64(outcome.referencesMoved)
-            result.count(outcome, site.limits.price)
-            output.progress(.account)
-            // The executor has committed; what that commit has freed comes back with the next.
-            try site.fileSystem.synchronize()
-            result.after.append(try FileSystemUsage(site))
-            let errorsAfter = (try? site.fileSystem.deviceErrors()) ?? []
-            result.add(errorsOf: errorsAfter, since: errorsBefore)
-            Log.note(outcome.failures)
+            do throws(BtrfsError) {
+                leftAlone.add(try run(site, &result))
+            } catch {
+                throw Failure(madeReadOnly: site, error) ?? Failure(refusedWrite: error, on: site)
+                    ?? Failure(error, on: site)
+            }
         }
         result.leftAlone = leftAlone.lines
         result.problems = Array(result.problems.prefix(Limits.namedItems))
         result.elapsedSeconds = output.elapsedSeconds
         return result
+    }
+
+    /// - Returns: what was left alone.
+    private func run(_ site: Site, _ result: inout JobResult) throws(BtrfsError) -> LeftAlone {
+        output.progress(.survey)
+        try site.fileSystem.synchronize()
+        // Counters that cannot be read are no reason not to work.
+        let errorsBefore = (try? site.fileSystem.deviceErrors()) ?? []
+        result.before.append(try FileSystemUsage(site))
+        watchSpace(of: site)
+        let work = SiteWork(site: site, order: order, output: output, governor: governor)
+        let outcome = try work.run(&result)
+        result.extentsReplaced += UInt64(outcome.extentsReplaced)
+        result.referencesMoved += UInt64(outcome.referencesMoved)
+        result.count(outcome, site.limits.price)
+        output.progress(.account)
+        // The executor has committed; what that commit has freed comes back with the next.
+        try site.fileSystem.synchronize()
+        result.after.append(try FileSystemUsage(site))
+        let errorsAfter = (try? site.fileSystem.deviceErrors()) ?? []
+        result.add(errorsOf: errorsAfter, since: errorsBefore)
+        Log.note(outcome.failures)
+        return outcome.leftAlone
     }
 
     /// The job holds while the file system has too little room.
@@ -139,6 +144,7 @@ private struct SiteWork {
         let store = store(isExecuting: false)
         let stage = SurveyStage(site: site, order: order, output: output, governor: governor)
         let (list, survey) = try stage.run(store, &result)
+        if order.risksReadOnly != true { try refuseDamage(survey) }
         let pieces = survey.pieces(in: order.scope)
         var settled = site.cache?.settledJobs() ?? SettledJobs()
         if let left = settled.leftAlone(
@@ -155,6 +161,7 @@ private struct SiteWork {
         let unreadable = UnreadableNames.named(outcome.unreadablePlaces, list, order)
         for place in unreadable.prefix(Limits.namedItems) { Log.note(place.journalText) }
         result.add(unreadable: unreadable)
+        UnreadableBook(site: site, order: order).add(outcome.unreadablePlaces)
         // Of a large pool it takes as much memory as the next one.
         _ = consume survey
         let now = Surveyor.survey(ImageList(site: site, order: order).imageFiles(), in: store)
@@ -167,6 +174,19 @@ private struct SiteWork {
             order.work, at: SurveyDigest(now, scope: order.scope), leaving: outcome.leftAlone)
         site.cache?.keep(settled)
         return outcome
+    }
+
+    /// Reads the rest of the trees that every write needs, and looks whether an image's own could
+    /// be read: nothing was written yet but the scratch files' inodes.
+    private func refuseDamage(_ survey: Survey) throws(BtrfsError) {
+        if let (_, error) = survey.unreadable.first(where: { $1.isDamagedMetadata }) {
+            throw error
+        }
+        guard var look = site.treeLook else { return }
+        while !look.isDone {
+            try look.proceed(in: site.fileSystem) { !governor.isCancelled }
+            try governor.checkpoint()
+        }
     }
 
     private func execute(

@@ -17,9 +17,12 @@ struct ReportWork {
         var problems = sites.problems
         for site in sites.sites {
             // What is written but not yet in the trees would be missing from the figures.
-            try site.fileSystem.synchronize()
+            // A commit is a write: on damaged metadata figures of the last one must do.
+            if MetadataGuard(site: site).remembered == nil {
+                try site.fileSystem.synchronize()
+            }
             let book = try AccountBook(site: site, order: order, levels: levels)
-            problems += book.problems
+            problems += book.problems + Report.Problem.damage(site, order, book.list)
             books.append(book)
         }
         let figures = Tables(books, levels)

@@ -30,6 +30,10 @@ struct Site: Sendable {
     var spills: [Spill] = []
     /// What fingerprints may take in memory.
     var fingerprintBytes = Fingerprints.heldBytes
+    /// What is remembered about it; nil without a state directory.
+    var notes: NoteFile?
+    /// How far its trees were read before anything was written.
+    var treeLook: TreeLook?
     /// What is kept from run to run; nil without a cache directory.
     var cache: SiteCache?
 
@@ -168,6 +172,36 @@ struct Sites: Sendable {
             } catch {
                 throw BtrfsError("open(O_TMPFILE)", "the cache directory", error)
             }
+        }
+    }
+
+    /// Opens what is remembered, in the state directory.
+    mutating func openNotes(in state: SharedDescriptor?) {
+        guard let state else { return }
+        for index in sites.indices {
+            sites[index].notes = NoteFile(in: state, for: sites[index].fileSystem)
+        }
+    }
+
+    /// Leaves out the sites whose metadata is damaged, before anything is written to them: a
+    /// nameless file is a write, too.
+    mutating func leaveDamaged() throws(BtrfsError) {
+        for index in sites.indices.reversed() {
+            let metadata = MetadataGuard(site: sites[index])
+            let end = ContinuousClock.now + .seconds(MetadataGuard.firstLookSeconds)
+            var damage = metadata.remembered
+            if damage == nil {
+                var look = metadata.newLook
+                damage = try metadata.look(&look) { ContinuousClock.now < end }
+                sites[index].treeLook = look
+            }
+            guard let damage else { continue }
+            let pools = sites[index].pools.map(\.pool.name).joined(separator: ", ")
+            problems.append(
+                Report.Problem(
+                    subject: pools.isEmpty ? WorkerOrder.Volume.systemQube : "pool \(pools)",
+                    message: metadata.refusal(damage)))
+            sites.remove(at: index)
         }
     }
 

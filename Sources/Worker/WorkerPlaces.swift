@@ -9,6 +9,8 @@ internal import SystemPackage
 struct WorkerPlaces: Equatable, Sendable {
     /// Where fingerprints are kept; nil to keep none.
     var cacheDirectory: FilePath?
+    /// Where is kept what must not be lost about a file system; nil to keep nothing.
+    var stateDirectory: FilePath?
     /// Where the unified hierarchy of control groups is mounted.
     var controlGroups: FilePath = "/sys/fs/cgroup"
     /// Where the kernel lists mains and batteries.
@@ -24,6 +26,7 @@ struct WorkerPlaces: Equatable, Sendable {
             guard let value = left.popFirst(), !value.isEmpty else { throw Self.wrong }
             switch option {
             case "--cache-directory": cacheDirectory = FilePath(value)
+            case "--state-directory": stateDirectory = FilePath(value)
             case "--control-groups": controlGroups = FilePath(value)
             case "--power-supplies": powerSupplies = FilePath(value)
             case "--fingerprint-bytes":
@@ -36,14 +39,24 @@ struct WorkerPlaces: Equatable, Sendable {
 
     /// The cache's directory, open.
     func openCache() throws(Failure) -> SharedDescriptor? {
-        guard let cacheDirectory else { return nil }
+        try Self.open(cacheDirectory, "cache")
+    }
+
+    /// The state's directory, open.
+    func openState() throws(Failure) -> SharedDescriptor? {
+        try Self.open(stateDirectory, "state")
+    }
+
+    private static func open(
+        _ path: FilePath?, _ name: String
+    ) throws(Failure) -> SharedDescriptor? {
+        guard let path else { return nil }
         do throws(Errno) {
-            return SharedDescriptor(
-                try Descriptor.open(cacheDirectory, [.readOnly, .directory]))
+            return SharedDescriptor(try Descriptor.open(path, [.readOnly, .directory]))
         } catch {
             throw Failure(
-                .failed, "the cache directory cannot be opened; dom0's journal has the detail",
-                detail: "\(cacheDirectory): \(error)")
+                .failed, "the \(name) directory cannot be opened; dom0's journal has the detail",
+                detail: "\(path): \(error)")
         }
     }
 

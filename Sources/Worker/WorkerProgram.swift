@@ -46,17 +46,22 @@ public enum WorkerProgram {
             throw Failure(.unsuitablePool, "\(problem.subject): \(problem.message)")
         }
         let cache = try places.openCache()
+        sites.openNotes(in: try places.openState())
         do throws(BtrfsError) {
             switch order.work {
             case .report, .check: sites.openSpills(in: cache)
             case .newData: break
             case .estimate: try sites.openCaches(in: cache, places)
             case .compress, .dedupe, .optimize, .defragment:
+                if order.risksReadOnly != true { try sites.leaveDamaged() }
                 try sites.openScratches(lanes: JobWork.lanes)
                 try sites.openCaches(in: cache, places)
             }
         } catch {
-            throw Failure(error)
+            throw Failure(error, among: sites)
+        }
+        if let problem = sites.problemOfAllSelected(order) {
+            throw Failure(.unsuitablePool, "\(problem.subject): \(problem.message)")
         }
         try forbidWriting(exceptBeneath: cache)
         switch order.work {
@@ -64,13 +69,13 @@ public enum WorkerProgram {
             do throws(BtrfsError) {
                 return .report(try ReportWork(order: order, sites: sites, output: output).run())
             } catch {
-                throw Failure(error)
+                throw Failure(error, among: sites)
             }
         case .check:
             do throws(BtrfsError) {
                 return .check(try CheckWork(order: order, sites: sites).run())
             } catch {
-                throw Failure(error)
+                throw Failure(error, among: sites)
             }
         case .newData(let setting):
             return .newData(

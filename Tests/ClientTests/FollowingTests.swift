@@ -71,6 +71,15 @@ import Testing
             ])
     }
 
+    @Test(arguments: ["compress", "dedupe", "optimize", "defragment"])
+    func theRiskIsTakenOnlyWhereItIsAskedFor(command: String) throws {
+        let run = try Run(
+            [command, "dom0", "--no-wait", "--risk-read-only"], [.answer(accepted.encoded())])
+        #expect(run.calls.first?.contains(#""riskReadOnly":true"#) == true)
+        let without = try Run([command, "dom0", "--no-wait"], [.answer(accepted.encoded())])
+        #expect(without.calls.first?.contains("riskReadOnly") == false)
+    }
+
     @Test func asJSONAJobThatIsNotFollowedIsOneLine() throws {
         let run = try Run(["dedupe", "dom0", "--no-wait", "--json"], [.answer(accepted.encoded())])
         #expect(

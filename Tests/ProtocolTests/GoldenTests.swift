@@ -26,6 +26,9 @@ import Testing
         try check(
             DedupeRequest(running: true, battery: true),
             #"{"battery":true,"running":true,"version":1}"#)
+        try check(
+            DedupeRequest(riskReadOnly: true),
+            #"{"battery":false,"riskReadOnly":true,"running":false,"version":1}"#)
         try check(NewDataRequest(), #"{"version":1}"#)
         try check(NewDataRequest(compress: .inherit), #"{"compress":"default","version":1}"#)
         try check(EstimateRequest(), #"{"running":false,"version":1}"#)

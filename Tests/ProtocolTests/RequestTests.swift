@@ -32,11 +32,12 @@ import Testing
         #expect(throws: RequestError.unknownKey(known: ["version"])) {
             try decode(PlainRequest.self, json)
         }
-        let known = ["version", "level", "running", "battery"]
+        let known = ["version", "level", "running", "battery", "riskReadOnly"]
         #expect(throws: RequestError.unknownKey(known: known)) {
             try decode(CompressRequest.self, json)
         }
-        #expect(throws: RequestError.unknownKey(known: ["version", "running", "battery"])) {
+        let fewer = known.filter { $0 != "level" }
+        #expect(throws: RequestError.unknownKey(known: fewer)) {
             try decode(DedupeRequest.self, json)
         }
     }
@@ -55,7 +56,7 @@ import Testing
         "{\"version\":1,\"level\":\"3\"}", "{\"version\":1,\"level\":3.5}",
         "{\"version\":1,\"level\":true}", "{\"version\":1,\"level\":99999999999999999999}",
         "{\"version\":1,\"battery\":1}", "{\"version\":1,\"running\":1}",
-        "{\"version\":1,\"running\":\"yes\"}",
+        "{\"version\":1,\"running\":\"yes\"}", "{\"version\":1,\"riskReadOnly\":1}",
     ])
     func aValueOfTheWrongTypeIsRefused(json: String) {
         #expect(throws: DecodingError.self) { try decode(CompressRequest.self, json) }

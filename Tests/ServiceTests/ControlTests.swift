@@ -239,6 +239,26 @@ import Testing
         #expect(try fixture.order().onBattery)
     }
 
+    @Test func dom0AloneMayRiskAFileSystem() throws {
+        let fixture = try ServiceFixture()
+        _ = try fixture.end(of: try fixture.submit())
+        #expect(try fixture.order().risksReadOnly == nil)
+        let payload = #"{"version":1,"riskReadOnly":true}"#
+        _ = try fixture.end(of: try fixture.submit(payload: payload))
+        #expect(try fixture.order().risksReadOnly == true)
+        let refused = try fixture.stream(
+            .compress, from: "admin", on: .name("work"), payload: payload
+        ).last
+        guard case .exception(let exception) = refused else {
+            Issue.record("\(refused)")
+            return
+        }
+        #expect(exception.kind == .badRequest && exception.message.contains("dom0"))
+        // To say no is no risk.
+        _ = try fixture.submit(
+            from: "admin", payload: #"{"version":1,"riskReadOnly":false}"#)
+    }
+
     @Test func longAdviceOfAWorkerIsCut() {
         let advice = String(repeating: "x", count: 10_000)
         let progress = JobProgress(

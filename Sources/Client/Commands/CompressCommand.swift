@@ -23,6 +23,8 @@ struct CompressCommand: ClientCommand {
     func execute(_ context: CommandContext) throws(ClientError) -> ExitStatus {
         try context.start(
             .compress, on: place, job, shared,
-            CompressRequest(level: packing.level, running: job.running, battery: power.battery))
+            CompressRequest(
+                level: packing.level, running: job.running, battery: power.battery,
+                riskReadOnly: power.riskReadOnly))
     }
 }

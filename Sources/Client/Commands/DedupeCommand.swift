@@ -22,6 +22,8 @@ struct DedupeCommand: ClientCommand {
     func execute(_ context: CommandContext) throws(ClientError) -> ExitStatus {
         try context.start(
             .dedupe, on: place, job, shared,
-            DedupeRequest(running: job.running, battery: power.battery))
+            DedupeRequest(
+                running: job.running, battery: power.battery,
+                riskReadOnly: power.riskReadOnly))
     }
 }

@@ -22,6 +22,8 @@ struct DefragmentCommand: ClientCommand {
     func execute(_ context: CommandContext) throws(ClientError) -> ExitStatus {
         try context.start(
             .defragment, on: place, job, shared,
-            DedupeRequest(running: job.running, battery: power.battery))
+            DedupeRequest(
+                running: job.running, battery: power.battery,
+                riskReadOnly: power.riskReadOnly))
     }
 }

@@ -47,6 +47,16 @@ struct JobOptions: ParsableArguments {
 struct PowerOptions: ParsableArguments {
     @Flag(help: "Go on while the machine runs on battery.")
     var battery = false
+
+    @Flag(
+        name: .customLong("risk-read-only"),
+        help: ArgumentHelp(
+            "Work although metadata is damaged: the kernel may set the file system read-only, and"
+                + " every running qube then loses what it writes. In dom0 alone."))
+    var risksReadOnly = false
+
+    /// As requests have it.
+    var riskReadOnly: Bool? { risksReadOnly ? true : nil }
 }
 
 /// The option of the jobs that compress.

@@ -25,6 +25,8 @@ struct OptimizeCommand: ClientCommand {
     func execute(_ context: CommandContext) throws(ClientError) -> ExitStatus {
         try context.start(
             .optimize, on: place, job, shared,
-            CompressRequest(level: packing.level, running: job.running, battery: power.battery))
+            CompressRequest(
+                level: packing.level, running: job.running, battery: power.battery,
+                riskReadOnly: power.riskReadOnly))
     }
 }

@@ -41,9 +41,18 @@ final class FaultWorld {
     }
 
     /// Writes an image in extents of its own.
-    func write(_ content: Data, to image: String) throws {
-        try Files.write(content, to: fileSystem.image(image))
+    /// - Parameter flushEveryBytes: a flush after so many bytes, as guests send them, ends an extent.
+    func write(_ content: Data, to image: String, flushEveryBytes: Int? = nil) throws {
+        let path = fileSystem.image(image)
+        try Files.write(flushEveryBytes == nil ? content : Data(), to: path)
         contents[image] = content
+        guard let step = flushEveryBytes else { return }
+        let file = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
+        defer { try? file.close() }
+        for start in stride(from: 0, to: content.count, by: step) {
+            try file.write(contentsOf: content[start..<min(start + step, content.count)])
+            try file.synchronize()
+        }
     }
 
     /// Remembers what an image holds that a test has written itself.
@@ -85,11 +94,14 @@ final class FaultWorld {
         let content = try #require(contents[image])
         let url = URL(fileURLWithPath: fileSystem.image(image))
         if let whole = try? Data(contentsOf: url), whole == content { return ([], []) }
-        let file = try FileHandle(forReadingFrom: url)
+        let count = content.count / Self.blockBytes
+        guard let file = try? FileHandle(forReadingFrom: url) else {
+            return (Set(0..<count), [])
+        }
         defer { try? file.close() }
         var unreadable: Set<Int> = []
         var wrong: Set<Int> = []
-        for block in 0..<(content.count / Self.blockBytes) {
+        for block in 0..<count {
             let range = block * Self.blockBytes..<(block + 1) * Self.blockBytes
             do {
                 try file.seek(toOffset: UInt64(range.lowerBound))
@@ -122,9 +134,16 @@ final class FaultWorld {
         }
     }
 
-    /// Runs the worker.
+    /// Runs the worker, which remembers what it finds out.
     /// - Returns: its last message.
-    func job(_ work: WorkerOrder.Work, _ volumes: [WorkerOrder.Volume]) throws -> WorkerMessage? {
-        try WorkerRun.messages(WorkerRun.order(work, volumes, on: fileSystem)).last
+    func job(
+        _ work: WorkerOrder.Work, _ volumes: [WorkerOrder.Volume], risksReadOnly: Bool? = nil
+    ) throws -> WorkerMessage? {
+        let state = fileSystem.folder + "/state"
+        try FileManager.default.createDirectory(
+            atPath: state, withIntermediateDirectories: true)
+        var order = WorkerRun.order(work, volumes, on: fileSystem)
+        order.risksReadOnly = risksReadOnly
+        return try WorkerRun.messages(order, options: ["--state-directory", state]).last
     }
 }

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+internal import Btrfs
+internal import FoundationEssentials
+internal import Protocol
+internal import SystemCalls
+internal import SystemPackage
+
+/// What is remembered about one file system from one run to the next, in the state directory.
+struct SiteNotes: Codable, Equatable {
+    /// Metadata that could not be read.
+    struct Damage: Codable, Equatable {
+        /// When it was found, seconds since 1970.
+        var foundAt: Int64
+        /// What could not be read, in words.
+        var what: String
+    }
+
+    /// A part of a file that could not be read.
+    struct Place: Codable, Equatable {
+        var subvolume: UInt64
+        var number: UInt64
+        var offsetBytes: UInt64
+        var lengthBytes: UInt64
+    }
+
+    /// Until a scrub was clean.
+    var damage: Damage?
+    /// The places that the last jobs could not read; looked at again before they are told of.
+    var unreadable: [Place] = []
+
+    /// What cannot be understood is taken for the worst that it may have said.
+    static let illegible = SiteNotes(
+        damage: Damage(foundAt: 0, what: "something that was noted and cannot be read any more"))
+
+    /// The most that they take on disk, in bytes.
+    static let limitBytes = 64 * 1024
+
+    init(damage: Damage? = nil, unreadable: [Place] = []) {
+        self.damage = damage
+        self.unreadable = unreadable
+    }
+
+    /// Empty bytes are empty notes.
+    init(decoding bytes: [UInt8]) {
+        if bytes.isEmpty {
+            self.init()
+        } else {
+            self =
+                (try? JSONDecoder().decode(SiteNotes.self, from: Data(bytes))) ?? Self.illegible
+        }
+    }
+
+    func encoded() -> [UInt8] {
+        guard self != SiteNotes() else { return [] }
+        return (try? JSONEncoder().encode(self)).map(Array.init) ?? []
+    }
+}
+
+/// The file of those notes. It is opened before the worker forbids itself to write, and written in
+/// place: whoever is killed meanwhile leaves what is taken for the worst.
+struct NoteFile: Sendable {
+    private let file: SharedDescriptor
+
+    /// nil where it cannot be had: then nothing is remembered.
+    init?(in directory: SharedDescriptor, for fileSystem: FileSystem) {
+        let digits = Array("0123456789abcdef")
+        let name =
+            "notes-"
+            + String(
+                fileSystem.identity.bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] })
+        do throws(Errno) {
+            file = SharedDescriptor(
+                try directory.descriptor.open(
+                    beneath: FilePath(name), [.readWrite, .create, .noFollow]))
+        } catch {
+            Log.note("\(name) cannot be opened in the state directory: \(error)")
+            return nil
+        }
+    }
+
+    func read() -> SiteNotes {
+        guard let size = try? file.descriptor.status().sizeBytes,
+            size <= UInt64(SiteNotes.limitBytes)
+        else { return .illegible }
+        var bytes = [UInt8](repeating: 0, count: Int(size))
+        let count = try? unsafe bytes.withUnsafeMutableBytes { (buffer) throws(Errno) in
+            unsafe try file.descriptor.read(into: buffer, atOffset: 0)
+        }
+        return count == bytes.count ? SiteNotes(decoding: bytes) : .illegible
+    }
+
+    /// Changes the notes, if that changes them.
+    func update(_ change: (inout SiteNotes) -> Void) {
+        let old = read()
+        var notes = old
+        change(&notes)
+        guard notes != old else { return }
+        let bytes = notes.encoded()
+        do throws(Errno) {
+            try Self.write(bytes, to: file.descriptor)
+            try file.descriptor.truncate(toBytes: UInt64(bytes.count))
+            try file.descriptor.synchronizeData()
+        } catch {
+            Log.note("what is remembered about a file system could not be written: \(error)")
+        }
+    }
+
+    private static func write(
+        _ bytes: [UInt8], to file: borrowing Descriptor
+    ) throws(Errno) {
+        var failure: Errno?
+        unsafe bytes.withUnsafeBytes { buffer in
+            do throws(Errno) {
+                unsafe try file.write(buffer, atOffset: 0)
+            } catch {
+                failure = error
+            }
+        }
+        if let failure { throw failure }
+    }
+}
+
+/// What btrfs(8) notes of the scrubs of one file system, a line a device.
+enum ScrubStatus {
+    /// Where it keeps its notes.
+    static let directory = FilePath("/var/lib/btrfs")
+    private static let limitBytes = 256 * 1024
+
+    /// Whether every device was scrubbed from its beginning to its end since a moment, and nothing
+    /// was found that could not be corrected.
+    /// - Parameter moment: seconds since 1970.
+    static func isClean(
+        since moment: Int64, devices: [UInt64], of fileSystem: FileSystem
+    ) -> Bool {
+        let path = directory.appending("scrub.status.\(uuid(fileSystem))")
+        guard let file = try? Descriptor.open(path, [.readOnly, .noFollow]),
+            let bytes = try? file.readToEnd(limitBytes: limitBytes)
+        else { return false }
+        return isClean(
+            String(decoding: bytes, as: UTF8.self), since: moment, devices: devices,
+            uuid: uuid(fileSystem))
+    }
+
+    /// Pure.
+    static func isClean(
+        _ text: String, since moment: Int64, devices: [UInt64], uuid: String
+    ) -> Bool {
+        var clean: Set<UInt64> = []
+        for line in text.split(separator: "\n") where line.hasPrefix(uuid + ":") {
+            let fields = line.dropFirst(uuid.count + 1).split(separator: "|")
+            guard let device = fields.first.flatMap({ UInt64($0) }) else { continue }
+            var values: [Substring: Int64] = [:]
+            for field in fields.dropFirst() {
+                let parts = field.split(separator: ":")
+                if parts.count == 2, let value = Int64(parts[1]) { values[parts[0]] = value }
+            }
+            guard let started = values["t_start"], started >= moment, values["finished"] == 1,
+                values["canceled"] == 0, values["uncorrectable_errors"] == 0,
+                values["malloc_errors"] == 0
+            else { continue }
+            clean.insert(device)
+        }
+        return !devices.isEmpty && clean.isSuperset(of: devices)
+    }
+
+    private static func uuid(_ fileSystem: FileSystem) -> String {
+        let digits = Array("0123456789abcdef")
+        var uuid = ""
+        for (index, byte) in fileSystem.identity.bytes.enumerated() {
+            if [4, 6, 8, 10].contains(index) { uuid += "-" }
+            uuid.append(digits[Int(byte >> 4)])
+            uuid.append(digits[Int(byte & 15)])
+        }
+        return uuid
+    }
+}
