@@ -61,6 +61,10 @@ enum CheckFacts {
         return (try? directory.entries()).map { Set($0) }
     }
 
+    /// The security modules that are on, in the kernel's order, as `capability,yama`; nil where it
+    /// does not say.
+    static var securityModules: String? { text("/sys/kernel/security/lsm") }
+
     /// The loop devices in use.
     static var loops: [LoopDevice] {
         guard let directory = try? Descriptor.open("/sys/block", [.readOnly, .directory]),

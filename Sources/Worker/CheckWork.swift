@@ -8,6 +8,8 @@ internal import SystemCalls
 struct CheckWork {
     let order: WorkerOrder
     let sites: Sites
+    /// What came of the worker's own first tie.
+    let landlock: Landlock.Outcome
 
     func run() throws(BtrfsError) -> CheckReport {
         var findings = sites.problems.map {
@@ -18,6 +20,9 @@ struct CheckWork {
         let kernel = CheckFacts.kernel
         if order.wholeMachine, let kernel {
             findings += CheckRules.kernel(kernel.release, kernel.version)
+        }
+        if order.wholeMachine {
+            findings.append(SandboxRules.sandbox(landlock, modules: CheckFacts.securityModules))
         }
         let levels = Levels(order)
         for site in sites.sites {

@@ -58,7 +58,7 @@ public enum WorkerProgram {
         } catch {
             throw Failure(error)
         }
-        try forbidWriting(exceptBeneath: cache)
+        let landlock = try Ties.tie(for: order.work)
         switch order.work {
         case .report:
             do throws(BtrfsError) {
@@ -68,7 +68,7 @@ public enum WorkerProgram {
             }
         case .check:
             do throws(BtrfsError) {
-                return .check(try CheckWork(order: order, sites: sites).run())
+                return .check(try CheckWork(order: order, sites: sites, landlock: landlock).run())
             } catch {
                 throw Failure(error)
             }
@@ -111,21 +111,6 @@ public enum WorkerProgram {
             throw Failure(.failed, "the worker could not start a thread", detail: "\(error)")
         }
         return governor
-    }
-
-    /// From here on nothing can be opened for writing but in the cache directory: a bug could not
-    /// write to an image. Before any thread is started, as Landlock binds the calling thread and
-    /// its children.
-    private static func forbidWriting(exceptBeneath cache: SharedDescriptor?) throws(Failure) {
-        do throws(Errno) {
-            if try Sandbox.forbidWriting(exceptBeneath: cache.map { [$0] } ?? []) == .unavailable {
-                Log.note("this kernel has no Landlock: images are protected by open flags alone")
-            }
-        } catch {
-            throw Failure(
-                .failed, "the worker could not forbid itself to write; nothing was done",
-                detail: "landlock: \(error)")
-        }
     }
 
     private static func readOrder(_ input: Input) throws(Failure) -> WorkerOrder {
