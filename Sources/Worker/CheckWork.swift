@@ -31,11 +31,7 @@ struct CheckWork {
                 findings += try fileSystem(site, kernel: kernel?.version)
             }
             let book = try AccountBook(site: site, order: order, levels: levels)
-            findings += book.problems.map {
-                CheckReport.Finding(
-                    .problem, "pool.unreadable", $0.subject, $0.message,
-                    reason: "A disk that loses data loses more.", command: "dmesg")
-            }
+            findings += problems(book)
             findings += ImageRules(order: order, book: book, site: site).findings(levels)
         }
         let order: [CheckReport.Finding.Level] = [.problem, .warning, .note, .good]
@@ -44,22 +40,38 @@ struct CheckWork {
             findings: order.flatMap { level in findings.filter { $0.level == level } })
     }
 
+    private func problems(_ book: AccountBook) -> [CheckReport.Finding] {
+        let elsewhere = book.list.elsewhere
+        let foreign = elsewhere.map {
+            CheckReport.Finding(
+                .problem, "pool.foreign", $0.problem.subject, $0.problem.message,
+                reason: "What lies there can be neither reported on nor worked on.",
+                command: "findmnt -T \($0.path)")
+        }
+        let subjects = Set(elsewhere.map(\.problem.subject))
+        let others = book.problems.filter { !subjects.contains($0.subject) }
+        return foreign
+            + others.map {
+                CheckReport.Finding(
+                    .problem, "pool.unreadable", $0.subject, $0.message,
+                    reason: "A disk that loses data loses more.", command: "dmesg")
+            }
+    }
+
     private func fileSystem(
         _ site: Site, kernel: KernelVersion?
     ) throws(BtrfsError) -> [CheckReport.Finding] {
         let usage = try FileSystemUsage(site)
         let subject = usage.pools.joined(separator: ", ")
-        let point = site.pools.first.flatMap { try? $0.directory.descriptor.mount() }?.point ?? "/"
+        let point = site.point
         var findings = CheckRules.mount(usage.mountOptions ?? [], subject, point)
         findings += CheckRules.space(usage, subject, point)
         findings += CheckRules.checksums(site.fileSystem.checksumKind, subject)
         if let features = CheckFacts.features(of: site.fileSystem) {
             findings += CheckRules.features(features, subject, point)
         }
-        let directories = site.pools.map(\.pool.directory)
-        let loops = CheckFacts.loops.filter { loop in
-            directories.contains { loop.backingFile.hasPrefix($0 + "/") }
-        }
+        let directories = Set(site.pools.compactMap(\.identity))
+        let loops = CheckFacts.loops.filter { $0.isBelow(directories) }
         return findings + CheckRules.loops(loops, kernel, subject) + nocowDirectories(site)
     }
 

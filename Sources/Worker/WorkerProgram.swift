@@ -42,7 +42,8 @@ public enum WorkerProgram {
         }
         let order = try readOrder(input)
         var sites = Sites(order)
-        if let problem = sites.problemOfAllSelected(order) {
+        // A check is there to say it.
+        if order.work != .check, let problem = sites.problemOfAllSelected(order) {
             throw Failure(.unsuitablePool, "\(problem.subject): \(problem.message)")
         }
         let cache = try places.openCache()
@@ -96,7 +97,11 @@ public enum WorkerProgram {
         _ places: WorkerPlaces
     ) throws(Failure) -> Governor {
         let neighbours = Neighbours(
-            groups: places.controlGroups, imageFolders: order.pools.map(\.directory))
+            groups: places.controlGroups,
+            imageFolders: Set(
+                order.pools.compactMap {
+                    (try? Descriptor.status(of: FilePath($0.directory)))?.identity
+                }))
         let governor = Governor(
             sensors: Governor.Sensors(
                 othersWaitedSeconds: { neighbours.waitedSeconds() },
