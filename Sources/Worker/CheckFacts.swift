@@ -74,14 +74,7 @@ enum CheckFacts {
 
     /// The features of a mounted file system, as `free_space_tree`; nil when it does not say.
     static func features(of fileSystem: FileSystem) -> Set<String>? {
-        let digits = Array("0123456789abcdef")
-        var uuid = ""
-        for (index, byte) in fileSystem.identity.bytes.enumerated() {
-            if [4, 6, 8, 10].contains(index) { uuid += "-" }
-            uuid.append(digits[Int(byte >> 4)])
-            uuid.append(digits[Int(byte & 15)])
-        }
-        let path = FilePath("/sys/fs/btrfs/\(uuid)/features")
+        let path = FilePath("/sys/fs/btrfs/\(fileSystem.identity.text)/features")
         guard let directory = try? Descriptor.open(path, [.readOnly, .directory]) else {
             return nil
         }

@@ -64,7 +64,8 @@ struct CheckWork {
         let usage = try FileSystemUsage(site)
         let subject = usage.pools.joined(separator: ", ")
         let point = site.point
-        var findings = CheckRules.mount(usage.mountOptions ?? [], subject, point)
+        var findings = DeviceRules.devices(try site.fileSystem.devices(), subject, point)
+        findings += CheckRules.mount(usage.mountOptions ?? [], subject, point)
         findings += CheckRules.space(usage, subject, point)
         findings += CheckRules.checksums(site.fileSystem.checksumKind, subject)
         if let features = CheckFacts.features(of: site.fileSystem) {

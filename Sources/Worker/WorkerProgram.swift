@@ -42,6 +42,11 @@ public enum WorkerProgram {
         }
         let order = try readOrder(input)
         var sites = Sites(order)
+        do throws(BtrfsError) {
+            if order.work.movesReferences { try sites.leaveDegraded() }
+        } catch {
+            throw Failure(error)
+        }
         // A check is there to say it.
         if order.work != .check, let problem = sites.problemOfAllSelected(order) {
             throw Failure(.unsuitablePool, "\(problem.subject): \(problem.message)")
