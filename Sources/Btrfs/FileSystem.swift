@@ -69,6 +69,17 @@ public final class FileSystem: Sendable {
         }
     }
 
+    /// The newest transaction there is: what is written from now on has this generation or a newer
+    /// one (BTRFS_IOC_FS_INFO with its generation, Linux 5.10).
+    public func generation() throws(BtrfsError) -> Generation {
+        var arguments = btrfs_ioctl_fs_info_args()
+        arguments.flags = 1 << 1  // BTRFS_FS_INFO_FLAG_GENERATION
+        guard unsafe ioctl(root.rawValue, cbtrfs_FS_INFO, &arguments) == 0 else {
+            throw BtrfsError("FS_INFO", "the file system", Errno(rawValue: errno))
+        }
+        return Generation(arguments.generation)
+    }
+
     /// Any file of any subvolume by its number, mounted or not, named or not, for reading
     /// (`open_by_handle_at(2)`). `generation` is the inode's own, so that a number that was given
     /// to another file meanwhile fails with ESTALE.

@@ -27,6 +27,19 @@ extension FileSystem {
         return TreeIdentifier(identifier)
     }
 
+    /// Which inode an open file is; nil where it is on another file system.
+    public func inode(
+        of file: borrowing Descriptor, path: String
+    ) throws(BtrfsError) -> InodeIdentifier? {
+        guard let subvolume = try subvolume(holding: file, path: path) else { return nil }
+        do throws(Errno) {
+            return InodeIdentifier(
+                subvolume: subvolume, number: try file.status().identity.inode)
+        } catch {
+            throw BtrfsError("fstat", path, error)
+        }
+    }
+
     /// The file system that an open file is on, as it says itself; nil where that is no Btrfs.
     static func information(
         of file: borrowing Descriptor, path: String
@@ -128,11 +141,9 @@ public struct Folder: ~Copyable, Sendable {
             let file = try? descriptor.open(
                 beneath: FilePath(name), [.readOnly, .nonBlocking]),
             let status = try? file.status(), status.isRegularFile,
-            let found = try? fileSystem.subvolume(holding: file, path: name)
+            let inode = try? fileSystem.inode(of: file, path: name)
         else { return File(inode: nil, status: seen) }
-        return File(
-            inode: InodeIdentifier(subvolume: found, number: status.identity.inode),
-            status: status)
+        return File(inode: inode, status: status)
     }
 
     private static func status(

@@ -11,6 +11,14 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
+int64_t csystemcalls_cached_pages(int descriptor, uint64_t offset, uint64_t length) {
+    /* linux/mman.h has number and structures from 6.5 on; the number is one for all machines. */
+    struct { uint64_t offset, length; } range = {offset, length};
+    struct { uint64_t cached, dirty, under_writeback, evicted, recently_evicted; } found = {0};
+    if (syscall(451, descriptor, &range, &found, 0) != 0) return -1;
+    return (int64_t)found.cached;
+}
+
 int csystemcalls_landlock_abi(void) {
     return (int)syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
 }

@@ -121,9 +121,17 @@ extension ServiceException.Kind {
     }
 }
 
-extension JobState {
-    /// How the program ends when a job that it followed ended like this.
+extension JobRecord {
+    /// How the program ends when a job that it followed has ended like this.
     var exitStatus: ExitStatus {
+        let isUnreadable = (result?.unreadable ?? []).isEmpty == false
+        return state == .done && isUnreadable ? .unreadable : state.exitStatus
+    }
+}
+
+extension JobState {
+    /// How the program ends when a job that it followed ended like this, and all could be read.
+    fileprivate var exitStatus: ExitStatus {
         switch self {
         case .done: .done
         case .interrupted: .jobInterrupted

@@ -21,6 +21,8 @@ public enum ExitStatus: Int32, Sendable, CaseIterable {
     case findings = 7
     /// The job was cancelled: what it had finished stays done.
     case jobCancelled = 8
+    /// The job did all it could, and the disk did not give back parts of the images.
+    case unreadable = 9
     /// Ctrl-C, or another signal that asked the client to end.
     case interrupted = 130
 }

@@ -17,11 +17,30 @@ public protocol ExtentCatalog: Sendable {
     func inode(_ identifier: InodeIdentifier) throws(BtrfsError) -> InodeItem?
 }
 
-/// An open file of a store. Only the store that opened it knows what is behind it.
+/// An open file of a store, to be read and shared. Only the store that opened it knows what is
+/// behind it.
 public protocol OpenFile: AnyObject, Sendable {}
 
 /// The files of a real file system.
 extension SharedDescriptor: OpenFile {}
+
+/// A nameless file of our own, to be written. It is no `OpenFile`: nothing is shared from it before
+/// it has settled, and nothing that writes takes an image.
+public protocol ScratchFile: AnyObject, Sendable {}
+
+/// What stands in a scratch file on the device, as far as its tree says.
+public struct SettledScratch: Sendable {
+    /// The file, to share from. Its pages were let go: whoever reads it asks the device.
+    public let file: any OpenFile
+    /// Its extents, in order.
+    public let extents: [FileExtent]
+
+    /// Makes one.
+    public init(file: any OpenFile, extents: [FileExtent]) {
+        self.file = file
+        self.extents = extents
+    }
+}
 
 /// What the engine does with a file system: it reads files, shares ranges between them, and writes
 /// to scratch files of its own. There is no other verb, and none that could write to an image.
@@ -38,25 +57,41 @@ public protocol ExtentStore: ExtentCatalog {
     ) throws(BtrfsError) -> EncodedExtent?
     /// Starts reading a range into the page cache.
     func prefetch(_ file: any OpenFile, at offset: FileOffset, lengthBytes: ByteCount)
-    /// Lets a range go from the page cache.
+    /// Lets a range go from the page cache, as far as it goes: pages that are dirty, under
+    /// writeback or mapped stay.
     func forget(_ file: any OpenFile, at offset: FileOffset, lengthBytes: ByteCount)
+    /// How much of a range is in the page cache.
+    func cachedBytes(
+        _ file: any OpenFile, at offset: FileOffset, lengthBytes: ByteCount
+    ) throws(BtrfsError) -> ByteCount
+    /// Waits until what others have written to a file is on the device (`fdatasync(2)`).
+    /// - Throws: also what has failed before and nobody has been told.
+    func flush(_ file: any OpenFile) throws(BtrfsError)
     /// `FIDEDUPERANGE`.
     func share(
         _ source: any OpenFile, at sourceOffset: FileOffset, lengthBytes: ByteCount,
         with destination: any OpenFile, at destinationOffset: FileOffset
     ) throws(BtrfsError) -> DedupeOutcome
 
-    /// Writes plain bytes to a scratch file.
+    /// The generation that what is written from now on has at least.
+    func generation() throws(BtrfsError) -> Generation
+    /// Writes plain bytes to a scratch file. That it returns does not say that the device has them.
     func writePlain(
-        _ bytes: UnsafeRawBufferPointer, to scratch: any OpenFile, at offset: FileOffset
+        _ bytes: UnsafeRawBufferPointer, to scratch: any ScratchFile, at offset: FileOffset
     ) throws(BtrfsError)
-    /// Writes a packed extent to a scratch file.
+    /// Writes a packed extent to a scratch file. That it returns does not say that the device has
+    /// it.
     func writePacked(
         _ packed: UnsafeRawBufferPointer, contentBytes: ByteCount, lengthBytes: ByteCount,
-        to scratch: any OpenFile, at offset: FileOffset
+        to scratch: any ScratchFile, at offset: FileOffset
     ) throws(BtrfsError)
+    /// Waits until all that was written to a scratch file is on the device, asks for the error of
+    /// any of it, lets its pages go, and reads its extents back from the tree.
+    /// - Throws: what was refused. Asked a second time the kernel says nothing of it: whoever meets
+    ///   an error clears the file.
+    func settle(_ scratch: any ScratchFile) throws(BtrfsError) -> SettledScratch
     /// Empties a scratch file.
-    func clear(_ scratch: any OpenFile) throws(BtrfsError)
+    func clear(_ scratch: any ScratchFile) throws(BtrfsError)
 
     /// Commits, so that space that nobody refers to any more comes back.
     func synchronize() throws(BtrfsError)

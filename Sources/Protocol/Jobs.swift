@@ -171,6 +171,14 @@ public struct JobResult: Codable, Equatable, Sendable {
     public var estimate: Estimate?
     /// What an estimate of the same had said before this job; nil where there was none.
     public var estimatedBefore: EstimatedBefore?
+    /// What the disk did not give back, the first `Limits.namedItems` places; nil where it gave
+    /// all that the job has read.
+    public var unreadable: [UnreadablePlace]?
+    /// How many places there are, those that are not listed among them; nil where there are none.
+    public var unreadableCount: UInt64?
+    /// The devices that the kernel has counted errors of while the job ran; nil where there are
+    /// none. Errors without an unreadable place were mended from another copy (RAID1, DUP).
+    public var deviceErrors: [DeviceErrorCounts]?
 
     /// What the data of all file systems shrank by, in bytes; negative when others wrote more.
     public var savedBytes: Int64 {

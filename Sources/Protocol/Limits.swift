@@ -26,6 +26,8 @@ public enum Limits {
     public static let historyJobs = 200
     /// The most names of files or reasons in one result; the rest is counted, not named.
     public static let namedItems = 50
+    /// The most other places that are named for the content of an unreadable one.
+    public static let namedCopies = 4
     /// The most volumes that an estimate names; those of the qubes that take least are left out.
     public static let estimatedVolumes = 500
     /// The most moments that the history of the machine's totals keeps; older ones are thinned out.

@@ -21,8 +21,19 @@ extension JobResult {
         result.problems = Array(problems.prefix(Limits.namedItems)).map {
             Report.Problem(subject: $0.subject.bounded(), message: $0.message.bounded())
         }
+        result.unreadable = unreadable.map { $0.prefix(Limits.namedItems).map { $0.bounded() } }
+        result.deviceErrors = deviceErrors.map { Array($0.prefix(Limits.namedItems)) }
         result.estimate = estimate?.bounded()
         return result
+    }
+}
+
+extension UnreadablePlace {
+    fileprivate func bounded() -> UnreadablePlace {
+        var place = self
+        place.image = image.bounded()
+        place.copies = copies.map { $0.prefix(Limits.namedCopies).map { $0.bounded() } }
+        return place
     }
 }
 

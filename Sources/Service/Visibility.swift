@@ -37,10 +37,27 @@ struct Redaction {
         return problems.filter { mayName($0.subject) }
     }
 
+    /// The places in images of qubes that the caller may know of; where else the same content lies
+    /// is for dom0 alone.
+    private func unreadable(_ places: [UnreadablePlace]) -> [UnreadablePlace]? {
+        let shown = places.filter { visibility.shows($0.qube) }.map { place in
+            var place = place
+            place.copies = nil
+            return place
+        }
+        return shown.isEmpty ? nil : shown
+    }
+
     /// A record as the caller may read it.
     func record(_ record: JobRecord) -> JobRecord {
         var record = record
         if let all = record.result?.problems { record.result?.problems = problems(all) }
+        if visibility != .everything {
+            let shown = record.result?.unreadable.flatMap(unreadable)
+            record.result?.unreadable = shown
+            record.result?.unreadableCount = shown.map { UInt64($0.count) }
+            record.result?.deviceErrors = nil
+        }
         record.result?.estimate?.qubes.removeAll { !visibility.shows($0.name) }
         return record
     }

@@ -4,7 +4,23 @@ internal import Engine
 internal import SystemCalls
 internal import SystemPackage
 
-/// The engine's verbs on a real Btrfs. Its files are `SharedDescriptor`s.
+/// A nameless file in a pool, for one lane to write to.
+final class BtrfsScratch: ScratchFile {
+    let shared: SharedDescriptor
+    let inode: InodeIdentifier
+
+    init(_ shared: SharedDescriptor, on fileSystem: FileSystem) throws(BtrfsError) {
+        self.shared = shared
+        let subject = "the scratch file"
+        guard let inode = try fileSystem.inode(of: shared.descriptor, path: subject) else {
+            throw BtrfsError("open(O_TMPFILE)", subject, .improperLink)
+        }
+        self.inode = inode
+    }
+}
+
+/// The engine's verbs on a real Btrfs. Its files are `SharedDescriptor`s, those that it writes
+/// `BtrfsScratch`es.
 struct BtrfsStore: ExtentStore {
     let fileSystem: FileSystem
 
@@ -55,6 +71,22 @@ struct BtrfsStore: ExtentStore {
             .doNotNeed, offset: offset.rawValue, lengthBytes: lengthBytes.rawValue)
     }
 
+    func cachedBytes(
+        _ file: any OpenFile, at offset: FileOffset, lengthBytes: ByteCount
+    ) throws(BtrfsError) -> ByteCount {
+        try named("cachestat", "an image") { () throws(Errno) in
+            ByteCount(
+                try shared(file).descriptor.cachedBytes(
+                    offset: offset.rawValue, lengthBytes: lengthBytes.rawValue))
+        }
+    }
+
+    func flush(_ file: any OpenFile) throws(BtrfsError) {
+        try named("fdatasync", "an image") { () throws(Errno) in
+            try shared(file).descriptor.synchronizeData()
+        }
+    }
+
     func share(
         _ source: any OpenFile, at sourceOffset: FileOffset, lengthBytes: ByteCount,
         with destination: any OpenFile, at destinationOffset: FileOffset
@@ -64,30 +96,64 @@ struct BtrfsStore: ExtentStore {
             with: shared(destination).descriptor, at: destinationOffset)
     }
 
+    func generation() throws(BtrfsError) -> Generation { try fileSystem.generation() }
+
     func writePlain(
-        _ bytes: UnsafeRawBufferPointer, to scratch: any OpenFile, at offset: FileOffset
+        _ bytes: UnsafeRawBufferPointer, to scratch: any ScratchFile, at offset: FileOffset
     ) throws(BtrfsError) {
         try named("write", "the scratch file") { () throws(Errno) in
-            unsafe try shared(scratch).descriptor.write(bytes, atOffset: offset.rawValue)
+            unsafe try own(scratch).shared.descriptor.write(bytes, atOffset: offset.rawValue)
         }
     }
 
     func writePacked(
         _ packed: UnsafeRawBufferPointer, contentBytes: ByteCount, lengthBytes: ByteCount,
-        to scratch: any OpenFile, at offset: FileOffset
+        to scratch: any ScratchFile, at offset: FileOffset
     ) throws(BtrfsError) {
         unsafe try EncodedIO.write(
             packed, contentBytes: contentBytes, lengthBytes: lengthBytes, compression: .zstd,
-            to: shared(scratch).descriptor, at: offset)
+            to: own(scratch).shared.descriptor, at: offset)
     }
 
-    func clear(_ scratch: any OpenFile) throws(BtrfsError) {
+    /// A file without a name writes no log: `fdatasync(2)` waits for its own data and no more.
+    func settle(_ scratch: any ScratchFile) throws(BtrfsError) -> SettledScratch {
+        let scratch = own(scratch)
+        do throws(Errno) {
+            try scratch.shared.descriptor.synchronizeData()
+        } catch {
+            throw .refusedWrite("fdatasync", error)
+        }
+        try letGo(of: scratch)
+        var extents: [FileExtent] = []
+        try forEachFileExtent(of: scratch.inode, from: .start, through: FileOffset(.max)) {
+            (extent) throws(BtrfsError) in extents.append(extent)
+        }
+        return SettledScratch(file: scratch.shared, extents: extents)
+    }
+
+    /// All its pages are clean, and nobody else's.
+    private func letGo(of scratch: BtrfsScratch) throws(BtrfsError) {
+        try named("posix_fadvise", "the scratch file") { () throws(Errno) in
+            let length = try scratch.shared.descriptor.status().sizeBytes
+            let isGone = try scratch.shared.descriptor.letGoOfPages(offset: 0, lengthBytes: length)
+            if !isGone { throw Errno.resourceBusy }
+        }
+    }
+
+    func clear(_ scratch: any ScratchFile) throws(BtrfsError) {
         try named("ftruncate", "the scratch file") { () throws(Errno) in
-            try shared(scratch).descriptor.truncate(toBytes: 0)
+            try own(scratch).shared.descriptor.truncate(toBytes: 0)
         }
     }
 
     func synchronize() throws(BtrfsError) { try fileSystem.synchronize() }
+
+    private func own(_ scratch: any ScratchFile) -> BtrfsScratch {
+        guard let own = scratch as? BtrfsScratch else {
+            preconditionFailure("a scratch file of another store")
+        }
+        return own
+    }
 
     private func shared(_ file: any OpenFile) -> SharedDescriptor {
         guard let shared = file as? SharedDescriptor else {

@@ -71,6 +71,17 @@ struct ControlledStore: ExtentStore {
         base.forget(file, at: offset, lengthBytes: lengthBytes)
     }
 
+    func cachedBytes(
+        _ file: any OpenFile, at offset: FileOffset, lengthBytes: ByteCount
+    ) throws(BtrfsError) -> ByteCount {
+        try base.cachedBytes(file, at: offset, lengthBytes: lengthBytes)
+    }
+
+    func flush(_ file: any OpenFile) throws(BtrfsError) {
+        governor.hold()
+        try base.flush(file)
+    }
+
     func share(
         _ source: any OpenFile, at sourceOffset: FileOffset, lengthBytes: ByteCount,
         with destination: any OpenFile, at destinationOffset: FileOffset
@@ -99,8 +110,10 @@ struct ControlledStore: ExtentStore {
         return .shared(done)
     }
 
+    func generation() throws(BtrfsError) -> Generation { try base.generation() }
+
     func writePlain(
-        _ bytes: UnsafeRawBufferPointer, to scratch: any OpenFile, at offset: FileOffset
+        _ bytes: UnsafeRawBufferPointer, to scratch: any ScratchFile, at offset: FileOffset
     ) throws(BtrfsError) {
         try governor.checkpoint()
         unsafe try base.writePlain(bytes, to: scratch, at: offset)
@@ -108,14 +121,19 @@ struct ControlledStore: ExtentStore {
 
     func writePacked(
         _ packed: UnsafeRawBufferPointer, contentBytes: ByteCount, lengthBytes: ByteCount,
-        to scratch: any OpenFile, at offset: FileOffset
+        to scratch: any ScratchFile, at offset: FileOffset
     ) throws(BtrfsError) {
         try governor.checkpoint()
         unsafe try base.writePacked(
             packed, contentBytes: contentBytes, lengthBytes: lengthBytes, to: scratch, at: offset)
     }
 
-    func clear(_ scratch: any OpenFile) throws(BtrfsError) { try base.clear(scratch) }
+    func settle(_ scratch: any ScratchFile) throws(BtrfsError) -> SettledScratch {
+        try governor.checkpoint()
+        return try base.settle(scratch)
+    }
+
+    func clear(_ scratch: any ScratchFile) throws(BtrfsError) { try base.clear(scratch) }
 
     func synchronize() throws(BtrfsError) {
         governor.hold()

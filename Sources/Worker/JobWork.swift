@@ -66,6 +66,8 @@ struct JobWork {
         for site in sites where !governor.isCancelled {
             output.progress(.survey)
             try site.fileSystem.synchronize()
+            // Counters that cannot be read are no reason not to work.
+            let errorsBefore = (try? site.fileSystem.deviceErrors()) ?? []
             result.before.append(try FileSystemUsage(site))
             watchSpace(of: site)
             let work = SiteWork(site: site, order: order, output: output, governor: governor)
@@ -77,6 +79,8 @@ struct JobWork {
             // The executor has committed; what that commit has freed comes back with the next.
             try site.fileSystem.synchronize()
             result.after.append(try FileSystemUsage(site))
+            let errorsAfter = (try? site.fileSystem.deviceErrors()) ?? []
+            result.add(errorsOf: errorsAfter, since: errorsBefore)
             Log.note(outcome.failures)
         }
         result.leftAlone = leftAlone.lines
@@ -138,12 +142,17 @@ private struct SiteWork {
             result.predictedBytes = (result.predictedBytes ?? 0) + plan.predictedSaving.rawValue
         }
         let outcome = try execute(plan, of: survey, list)
+        let unreadable = UnreadableNames.named(outcome.unreadablePlaces, list, order)
+        for place in unreadable.prefix(Limits.namedItems) { Log.note(place.journalText) }
+        result.add(unreadable: unreadable)
         // Of a large pool it takes as much memory as the next one.
         _ = consume survey
         let now = Surveyor.survey(ImageList(site: site, order: order).imageFiles(), in: store)
         // What a cancelled job has not come to is not settled, and its last look is not whole.
         if governor.isCancelled { return outcome }
         result.add(from: pieces, to: now.pieces(in: order.scope))
+        // What could not be read is said again, until it is mended.
+        if !unreadable.isEmpty { return outcome }
         settled.remember(
             order.work, at: SurveyDigest(now, scope: order.scope), leaving: outcome.leftAlone)
         site.cache?.keep(settled)

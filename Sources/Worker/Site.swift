@@ -46,7 +46,7 @@ struct Site: Sendable {
     /// dom0's own folders that lie on it.
     var systemFolders: [SystemFolder] = []
     /// Nameless files, one for each lane, opened before the worker has forbidden itself to write.
-    var scratches: [SharedDescriptor] = []
+    var scratches: [BtrfsScratch] = []
     /// Nameless files for what has no room in memory: one for each of the two sorts, and the last
     /// for fingerprints; of a report one for its sort.
     var spills: [Spill] = []
@@ -151,7 +151,8 @@ struct Sites: Sendable {
         for index in sites.indices {
             guard let home = sites[index].home else { continue }
             for _ in 0..<lanes {
-                sites[index].scratches.append(try Self.openScratch(in: home))
+                sites[index].scratches.append(
+                    try Self.openScratch(in: home, on: sites[index].fileSystem))
             }
         }
     }
@@ -189,8 +190,8 @@ struct Sites: Sendable {
     }
 
     private static func openScratch(
-        in home: SharedDescriptor
-    ) throws(BtrfsError) -> SharedDescriptor {
+        in home: SharedDescriptor, on fileSystem: FileSystem
+    ) throws(BtrfsError) -> BtrfsScratch {
         let scratch: Descriptor
         do throws(Errno) {
             scratch = try home.descriptor.open(
@@ -205,6 +206,6 @@ struct Sites: Sendable {
         let flags = try FileFlags.of(scratch)
         if flags.contains(.noCopyOnWrite) { try FileFlags([]).set(on: scratch) }
         try FileFlags.noCompress.set(on: scratch)
-        return SharedDescriptor(scratch)
+        return try BtrfsScratch(SharedDescriptor(scratch), on: fileSystem)
     }
 }

@@ -8,7 +8,7 @@ import Testing
 
 @Suite struct ExitStatusTests {
     @Test func theNumbersAreThePromisedOnes() {
-        #expect(ExitStatus.allCases.map(\.rawValue) == [0, 1, 2, 3, 4, 5, 6, 7, 8, 130])
+        #expect(ExitStatus.allCases.map(\.rawValue) == [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 130])
         #expect(ExitStatus.done.rawValue == 0)
         #expect(ExitStatus.failed.rawValue == 1)
         #expect(ExitStatus.usage.rawValue == 2)
@@ -17,6 +17,7 @@ import Testing
         #expect(ExitStatus.busy.rawValue == 5)
         #expect(ExitStatus.jobInterrupted.rawValue == 6)
         #expect(ExitStatus.jobCancelled.rawValue == 8)
+        #expect(ExitStatus.unreadable.rawValue == 9)
         #expect(ExitStatus.interrupted.rawValue == 130)
     }
 
@@ -59,6 +60,18 @@ import Testing
             ["watch", Sample.job], [.answer(Envelope.answer(Sample.record(state)).encoded())])
         #expect(run.status == status)
         #expect(run.output.hasPrefix("Job \(Sample.job): compress work:private "))
+    }
+
+    @Test func aDoneJobThatCouldNotReadAllHasAStatusOfItsOwn() throws {
+        var record = Sample.record(.done)
+        record.result?.unreadable = Sample.unreadable
+        let run = try Run(["watch", Sample.job], [.answer(Envelope.answer(record).encoded())])
+        #expect(run.status == .unreadable)
+        #expect(run.output.contains("is done, but parts of the images\n"))
+        #expect(run.output.contains("work:private, appvms/work/private.img: 4.00 KiB at byte"))
+        record.state = .failed
+        let failed = try Run(["watch", Sample.job], [.answer(Envelope.answer(record).encoded())])
+        #expect(failed.status == .failed)
     }
 
     @Test(arguments: [

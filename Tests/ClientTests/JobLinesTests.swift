@@ -75,6 +75,44 @@ import Testing
         #expect(text.contains("Saved: nothing to be seen, 2.00 GiB more were written meanwhile"))
     }
 
+    @Test func whatCouldNotBeReadIsNamedWithWhereItStillLies() {
+        var record = Sample.record(.done)
+        record.result?.unreadable = Sample.unreadable
+        record.result?.unreadableCount = 70
+        record.result?.deviceErrors = [DeviceErrorCounts(device: "/dev/sda2", reads: 2)]
+        let texts = JobLines.result(record).texts
+        let start = texts.firstIndex { $0.hasPrefix("Unreadable") } ?? 0
+        #expect(
+            Array(texts[start...].prefix(15)) == [
+                "Unreadable on the disk (70 places):",
+                "  work:private, appvms/work/private.img: 4.00 KiB at byte 25165824",
+                "    the same content lies in backup:private, appvms/backup/private.img at 8192",
+                "  a-name-of-thirty-one-characters:private,",
+                "    appvms/a-name-of-thirty-one-characters/private-precache.img: 16.0 EiB at",
+                "    byte 18446744073709551615",
+                "  inode 300 of subvolume 5: 8.00 KiB at byte 0",
+                "  ... and 67 more",
+                "  /dev/sda2: 2 read errors while the job ran",
+                "  Nothing was pointed at what could not be read. Restore these places, from a",
+                "  backup or from where the same content lies, and look after the disk: btrfs",
+                "  device stats, then btrfs scrub start.",
+                "",
+                "Problems:",
+                "  work: NOCOW",
+            ])
+        for text in texts { #expect(text.count <= 80) }
+    }
+
+    @Test func whatTheOtherCopyHasMendedIsCountedAndNoFault() {
+        var record = Sample.record(.done)
+        record.result?.deviceErrors = [DeviceErrorCounts(device: "/dev/sda2", corruptions: 1)]
+        let lines = JobLines.result(record)
+        #expect(
+            lines.texts.contains("  /dev/sda2: 1 wrong checksum while the job ran"))
+        #expect(lines.texts.contains { $0.contains("The images are whole") })
+        #expect(lines.first?.style == .good)
+    }
+
     @Test(arguments: JobState.allCases)
     func noLineIsWiderThan80Columns(state: JobState) {
         var record = Sample.record(state)

@@ -69,6 +69,19 @@ enum Sample {
             problems: [.init(subject: "work", message: "NOCOW")], elapsedSeconds: 192)
     }
 
+    static let unreadable = [
+        UnreadablePlace(
+            qube: "work", volume: "private", image: "appvms/work/private.img",
+            offsetBytes: 25_165_824, lengthBytes: 4096,
+            copies: ["backup:private, appvms/backup/private.img at 8192"]),
+        UnreadablePlace(
+            qube: longName, volume: "private", image: "appvms/\(longName)/private-precache.img",
+            offsetBytes: .max, lengthBytes: .max),
+        UnreadablePlace(
+            qube: "", volume: "", image: "inode 300 of subvolume 5", offsetBytes: 0,
+            lengthBytes: 8192),
+    ]
+
     static func record(_ state: JobState, job: String = Sample.job) -> JobRecord {
         var record = JobRecord(
             job: job, operation: .compress, caller: "dom0", target: "work", argument: "private",

@@ -149,7 +149,7 @@ import Testing
         laws.check()
         let (half, halfLaws) = Self.job(ExecutorLawTests.compressible()) {
             $0.onShare = { number, _, _ in
-                number == 1 ? .shorten(4096) : number == 2 ? .refuse(.ioError) : nil
+                number == 1 ? .shorten(4096) : number == 2 ? .refuse(.noMemory) : nil
             }
         }
         #expect(try half.compress().extentsReplaced == 0)

@@ -86,7 +86,7 @@ import Testing
     ) throws {
         let job = ModelJob(store: ModelStore(Self.doubled()))
         var faults = ModelStore.Faults()
-        faults.onShare = { number, _, _ in number == failing ? .refuse(.ioError) : nil }
+        faults.onShare = { number, _, _ in number == failing ? .refuse(.noMemory) : nil }
         job.store.set(faults)
         let laws = Laws(before: job)
         let outcome = try job.dedupe()

@@ -102,6 +102,32 @@ import Testing
         #expect(try fixture.end(of: job).result?.problems.count == 2)
     }
 
+    @Test func whatTheDiskDidNotGiveBackIsToldToWhoSeesTheQube() {
+        func place(_ qube: String) -> UnreadablePlace {
+            UnreadablePlace(
+                qube: qube, volume: "private", image: "appvms/\(qube)/private.img",
+                offsetBytes: 4096, lengthBytes: 4096, copies: ["vault:private, x at 0"])
+        }
+        var record = JobRecord(
+            job: Names.newJob(), operation: .dedupe, caller: "admin", target: "work",
+            argument: "", submittedAt: 0)
+        record.result = Samples.result
+        record.result?.unreadable = [place("work"), place("vault")]
+        record.result?.unreadableCount = 9
+        record.result?.deviceErrors = [DeviceErrorCounts(device: "/dev/sda2", reads: 1)]
+        let inventory = Inventory(pools: [], qubes: [])
+        func shown(_ visibility: Visibility) -> JobResult? {
+            Redaction(visibility: visibility, inventory: inventory).record(record).result
+        }
+        #expect(shown(.everything) == record.result)
+        let ofWork = shown(.qubes(["work"]))
+        #expect(ofWork?.unreadable?.map(\.qube) == ["work"])
+        #expect(ofWork?.unreadable?.first?.copies == nil)
+        #expect(ofWork?.unreadableCount == 1 && ofWork?.deviceErrors == nil)
+        let ofNobody = shown(.qubes(["other"]))
+        #expect(ofNobody?.unreadable == nil && ofNobody?.unreadableCount == nil)
+    }
+
     @Test(arguments: [
         ("work", true), ("varlibqubes", true), ("appvms/work/private-dirty.img", true),
         ("/var/lib/qubes/appvms/work/private.img", true), ("varlibqubes:appvms/work/root", true),

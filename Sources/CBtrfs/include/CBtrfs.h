@@ -18,6 +18,7 @@ static const unsigned long cbtrfs_ENCODED_WRITE = BTRFS_IOC_ENCODED_WRITE;
 static const unsigned long cbtrfs_FS_INFO = BTRFS_IOC_FS_INFO;
 static const unsigned long cbtrfs_SPACE_INFO = BTRFS_IOC_SPACE_INFO;
 static const unsigned long cbtrfs_DEV_INFO = BTRFS_IOC_DEV_INFO;
+static const unsigned long cbtrfs_GET_DEV_STATS = BTRFS_IOC_GET_DEV_STATS;
 static const unsigned long cbtrfs_SYNC = BTRFS_IOC_SYNC; /* takes no argument */
 static const unsigned long cbtrfs_FIDEDUPERANGE = FIDEDUPERANGE;
 static const unsigned long cbtrfs_GETFLAGS = FS_IOC_GETFLAGS;

@@ -26,6 +26,10 @@
 static const int csystemcalls_O_PATH = 010000000;
 static const int csystemcalls_O_TMPFILE = 020000000 | O_DIRECTORY;
 
+/* cachestat(2), Linux 6.5: how many pages of a range of a file are in the page cache, or -1 with
+ * errno: ENOSYS before that, EPERM where a filter does not know it. */
+int64_t csystemcalls_cached_pages(int descriptor, uint64_t offset, uint64_t length);
+
 /* landlock(7). The ABI version, or -1 with errno where the kernel has none. */
 int csystemcalls_landlock_abi(void);
 int csystemcalls_landlock_create(uint64_t handled_access_fs);

@@ -45,7 +45,7 @@ struct JobFollower {
                     try display.event(event)
                 }
                 try display.end(record)
-                return record.state.exitStatus
+                return record.exitStatus
             } catch .interrupted {
                 guard try endsIt(job) else {
                     console.note("The job goes on. Watch it again: qvm-btrfs watch \(job)")

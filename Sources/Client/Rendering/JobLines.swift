@@ -28,7 +28,8 @@ enum JobLines {
     /// What became of a job.
     static func result(_ record: JobRecord) -> [Line] {
         var lines = Line.wrapped(
-            headline(record), indent: 2, style: style(record.state))
+            headline(record), indent: 2,
+            style: record.exitStatus == .unreadable ? .warning : style(record.state))
         if let estimate = record.result?.estimate {
             lines += EstimateLines.all(estimate)
             lines += ReportLines.problems(record.result?.problems ?? [])
@@ -39,6 +40,7 @@ enum JobLines {
             lines += ["", savedLine(result)]
             lines += result.estimatedBefore.map(EstimateLines.before) ?? []
             lines += counts(result) + leftAlone(result.leftAlone)
+            lines += UnreadableLines.all(result)
             lines += ReportLines.problems(result.problems)
         }
         return lines
@@ -103,6 +105,8 @@ enum JobLines {
             case .queued: "waits for its turn"
             case .running: "is running"
             case .paused: "is paused"
+            case .done where record.exitStatus == .unreadable:
+                "is done, but parts of the images could not be read"
             case .done: "is done"
             case .failed: "failed"
             case .interrupted:

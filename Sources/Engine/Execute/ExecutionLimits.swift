@@ -28,6 +28,10 @@ public struct ExecutionLimits: Sendable {
     public var openFiles = 256
     /// How often an extent is tried again when somebody came to use it meanwhile.
     public var rounds = 3
+    /// How many requests for one extent may end with an I/O error before the rest of it is taken
+    /// for unreadable: a packed extent has up to 32 sectors that are read together or not at all,
+    /// and a disk that is dying takes seconds for each.
+    public var errors = 256
     /// A compressed extent must come down to this share of what it took, or it is not worth the
     /// metadata of many small ones: 31/32.
     public var worthwhileNumerator: UInt64 = 31

@@ -9,6 +9,9 @@ public struct ExecutionOutcome: Equatable, Sendable {
     public var freed = ByteCount.zero
     /// What was written anew for them.
     public var rewritten = ByteCount.zero
+    /// What of that stands beside the extent that it was to replace: a reference could not follow,
+    /// and those that had could not go back, as what they would go back to cannot be read.
+    public var standsTwice = ByteCount.zero
     /// References that were moved.
     public var referencesMoved = 0
     /// References that were moved back, because another one could not follow.
@@ -18,8 +21,13 @@ public struct ExecutionOutcome: Equatable, Sendable {
     /// The first failures, for dom0's log.
     public var failures: [BtrfsError] = []
 
+    /// What the devices did not give back: each place once, in no order, the first of them.
+    public private(set) var unreadablePlaces: [UnreadablePlace] = []
+
     /// The most failures that are kept.
     public static let failureLimit = 20
+    /// The most places that are kept: a disk that has lost more needs no list.
+    public static let unreadableLimit = 1000
 
     /// Nothing done, and this left alone.
     public init(leftAlone: LeftAlone = LeftAlone()) { self.leftAlone = leftAlone }
@@ -31,13 +39,21 @@ public struct ExecutionOutcome: Equatable, Sendable {
         if failures.count < Self.failureLimit { failures.append(failure) }
     }
 
+    mutating func add(_ place: UnreadablePlace) {
+        guard unreadablePlaces.count < Self.unreadableLimit, !unreadablePlaces.contains(place)
+        else { return }
+        unreadablePlaces.append(place)
+    }
+
     mutating func add(_ other: ExecutionOutcome) {
         extentsReplaced += other.extentsReplaced
         freed += other.freed
         rewritten += other.rewritten
+        standsTwice += other.standsTwice
         referencesMoved += other.referencesMoved
         referencesMovedBack += other.referencesMovedBack
         leftAlone.add(other.leftAlone)
         other.failures.forEach { add($0) }
+        other.unreadablePlaces.forEach { add($0) }
     }
 }

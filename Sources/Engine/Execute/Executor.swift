@@ -8,12 +8,12 @@ public struct Executor: Sendable {
     /// What a lane needs for itself.
     public struct LaneParts: Sendable {
         /// An empty, nameless file.
-        public let scratch: any OpenFile
+        public let scratch: any ScratchFile
         /// For this lane alone.
         public let encoder: any FrameEncoder
 
         /// Makes parts.
-        public init(scratch: any OpenFile, encoder: any FrameEncoder) {
+        public init(scratch: any ScratchFile, encoder: any FrameEncoder) {
             self.scratch = scratch
             self.encoder = encoder
         }
@@ -50,37 +50,52 @@ public struct Executor: Sendable {
         _ replacements: [Replacement],
         progress: @escaping @Sendable (_ done: ByteCount, _ saved: ByteCount) -> Void
     ) throws(BtrfsError) -> ExecutionOutcome {
+        let context = LaneContext(store: store, roles: roles, limits: limits, control: control)
+        var result = try pass(replacements, context, isLast: false, progress: progress)
+        if !result.postponed.isEmpty, !control.isCancelled {
+            let before = result.outcome.saved
+            let last = try pass(result.postponed, context, isLast: true) { _, saved in
+                progress(.zero, before + saved)
+            }
+            result.outcome.add(last.outcome)
+        }
+        try store.synchronize()
+        return result.outcome
+    }
+
+    /// Goes through replacements once, with all lanes.
+    private func pass(
+        _ replacements: [Replacement], _ context: LaneContext, isLast: Bool,
+        progress: @escaping @Sendable (_ done: ByteCount, _ saved: ByteCount) -> Void
+    ) throws(BtrfsError) -> Lane.Result {
         let batches = Batches.make(replacements, contentLimit: limits.batchContent)
-        let files = FileCache(store: store, limit: limits.openFiles)
         let shared = Monitor(Shared())
-        let scout = Scout(
-            store: store, files: files, survey: survey, limit: limits.scoutAhead)
+        let scout = Scout(context: context, survey: survey)
         try concurrently(count: lanes.count, threads: lanes.count) {
-            [store, roles, limits, lanes, control] (index) throws(BtrfsError) in
+            [lanes, control] (index) throws(BtrfsError) in
             let lane = Lane(
-                store: store, files: files, roles: roles, limits: limits,
-                scratch: lanes[index].scratch, encoder: lanes[index].encoder, control: control)
+                context: context, scratch: lanes[index].scratch, encoder: lanes[index].encoder,
+                isLastPass: isLast)
             while !control.isCancelled,
                 let (batch, coming) = shared.withLock({ $0.take(batches, ahead: lanes.count) })
             {
                 do throws(BtrfsError) {
                     for batch in coming { scout.look(at: batch) }
-                    let outcome = try lane.run(batch)
-                    try finish(batch, outcome, shared, progress)
+                    let result = try lane.run(batch)
+                    try finish(batch, result, shared, progress)
                 } catch {
                     shared.withLock { $0.isStopped = true }
                     throw error
                 }
             }
         }
-        try store.synchronize()
-        return shared.withLock { $0.outcome }
+        return shared.withLock { $0.result }
     }
 
     private struct Shared {
         var next = 0
         var isStopped = false
-        var outcome = ExecutionOutcome()
+        var result = Lane.Result()
         var done = ByteCount.zero
         var writtenSinceCommit = ByteCount.zero
 
@@ -97,16 +112,17 @@ public struct Executor: Sendable {
     }
 
     private func finish(
-        _ batch: [Replacement], _ outcome: ExecutionOutcome, _ shared: Monitor<Shared>,
+        _ batch: [Replacement], _ result: Lane.Result, _ shared: Monitor<Shared>,
         _ progress: (ByteCount, ByteCount) -> Void
     ) throws(BtrfsError) {
         let (done, saved, isCommitDue) = shared.withLock { state in
-            state.outcome.add(outcome)
+            state.result.outcome.add(result.outcome)
+            state.result.postponed += result.postponed
             state.done += batch.reduce(ByteCount.zero) { $0 + $1.diskBytes }
-            state.writtenSinceCommit += outcome.rewritten
+            state.writtenSinceCommit += result.outcome.rewritten
             let isCommitDue = state.writtenSinceCommit >= limits.commitEvery
             if isCommitDue { state.writtenSinceCommit = .zero }
-            return (state.done, state.outcome.saved, isCommitDue)
+            return (state.done, state.result.outcome.saved, isCommitDue)
         }
         progress(done, saved)
         if isCommitDue { try store.synchronize() }

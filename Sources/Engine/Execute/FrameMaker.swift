@@ -19,7 +19,7 @@ struct ChainFailure: Error {
 /// Reads content through whichever references hold it, packs it, and writes it.
 struct FrameMaker: Sendable {
     let store: any ExtentStore
-    let scratch: any OpenFile
+    let scratch: any ScratchFile
     let encoder: any FrameEncoder
     let limits: ExecutionLimits
 
@@ -178,7 +178,7 @@ struct FrameMaker: Sendable {
             else { throw .store(BtrfsError("read", "a part nobody uses", .invalidArgument)) }
             let end = min(range.upperBound, reference.range.upperBound)
             let piece = try read(
-                reference.file, at: reference.fileOffset(of: position), lengthBytes: end - position)
+                reference, at: reference.fileOffset(of: position), lengthBytes: end - position)
             content = content.isEmpty ? piece : content + piece
             position = end
         }
@@ -186,21 +186,24 @@ struct FrameMaker: Sendable {
     }
 
     private func read(
-        _ file: any OpenFile, at offset: FileOffset, lengthBytes: ByteCount
+        _ reference: OpenReference, at offset: FileOffset, lengthBytes: ByteCount
     ) throws(RewriteFailure) -> [UInt8] {
         var failure: BtrfsError?
         let bytes = unsafe [UInt8](unsafeUninitializedCapacity: lengthBytes.count) {
             buffer, count in
             do throws(BtrfsError) {
                 count = unsafe try store.read(
-                    file, at: offset,
+                    reference.file, at: offset,
                     into: UnsafeMutableRawBufferPointer(
                         start: buffer.baseAddress, count: lengthBytes.count))
             } catch {
                 failure = error
             }
         }
-        if let failure { throw .store(failure) }
+        if let failure {
+            guard failure.reason == .ioError else { throw .store(failure) }
+            throw .unreadable(failure, reference.inode, offset..<(offset + lengthBytes))
+        }
         guard bytes.count == lengthBytes.count else {
             throw .store(BtrfsError("read", "a file that became shorter", .staleNFSFileHandle))
         }
@@ -210,7 +213,7 @@ struct FrameMaker: Sendable {
     // MARK: Writing
 
     /// Writes a frame of the chain that starts at `base`.
-    func write(_ frame: Frame, at base: FileOffset) throws(RewriteFailure) {
+    func write(_ frame: Frame, at base: FileOffset) throws(BtrfsError) {
         let length = frame.range.upperBound - frame.range.lowerBound
         let offset = base + frame.range.lowerBound
         var failure: BtrfsError?
@@ -227,6 +230,6 @@ struct FrameMaker: Sendable {
                 failure = error
             }
         }
-        if let failure { throw .store(failure) }
+        if let failure { throw failure }
     }
 }

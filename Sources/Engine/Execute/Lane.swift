@@ -2,43 +2,70 @@
 internal import Btrfs
 internal import SystemPackage
 
-/// Replaces one batch after the other, with a scratch file of its own. One thread.
-struct Lane: Sendable {
+/// What all lanes of a job have in common.
+struct LaneContext: Sendable {
     let store: any ExtentStore
     let files: FileCache
     let roles: any LiveRoles
     let limits: ExecutionLimits
-    let rewriter: Rewriter
     let control: any JobControl
-
-    /// For a look at things as they are now.
-    private var resolver: ReferenceResolver {
-        ReferenceResolver(
-            store: store, files: files, roles: roles, inodes: InodeBook(store: store))
-    }
+    let fresh: FreshSources
+    let successors = SuccessorKeepers()
+    let refusal = DiskRefusal()
 
     init(
-        store: any ExtentStore, files: FileCache, roles: any LiveRoles, limits: ExecutionLimits,
-        scratch: any OpenFile, encoder: any FrameEncoder, control: any JobControl = Unhindered()
+        store: any ExtentStore, roles: any LiveRoles, limits: ExecutionLimits,
+        control: any JobControl
     ) {
         self.store = store
-        self.files = files
         self.roles = roles
         self.limits = limits
         self.control = control
-        let frames = FrameMaker(store: store, scratch: scratch, encoder: encoder, limits: limits)
-        rewriter = Rewriter(frames: frames, limits: limits)
+        files = FileCache(store: store, limit: limits.openFiles)
+        fresh = FreshSources(store: store)
+    }
+
+    /// For a look at things as they are now.
+    var resolver: ReferenceResolver {
+        ReferenceResolver(
+            store: store, files: files, roles: roles, inodes: InodeBook(store: store))
+    }
+}
+
+/// Replaces one batch after the other, with a scratch file of its own. One thread.
+struct Lane: Sendable {
+    let context: LaneContext
+    let rewriter: Rewriter
+    /// What cannot be done now is left alone, and not postponed.
+    let isLastPass: Bool
+
+    var store: any ExtentStore { context.store }
+    var limits: ExecutionLimits { context.limits }
+    /// Nothing new is begun: the job was cancelled, or the disk refuses writes.
+    var isStopped: Bool { context.control.isCancelled || context.refusal.isSet }
+
+    init(
+        context: LaneContext, scratch: any ScratchFile, encoder: any FrameEncoder, isLastPass: Bool
+    ) {
+        self.context = context
+        self.isLastPass = isLastPass
+        rewriter = Rewriter(
+            frames: FrameMaker(
+                store: context.store, scratch: scratch, encoder: encoder, limits: context.limits),
+            limits: context.limits)
     }
 
     /// A replacement, and what earlier rounds have found out.
     struct Pending {
         let replacement: Replacement
-        /// Parts that turned out not to equal their keeper.
+        /// Parts that turned out not to equal their keeper, or whose keeper cannot be read.
         var distrusted: [Range<ByteCount>] = []
         /// Where parts of the content stand since a reference was moved.
         var moved: [Source] = []
         /// What was written anew for it.
         var rewritten = ByteCount.zero
+        /// Why a keeper could not be used.
+        var keeperObstacle: LeftAloneReason?
     }
 
     /// A target in work.
@@ -49,12 +76,19 @@ struct Lane: Sendable {
         let rewritten: ByteCount
         var moved: [Move] = []
         var failure: BtrfsError?
-        /// A keeper turned out to differ in this round.
+        /// A keeper turned out to differ, or to be unreadable, in this round.
         var hasDoubt = false
+        /// Some of it cannot be read: the extent stays for that, while the rest goes where it can.
+        var isUnreadable = false
+        /// Calls that ended with an I/O error.
+        var errors = 0
 
         /// The reference that moves last. It stays while another one cannot follow: it holds what
         /// that one, or the job, may have to go back to.
         var lastReference: Int { target.references.count - 1 }
+
+        /// Something was written anew for it, which takes room until the extent is free.
+        var isRewritten: Bool { rewritten + pending.rewritten > .zero }
 
         /// What is known after the round.
         var afterRound: Pending {
@@ -69,29 +103,47 @@ struct Lane: Sendable {
         }
     }
 
+    /// What came of a batch.
+    struct Result {
+        var outcome = ExecutionOutcome()
+        /// What may go another way once all is known of keepers that cannot be used.
+        var postponed: [Replacement] = []
+    }
+
     /// Replaces every extent of a batch, or leaves it alone. Once the job is cancelled, what is
     /// half replaced goes back.
-    /// - Throws: only what stops the job: no memory, a scratch file that cannot be written.
-    func run(_ batch: [Replacement]) throws(BtrfsError) -> ExecutionOutcome {
-        var outcome = ExecutionOutcome()
+    /// - Throws: only what stops the job: no memory, a disk that refuses writes.
+    func run(_ batch: [Replacement]) throws(BtrfsError) -> Result {
+        var result = Result()
         var pending = batch.map { Pending(replacement: $0) }
         var alone: [Replacement] = []
         do throws(BtrfsError) {
             for round in 1...limits.rounds where !pending.isEmpty {
-                var works = try prepare(pending, alone: &alone, &outcome)
-                share(&works)
+                var works = try prepare(pending, alone: &alone, &result)
+                do throws(BtrfsError) {
+                    try share(&works, &result.outcome)
+                } catch {
+                    pending = works.map(\.afterRound)
+                    throw error
+                }
                 pending = works.map(\.afterRound)
-                pending = try settle(works, isLastRound: round == limits.rounds, &outcome)
+                pending = try conclude(
+                    works, isLastRound: round == limits.rounds, &result.outcome)
                 try store.clear(rewriter.scratch)
             }
         } catch {
-            for unfinished in pending { _ = retreat(unfinished) }
+            if error.isRefusedWrite { context.refusal.set() }
+            for unfinished in pending { retreat(unfinished, &result.outcome) }
             try? store.clear(rewriter.scratch)
-            if error.isCancellation { return outcome }
+            if error.isCancellation { return result }
             throw error
         }
-        for replacement in alone where !control.isCancelled { outcome.add(try run([replacement])) }
-        return outcome
+        for replacement in alone where !isStopped {
+            let single = try run([replacement])
+            result.outcome.add(single.outcome)
+            result.postponed += single.postponed
+        }
+        return result
     }
 
     // MARK: Before
@@ -100,9 +152,10 @@ struct Lane: Sendable {
     /// - Parameter alone: takes what cannot be in a batch with others: what ends within a sector
     ///   can only follow to where the scratch file ends.
     private func prepare(
-        _ batch: [Pending], alone: inout [Replacement], _ outcome: inout ExecutionOutcome
+        _ batch: [Pending], alone: inout [Replacement], _ result: inout Result
     ) throws(BtrfsError) -> [Work] {
-        let resolver = resolver
+        let resolver = context.resolver
+        let stale = refreshKeepers(of: batch, resolver, &result.outcome)
         var targets: [(Pending, ReplacementTarget)] = []
         for pending in batch {
             do throws(ReplacementObstacle) {
@@ -116,17 +169,20 @@ struct Lane: Sendable {
                 prefetchFirst(target)
                 targets.append((pending, target))
             } catch {
-                leave(pending, error, &outcome)
+                try leave(pending, error, &result.outcome)
             }
         }
-        return try write(targets, resolver, &outcome)
+        return try write(targets, resolver, stale, &result)
     }
 
     private func write(
         _ targets: [(Pending, ReplacementTarget)], _ resolver: ReferenceResolver,
-        _ outcome: inout ExecutionOutcome
+        _ stale: FreshSources.Stale, _ result: inout Result
     ) throws(BtrfsError) -> [Work] {
-        let known = targets.map { keepers(of: $0, $1, resolver) }
+        var targets = targets
+        let known = targets.indices.map {
+            keepers(of: &targets[$0].0, targets[$0].1, resolver, stale)
+        }
         let parts = zip(targets, known).map { item, keepers in
             let repeats = repeats(in: item.0, item.1)
             let elsewhere = keepers.map(\.range) + repeats.map(\.range)
@@ -134,46 +190,30 @@ struct Lane: Sendable {
                 target: item.1, ranges: Ranges.subtract(elsewhere, from: item.1.usedRanges),
                 spent: item.0.rewritten)
         }
+        let batch = try rewriter.rewrite(parts)
         var works: [Work] = []
-        for (index, result) in rewriter.rewrite(parts).enumerated() {
+        for (index, rewriting) in batch.results.enumerated() {
             let (pending, target) = targets[index]
-            switch result {
+            switch rewriting {
             case .success(let rewritten):
                 let repeats = repeats(in: pending, target)
-                let written = (rewritten.places + rewritten.places(of: repeats)).map {
-                    Source(
-                        range: $0.range, file: rewriter.scratch, identity: nil, offset: $0.offset,
-                        isLive: false)
+                let places = rewritten.places + rewritten.places(of: repeats)
+                let written = batch.settled.map { file in
+                    places.map {
+                        Source(
+                            range: $0.range, file: file, identity: nil, offset: $0.offset,
+                            isLive: false)
+                    }
                 }
                 works.append(
                     Work(
-                        pending: pending, target: target, sources: known[index] + written,
+                        pending: pending, target: target, sources: known[index] + (written ?? []),
                         rewritten: rewritten.diskBytes))
             case .failure(let failure):
-                try leave(pending, failure, &outcome)
+                try leave(pending, failure, &result)
             }
         }
         return works
-    }
-
-    /// Where the content stands already: where an earlier round has moved it, and the pieces whose
-    /// keeper can be opened. What ends within a sector is always written anew: it needs a source
-    /// that ends just there.
-    private func keepers(
-        of pending: Pending, _ target: ReplacementTarget, _ resolver: ReferenceResolver
-    ) -> [Source] {
-        let tailSectors = target.references.filter(\.isTail).map {
-            $0.range.upperBound.roundedDown(to: store.sectorBytes)..<$0.range.upperBound
-        }
-        let pieces = pending.replacement.pieces.compactMap { piece -> Source? in
-            guard let file = resolver.keeper(piece.keeper.inode) else { return nil }
-            return Source(
-                range: piece.range, file: file, identity: piece.keeper.inode,
-                offset: piece.keeper.offset, isLive: roles.isLive(piece.keeper.inode))
-        }
-        let moved = Source.disjoint(pending.moved, excluding: tailSectors)
-        let excluded = pending.distrusted + tailSectors + moved.map(\.range)
-        return moved + Source.disjoint(pieces, excluding: excluded)
     }
 
     /// The parts that will be pointed to another part of what is written. In the first round only:
@@ -190,128 +230,5 @@ struct Lane: Sendable {
     private func prefetchFirst(_ target: ReplacementTarget) {
         guard let first = target.references.first else { return }
         store.prefetch(first.file, at: first.fileOffset, lengthBytes: first.lengthBytes)
-    }
-
-    // MARK: Afterwards
-
-    /// Looks whether the extents are free, and returns those that have to be tried again.
-    private func settle(
-        _ works: [Work], isLastRound: Bool, _ outcome: inout ExecutionOutcome
-    ) throws(BtrfsError) -> [Pending] {
-        var again: [Pending] = []
-        for work in works {
-            let replacement = work.pending.replacement
-            let uses = try store.uses(ofExtentAt: replacement.address)
-            if uses == .all([]) {
-                outcome.extentsReplaced += 1
-                outcome.freed += replacement.diskBytes
-                outcome.rewritten += work.rewritten
-                outcome.referencesMoved += Set(work.moved.map(\.reference)).count
-                forget(work)
-            } else if work.failure == nil && !isLastRound && !control.isCancelled {
-                // Another extent's replacement has come to refer to this one on its way: those
-                // references follow to where the others went, and nothing is written twice.
-                outcome.rewritten += work.rewritten
-                again.append(work.afterRound)
-            } else {
-                outcome.referencesMovedBack += retreat(work.afterRound)
-                if work.failure == nil && control.isCancelled { continue }
-                outcome.leftAlone.add(
-                    work.failure == nil ? .stillUsed : .refused, diskBytes: replacement.diskBytes)
-                if let failure = work.failure { outcome.add(failure) }
-            }
-        }
-        return again
-    }
-
-    /// Points references that were moved back to the extent, where one that still refers to it
-    /// holds the same bytes: the extent lives on, and a second copy of it would only cost.
-    private func retreat(_ pending: Pending) -> Int {
-        guard !pending.moved.isEmpty else { return 0 }
-        // The widest first: mostly it is all that is needed.
-        let holders = resolver.holders(of: pending.replacement)
-            .sorted { $0.lengthBytes > $1.lengthBytes }
-        return pending.moved.count { giveBack($0, to: holders) }
-    }
-
-    /// - Returns: whether any part went back.
-    private func giveBack(
-        _ moved: Source, to holders: [OpenReference]
-    ) -> Bool {
-        var left = [moved.range]
-        for holder in holders {
-            if left.isEmpty { break }
-            let parts = left.map { $0.clamped(to: holder.range) }.filter { !$0.isEmpty }
-            let returned = parts.filter { giveBack(moved, $0, to: holder) }
-            left = Ranges.subtract(returned, from: left)
-        }
-        return left != [moved.range]
-    }
-
-    private func giveBack(
-        _ moved: Source, _ part: Range<ByteCount>,
-        to holder: OpenReference
-    ) -> Bool {
-        let limit = moved.isLive || holder.isLive ? limits.liveRequest : limits.request
-        var start = part.lowerBound
-        while start < part.upperBound {
-            let length = min(limit, part.upperBound - start)
-            let result = try? store.share(
-                holder.file, at: holder.fileOffset(of: start), lengthBytes: length,
-                with: moved.file, at: moved.offset + (start - moved.range.lowerBound))
-            guard result == .shared(length) else { return false }
-            start = start + length
-        }
-        return true
-    }
-
-    /// A job reads what nobody may need for a while: it must not push out what qubes work with.
-    private func forget(_ work: Work) {
-        for reference in work.target.references where !reference.isLive {
-            store.forget(
-                reference.file, at: reference.fileOffset, lengthBytes: reference.lengthBytes)
-        }
-    }
-
-    // MARK: Leaving alone
-
-    private func leave(
-        _ pending: Pending, _ obstacle: ReplacementObstacle,
-        _ outcome: inout ExecutionOutcome
-    ) {
-        let diskBytes = pending.replacement.diskBytes
-        outcome.referencesMovedBack += retreat(pending)
-        switch obstacle {
-        case .leave(let reason):
-            outcome.leftAlone.add(reason, diskBytes: diskBytes)
-        case .failed(let error):
-            outcome.leftAlone.add(.unreadable, diskBytes: diskBytes)
-            outcome.add(error)
-        }
-    }
-
-    private func leave(
-        _ pending: Pending, _ failure: RewriteFailure,
-        _ outcome: inout ExecutionOutcome
-    ) throws(BtrfsError) {
-        let diskBytes = pending.replacement.diskBytes
-        switch failure {
-        case .doesNotShrink:
-            outcome.leftAlone.add(.doesNotShrink, diskBytes: diskBytes)
-        case .staysInOrder:
-            outcome.leftAlone.add(.inOrder, diskBytes: diskBytes)
-        case .store(let error) where error.reason == .ioError:
-            outcome.leftAlone.add(.unreadable, diskBytes: diskBytes)
-            outcome.add(error)
-        case .store(let error) where error.reason == .staleNFSFileHandle:
-            outcome.leftAlone.add(.changedMeanwhile, diskBytes: diskBytes)
-        case .store(let error) where error.reason == .noSpace:
-            // Others may need no scratch space, and free some: they are gone on with.
-            outcome.leftAlone.add(.outOfSpace, diskBytes: diskBytes)
-            outcome.add(error)
-        case .store(let error):
-            throw error
-        }
-        outcome.referencesMovedBack += retreat(pending)
     }
 }

@@ -16,6 +16,10 @@ enum RewriteFailure: Error {
     case doesNotShrink
     /// It has come to stand alone: nothing would be joined.
     case staysInOrder
+    /// There is no room for it.
+    case noRoom(BtrfsError)
+    /// A range of a file cannot be read.
+    case unreadable(BtrfsError, InodeIdentifier, Range<FileOffset>)
     case store(BtrfsError)
 }
 
@@ -41,31 +45,60 @@ struct Rewritten: Sendable {
     }
 }
 
+/// What was written for a batch, on the device.
+struct RewrittenBatch: Sendable {
+    /// In the order of the parts.
+    var results: [Result<Rewritten, RewriteFailure>]
+    /// What to share from; nil when nothing was written.
+    var settled: (any OpenFile)?
+}
+
 /// Writes a batch's parts into a scratch file, packed where they shrink: pack first, decide, then
-/// write, so that what brings nothing costs no write.
+/// write, so that what brings nothing costs no write. Nothing of it is handed out before it is on
+/// the device.
 struct Rewriter: Sendable {
     let frames: FrameMaker
     let limits: ExecutionLimits
     var store: any ExtentStore { frames.store }
-    var scratch: any OpenFile { frames.scratch }
+    var scratch: any ScratchFile { frames.scratch }
 
-    /// Writes the parts of each target; the results are in the order of the parts.
-    func rewrite(
-        _ parts: [WrittenPart]
-    ) -> [Result<Rewritten, RewriteFailure>] {
+    /// Writes the parts of each target, and waits until they are on the device.
+    /// - Throws: what ends the job: the device refuses writes, or the job was cancelled.
+    func rewrite(_ parts: [WrittenPart]) throws(BtrfsError) -> RewrittenBatch {
+        if parts.allSatisfy({ $0.ranges.isEmpty }) {
+            return RewrittenBatch(results: parts.map { _ in .success(Rewritten()) })
+        }
+        let generation = try store.generation()
+        var written: [Settlement.Frame] = []
+        let results = try write(parts, &written)
+        // What is given up is not shared from.
+        guard results.contains(where: { (try? $0.get()) != nil }), !written.isEmpty
+        else { return RewrittenBatch(results: results) }
+        let settled = try store.settle(scratch)
+        guard
+            Settlement.firstMissing(written, in: settled.extents, since: generation) == nil
+        else { throw .refusedWrite("TREE_SEARCH_V2", .ioError) }
+        return RewrittenBatch(results: results, settled: settled.file)
+    }
+
+    private func write(
+        _ parts: [WrittenPart], _ written: inout [Settlement.Frame]
+    ) throws(BtrfsError) -> [Result<Rewritten, RewriteFailure>] {
+        if parts.count == 1, Ranges.totalBytes(parts[0].ranges) > limits.batchContent {
+            return [try rewriteLarge(parts[0], &written)]
+        }
         var results = [Result<Rewritten, RewriteFailure>](
             repeating: .success(Rewritten()), count: parts.count)
-        if parts.count == 1, Ranges.totalBytes(parts[0].ranges) > limits.batchContent {
-            return [rewriteLarge(parts[0])]
-        }
         let packed = pack(parts, &results)
-        var end = FileOffset.start
+        // Not at the start of the file, where the kernel may put what is small into the tree.
+        var end = FileOffset.start + limits.frameContent
         for (chain, made) in packed {
             let base = end
-            do throws(RewriteFailure) {
-                for frame in made { try frames.write(frame, at: base) }
+            do throws(BtrfsError) {
+                for frame in made { try write(frame, at: base, &written) }
             } catch {
-                for slice in chain.slices { results[slice.target] = .failure(error) }
+                guard error.isFull else { throw error }
+                for slice in chain.slices { results[slice.target] = .failure(.noRoom(error)) }
             }
             // A gap keeps the kernel from joining what does not belong together.
             end = base + (chain.lengthBytes + store.sectorBytes).roundedUp(to: limits.frameContent)
@@ -128,37 +161,51 @@ struct Rewriter: Sendable {
     /// An extent that is larger than a batch goes through in frames; the first has to show that it
     /// is worth it.
     private func rewriteLarge(
-        _ part: WrittenPart
-    ) -> Result<Rewritten, RewriteFailure> {
+        _ part: WrittenPart, _ written: inout [Settlement.Frame]
+    ) throws(BtrfsError) -> Result<Rewritten, RewriteFailure> {
         var rewritten = Rewritten()
         let rewriting = part.target.replacement.rewriting
-        do throws(RewriteFailure) {
-            for range in Ranges.cut(part.ranges, atMultiplesOf: limits.frameContent) {
-                let chain = Chain(slices: [Slice(target: 0, range: range)], rewriting: rewriting)
-                let base = FileOffset.start + range.lowerBound
-                do throws(ChainFailure) {
-                    for frame in try frames.make(chain, of: [part.target]) {
-                        if rewritten.diskBytes == .zero, case .packed(let level) = rewriting,
-                            frames.disappoints(frame, part.target, part.ranges, level: level)
-                        {
-                            return .failure(.doesNotShrink)
-                        }
-                        rewritten.diskBytes += frames.diskBytes(frame)
-                        do throws(RewriteFailure) {
-                            try frames.write(frame, at: base)
-                        } catch {
-                            throw ChainFailure(target: 0, failure: error)
-                        }
-                    }
+        for range in Ranges.cut(part.ranges, atMultiplesOf: limits.frameContent) {
+            let chain = Chain(slices: [Slice(target: 0, range: range)], rewriting: rewriting)
+            let made: [Frame]
+            do throws(ChainFailure) {
+                made = try frames.make(chain, of: [part.target])
+            } catch {
+                return .failure(error.failure)
+            }
+            for frame in made {
+                if rewritten.diskBytes == .zero, case .packed(let level) = rewriting,
+                    frames.disappoints(frame, part.target, part.ranges, level: level)
+                {
+                    return .failure(.doesNotShrink)
+                }
+                rewritten.diskBytes += frames.diskBytes(frame)
+                do throws(BtrfsError) {
+                    try write(frame, at: FileOffset.start + range.lowerBound, &written)
                 } catch {
-                    throw error.failure
+                    guard error.isFull else { throw error }
+                    return .failure(.noRoom(error))
                 }
             }
-        } catch {
-            return .failure(error)
         }
         rewritten.places = part.ranges.map { ($0, FileOffset.start + $0.lowerBound) }
         return gains(part, rewritten.diskBytes) ? .success(rewritten) : .failure(.doesNotShrink)
+    }
+
+    private func write(
+        _ frame: Frame, at base: FileOffset, _ written: inout [Settlement.Frame]
+    ) throws(BtrfsError) {
+        do throws(BtrfsError) {
+            try frames.write(frame, at: base)
+        } catch {
+            throw error.reason == .ioError ? .refusedWrite(error.call, error.reason) : error
+        }
+        let length = frame.range.upperBound - frame.range.lowerBound
+        written.append(
+            Settlement.Frame(
+                offset: base + frame.range.lowerBound,
+                lengthBytes: length.roundedUp(to: store.sectorBytes),
+                packedBytes: frame.isPacked ? frames.diskBytes(frame) : nil))
     }
 
     /// What is written must take less than what comes back; clearly so if nothing else is gained.

@@ -7,23 +7,22 @@ internal import Btrfs
 /// It goes by what the survey has seen, and asks nobody: what has changed since is read when the
 /// lane gets there.
 struct Scout: Sendable {
-    let store: any ExtentStore
-    let files: FileCache
+    let context: LaneContext
     let survey: Survey
     /// The most to read ahead for one batch.
     let limit: ByteCount
     private let generations: [InodeIdentifier: Generation]
 
-    init(store: any ExtentStore, files: FileCache, survey: Survey, limit: ByteCount) {
-        self.store = store
-        self.files = files
+    init(context: LaneContext, survey: Survey) {
+        self.context = context
         self.survey = survey
-        self.limit = limit
+        limit = context.limits.scoutAhead
         generations = Dictionary(
             survey.files.map { ($0.image.inode, $0.inode.generation) }, uniquingKeysWith: { $1 })
     }
 
     func look(at batch: [Replacement]) {
+        letGoOfKeepers(of: batch)
         var left = limit
         for replacement in batch.sorted(by: { $0.address < $1.address }) {
             if let extent = survey.extent(at: replacement.address) {
@@ -40,15 +39,28 @@ struct Scout: Sendable {
         }
     }
 
+    /// Before anything is read ahead: what is in the cache already must not be taken for what the
+    /// device holds. Whoever comes to the batch looks again, and finds it done.
+    private func letGoOfKeepers(of batch: [Replacement]) {
+        let parts = batch.flatMap(\.pieces).compactMap { piece -> FreshSources.Part? in
+            file(piece.keeper.inode).map {
+                FreshSources.Part(inode: piece.keeper.inode, file: $0, range: piece.keeperRange)
+            }
+        }
+        if !parts.isEmpty { _ = context.fresh.refresh(parts) }
+    }
+
+    private func file(_ inode: InodeIdentifier) -> (any OpenFile)? {
+        generations[inode].flatMap { try? context.files.open(inode, generation: $0) }
+    }
+
     private func prefetch(
         _ inode: InodeIdentifier, _ offset: FileOffset, _ length: ByteCount,
         _ left: inout ByteCount
     ) {
         let part = min(length, left)
-        guard part > .zero, let generation = generations[inode],
-            let file = try? files.open(inode, generation: generation)
-        else { return }
-        store.prefetch(file, at: offset, lengthBytes: part)
+        guard part > .zero, let file = file(inode) else { return }
+        context.store.prefetch(file, at: offset, lengthBytes: part)
         left = left - part
     }
 }

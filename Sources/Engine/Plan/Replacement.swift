@@ -38,7 +38,7 @@ public struct Replacement: Equatable, Sendable {
     }
 
     /// A position in a file.
-    public struct Place: Hashable, Sendable {
+    public struct Place: Hashable, Comparable, Sendable {
         /// The file.
         public let inode: InodeIdentifier
         /// Where in it.
@@ -48,6 +48,11 @@ public struct Replacement: Equatable, Sendable {
         public init(inode: InodeIdentifier, offset: FileOffset) {
             self.inode = inode
             self.offset = offset
+        }
+
+        /// Which comes first: by file, then by position.
+        public static func < (left: Place, right: Place) -> Bool {
+            (left.inode, left.offset) < (right.inode, right.offset)
         }
     }
 
@@ -124,6 +129,8 @@ public enum LeftAloneReason: String, CaseIterable, Sendable {
     case unalignedEnd = "the end of a file cuts it within a sector"
     case stillUsed = "somebody came to use it meanwhile"
     case unreadable = "cannot be read"
+    case copyUnreadable = "its copy cannot be read"
+    case copyInUse = "its copy is in use and could not be read from the disk anew"
     case refused = "the kernel refused to share it"
     case inOrder = "reads at one go as it is"
     case outOfSpace = "no space for the scratch file"
@@ -133,7 +140,7 @@ public enum LeftAloneReason: String, CaseIterable, Sendable {
     public var isPassing: Bool {
         switch self {
         case .changedMeanwhile, .stillUsed, .unreadable, .refused, .outOfSpace, .immutable,
-            .tooManyReferences, .unalignedEnd:
+            .copyUnreadable, .copyInUse, .tooManyReferences, .unalignedEnd:
             true
         default: false
         }
@@ -142,7 +149,7 @@ public enum LeftAloneReason: String, CaseIterable, Sendable {
     /// Worth telling a person, and not only the normal course of things.
     public var isTrouble: Bool {
         switch self {
-        case .unreadable, .refused, .outOfSpace: true
+        case .unreadable, .copyUnreadable, .refused, .outOfSpace: true
         default: false
         }
     }

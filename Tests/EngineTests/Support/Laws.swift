@@ -7,6 +7,7 @@ import Testing
 struct Laws {
     private let diskUse: UInt64
     private let writtenByOwners: UInt64
+    private let unreadable: Set<ModelDevice.Sector>
     private let store: ModelStore
     private let job: ModelJob
 
@@ -15,14 +16,27 @@ struct Laws {
         store = job.store
         diskUse = store.state.diskUse
         writtenByOwners = store.state.writtenByOwners
+        unreadable = store.state.unreadableSectors
     }
 
-    /// Content is what the owners wrote, disk use has not grown but by what they wrote meanwhile,
+    /// Content is what the owners wrote, also when nothing of it is in the cache; what the device
+    /// gave back before it gives back now; disk use has not grown but by what they wrote meanwhile,
     /// nothing is left in a scratch file, and no request was above its limit.
-    func check(_ comment: Comment? = nil, sourceLocation: SourceLocation = #_sourceLocation) {
+    ///
+    /// - Parameter outcome: says what could not go back, as what it would go back to cannot be
+    ///   read: a good copy is not given up for that.
+    func check(
+        _ comment: Comment? = nil, _ outcome: ExecutionOutcome? = nil,
+        sourceLocation: SourceLocation = #_sourceLocation
+    ) {
         let state = store.state
         #expect(state.brokenFiles.isEmpty, comment, sourceLocation: sourceLocation)
-        let allowed = diskUse + (state.writtenByOwners - writtenByOwners)
+        #expect(
+            state.unreadableSectors.isSubset(of: unreadable), comment,
+            sourceLocation: sourceLocation)
+        let twice = outcome?.standsTwice.rawValue ?? 0
+        #expect(twice == 0 || !unreadable.isEmpty, comment, sourceLocation: sourceLocation)
+        let allowed = diskUse + twice + (state.writtenByOwners - writtenByOwners)
         #expect(state.diskUse <= allowed, comment, sourceLocation: sourceLocation)
         checkScratch(comment, sourceLocation)
         checkRequests(comment, sourceLocation)

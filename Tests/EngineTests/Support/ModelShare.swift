@@ -26,7 +26,12 @@ extension ModelState {
         let here = sourceOffset..<(sourceOffset + length)
         let there = destinationOffset..<(destinationOffset + length)
         if source == destination && here.overlaps(there) { return .failed(.invalidArgument) }
-        guard bytes(of: source, here) == bytes(of: destination, there) else { return .differs }
+        if let error = device.takeError(of: source) ?? device.takeError(of: destination) {
+            return .failed(error)
+        }
+        guard let ours = read(source, here), let theirs = read(destination, there)
+        else { return .failed(.ioError) }
+        guard ours == theirs else { return .differs }
         point(source, sourceOffset, destination, destinationOffset, Self.roundUp(length))
         return .shared(ByteCount(length))
     }

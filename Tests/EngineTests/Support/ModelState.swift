@@ -44,12 +44,16 @@ struct ModelState: Sendable {
         var links: UInt32 = 1
         var isScratch = false
         var scratchBytes: UInt64 = 0
+        /// What a sector may read as besides: its owner has written it, and the device refused.
+        var alternatives: [UInt64: [UInt8]] = [:]
 
         var sizeBytes: UInt64 { isScratch ? scratchBytes : UInt64(truth.count) }
     }
 
     private(set) var extents: [UInt64: Extent] = [:]
     var files: [InodeIdentifier: File] = [:]
+    /// What is between the files and the device (ModelDevice.swift).
+    var device = ModelDevice()
     private var nextAddress: UInt64 = 1 << 20
     private var generation: UInt64 = 100
     /// What the files' owners have written, on the device.
@@ -132,6 +136,7 @@ struct ModelState: Sendable {
 
     /// Puts items in the place of what was in a range, and drops extents that nobody refers to.
     mutating func place(_ new: [Item], in inode: InodeIdentifier, over range: Range<UInt64>) {
+        device.dropPages(of: inode, in: range)
         guard var file = files[inode] else { return }
         var kept: [Item] = []
         var touched: Set<UInt64> = []
@@ -146,7 +151,10 @@ struct ModelState: Sendable {
         }
         file.items = (kept + new).sorted { $0.fileOffset < $1.fileOffset }
         files[inode] = file
-        for address in touched where !isUsed(address) { extents[address] = nil }
+        for address in touched where !isUsed(address) {
+            extents[address] = nil
+            device.badSectors[address] = nil
+        }
     }
 
     /// Makes a range of one file refer to what a range of another refers to.
@@ -162,6 +170,46 @@ struct ModelState: Sendable {
         }
         place(items, in: destination, over: destinationOffset..<(destinationOffset + length))
     }
+
+    /// The page cache has what was written, unless it was packed; the device, where it takes it.
+    mutating func writeScratch(
+        _ content: [UInt8], lengthBytes: UInt64, _ diskBytes: UInt64?, _ inode: InodeIdentifier,
+        at offset: UInt64, isRefused: Bool
+    ) {
+        let length = Self.roundUp(lengthBytes)
+        let range = offset..<(offset + length)
+        if isRefused {
+            place([], in: inode, over: range)
+        } else {
+            let address = add(content, diskBytes: diskBytes)
+            let item = Item(fileOffset: offset, length: length, address: address, offsetInExtent: 0)
+            place([item], in: inode, over: range)
+        }
+        let size = files[inode]?.scratchBytes ?? 0
+        files[inode]?.scratchBytes = max(size, offset + lengthBytes)
+        if diskBytes != nil { return }
+        let padded = content + [UInt8](repeating: 0, count: Int(length) - content.count)
+        for start in stride(from: 0, to: padded.count, by: Int(Self.sector)) {
+            let page = Array(padded[start..<(start + Int(Self.sector))])
+            device.setPage(page, of: inode, at: offset + UInt64(start))
+        }
+    }
+
+    /// What a tree search says of a file.
+    func fileExtents(of inode: InodeIdentifier) -> [FileExtent] {
+        (files[inode]?.items ?? []).compactMap { item in
+            guard let extent = extents[item.address] else { return nil }
+            let reference = FileExtent.Reference(
+                address: LogicalAddress(item.address), diskBytes: ByteCount(extent.diskBytes),
+                offsetInExtent: ByteCount(item.offsetInExtent))
+            return FileExtent(
+                fileOffset: FileOffset(item.fileOffset), lengthBytes: ByteCount(item.length),
+                contentBytes: ByteCount(extent.content.count), compression: extent.compression,
+                generation: extent.generation, storage: .regular(reference))
+        }
+    }
+
+    var newestGeneration: Generation { Generation(generation) }
 
     mutating func clear(_ inode: InodeIdentifier) {
         place([], in: inode, over: 0..<UInt64.max)
@@ -187,10 +235,20 @@ struct ModelState: Sendable {
         return result
     }
 
-    /// The files that do not read as what their owners have written.
+    /// The files that do not read as what their owners have written, once nothing is in the cache;
+    /// what the device does not give back is not asked for.
     var brokenFiles: [InodeIdentifier] {
-        files.filter { inode, file in
-            !file.isScratch && bytes(of: inode, 0..<file.sizeBytes) != file.truth
-        }.map(\.key).sorted()
+        files.filter { inode, file in !file.isScratch && isBroken(inode, file) }.map(\.key).sorted()
+    }
+
+    private func isBroken(_ inode: InodeIdentifier, _ file: File) -> Bool {
+        let bytes = bytes(of: inode, 0..<file.sizeBytes)
+        if bytes == file.truth { return false }
+        return stride(from: UInt64(0), to: file.sizeBytes, by: Int(Self.sector)).contains { start in
+            let range = Int(start)..<Int(min(start + Self.sector, file.sizeBytes))
+            let content = Array(bytes[range])
+            return isReadable(inode, start) && content != Array(file.truth[range])
+                && content != file.alternatives[start].map { Array($0.prefix(range.count)) }
+        }
     }
 }

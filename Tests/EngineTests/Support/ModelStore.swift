@@ -12,6 +12,12 @@ final class ModelStore: ExtentStore {
         init(_ inode: InodeIdentifier) { self.inode = inode }
     }
 
+    final class Scratch: ScratchFile {
+        let inode: InodeIdentifier
+
+        init(_ inode: InodeIdentifier) { self.inode = inode }
+    }
+
     /// A call of `share`, as it came.
     struct Request: Equatable, Sendable {
         let source: InodeIdentifier
@@ -34,6 +40,8 @@ final class ModelStore: ExtentStore {
         var onShare: @Sendable (Int, Request, inout ModelState) -> ShareFault? = { _, _, _ in nil }
         /// Before each write to a scratch file.
         var onWrite: @Sendable (Int, inout ModelState) -> Errno? = { _, _ in nil }
+        /// At each write to a scratch file: it returns, and the device refuses it afterwards.
+        var onLateWrite: @Sendable (Int) -> Errno? = { _ in nil }
         /// Before each read of an image.
         var onRead: @Sendable (Int, InodeIdentifier) -> Errno? = { _, _ in nil }
         /// At every read of an extent as it stands.
@@ -50,6 +58,7 @@ final class ModelStore: ExtentStore {
     struct Log: Sendable {
         var requests: [Request] = []
         var writes = 0
+        var settlements = 0
         var reads = 0
         var encodedReads = 0
         var readBytes = 0
@@ -76,9 +85,9 @@ final class ModelStore: ExtentStore {
     func set(_ faults: Faults) { guarded.withLock { $0.faults = faults } }
 
     /// An empty nameless file.
-    func scratch(_ number: UInt64) -> any OpenFile {
+    func scratch(_ number: UInt64) -> any ScratchFile {
         change { $0.make(number) { $0.isScratch = true } }
-        return File(ModelState.inode(number))
+        return Scratch(ModelState.inode(number))
     }
 
     // MARK: The catalog
@@ -89,18 +98,8 @@ final class ModelStore: ExtentStore {
     ) throws(BtrfsError) {
         let (state, unreadable) = guarded.withLock { ($0.state, $0.faults.unreadable) }
         if unreadable.contains(inode) { throw BtrfsError("TREE_SEARCH_V2", "the model", .ioError) }
-        for item in state.files[inode]?.items ?? []
-        where start.rawValue <= item.fileOffset && item.fileOffset <= end.rawValue {
-            guard let extent = state.extents[item.address] else { continue }
-            let reference = FileExtent.Reference(
-                address: LogicalAddress(item.address), diskBytes: ByteCount(extent.diskBytes),
-                offsetInExtent: ByteCount(item.offsetInExtent))
-            try body(
-                FileExtent(
-                    fileOffset: FileOffset(item.fileOffset), lengthBytes: ByteCount(item.length),
-                    contentBytes: ByteCount(extent.content.count), compression: extent.compression,
-                    generation: extent.generation, storage: .regular(reference)))
-        }
+        for extent in state.fileExtents(of: inode)
+        where start <= extent.fileOffset && extent.fileOffset <= end { try body(extent) }
     }
 
     func uses(ofExtentAt address: LogicalAddress) throws(BtrfsError) -> ExtentUses {
@@ -144,16 +143,18 @@ final class ModelStore: ExtentStore {
     func read(
         _ file: any OpenFile, at offset: FileOffset, into buffer: UnsafeMutableRawBufferPointer
     ) throws(BtrfsError) -> Int {
-        let (fault, state) = guarded.withLock { guarded -> (Errno?, ModelState) in
+        let inode = inode(of: file)
+        let (fault, bytes) = guarded.withLock { guarded -> (Errno?, [UInt8]) in
             guarded.log.reads += 1
-            return (guarded.faults.onRead(guarded.log.reads, inode(of: file)), guarded.state)
+            if let fault = guarded.faults.onRead(guarded.log.reads, inode) { return (fault, []) }
+            let size = guarded.state.files[inode]?.sizeBytes ?? 0
+            let start = min(offset.rawValue, size)
+            let end = min(size, start + UInt64(buffer.count))
+            guard let bytes = guarded.state.read(inode, start..<end) else { return (.ioError, []) }
+            guarded.log.readBytes += bytes.count
+            return (nil, bytes)
         }
         if let fault { throw BtrfsError("read", "the model", fault) }
-        let size = state.files[inode(of: file)]?.sizeBytes ?? 0
-        let start = min(offset.rawValue, size)
-        let end = min(size, start + UInt64(buffer.count))
-        let bytes = state.bytes(of: inode(of: file), start..<end)
-        guarded.withLock { $0.log.readBytes += bytes.count }
         unsafe buffer.copyBytes(from: bytes)
         return bytes.count
     }
@@ -171,6 +172,9 @@ final class ModelStore: ExtentStore {
                 $0.fileOffset <= offset.rawValue && offset.rawValue < $0.end
             }), let extent = state.extents[item.address]
         else { return nil }
+        if state.device.badSectors[item.address]?.isEmpty == false {
+            throw BtrfsError("ENCODED_READ", "the model", .ioError)
+        }
         let skipped = offset.rawValue - item.fileOffset
         return EncodedExtent(
             offsetInContent: ByteCount(item.offsetInExtent + skipped),
@@ -179,9 +183,39 @@ final class ModelStore: ExtentStore {
             bytes: extent.content)
     }
 
-    func prefetch(_ file: any OpenFile, at offset: FileOffset, lengthBytes: ByteCount) {}
+    func prefetch(_ file: any OpenFile, at offset: FileOffset, lengthBytes: ByteCount) {
+        let inode = inode(of: file)
+        guarded.withLock { guarded in
+            let size = guarded.state.files[inode]?.sizeBytes ?? 0
+            let end = min(size, offset.rawValue + lengthBytes.rawValue)
+            for page in stride(from: offset.rawValue, to: end, by: Int(ModelState.sector)) {
+                _ = guarded.state.page(of: inode, at: page)
+            }
+        }
+    }
+
     func forget(_ file: any OpenFile, at offset: FileOffset, lengthBytes: ByteCount) {
-        guarded.withLock { $0.log.forgotten.append(inode(of: file)) }
+        let inode = inode(of: file)
+        let range = offset.rawValue..<(offset.rawValue + lengthBytes.rawValue)
+        guarded.withLock { guarded in
+            guarded.log.forgotten.append(inode)
+            guarded.state.device.letGo(of: inode, in: range)
+        }
+    }
+
+    func cachedBytes(
+        _ file: any OpenFile, at offset: FileOffset, lengthBytes: ByteCount
+    ) throws(BtrfsError) -> ByteCount {
+        let range = offset.rawValue..<(offset.rawValue + lengthBytes.rawValue)
+        let pages = state.device.cachedPages(of: inode(of: file), in: range)
+        return ByteCount(UInt64(pages) * ModelState.sector)
+    }
+
+    func flush(_ file: any OpenFile) throws(BtrfsError) {
+        let inode = inode(of: file)
+        if let error = guarded.withLock({ $0.state.device.takeError(of: inode) }) {
+            throw BtrfsError("fdatasync", "the model", error)
+        }
     }
 
     func share(
@@ -215,15 +249,24 @@ final class ModelStore: ExtentStore {
 
     // MARK: Scratch files
 
+    private func inode(of scratch: any ScratchFile) -> InodeIdentifier {
+        guard let scratch = scratch as? Scratch else {
+            preconditionFailure("a scratch file of another store")
+        }
+        return scratch.inode
+    }
+
+    func generation() throws(BtrfsError) -> Generation { state.newestGeneration }
+
     func writePlain(
-        _ bytes: UnsafeRawBufferPointer, to scratch: any OpenFile, at offset: FileOffset
+        _ bytes: UnsafeRawBufferPointer, to scratch: any ScratchFile, at offset: FileOffset
     ) throws(BtrfsError) {
         unsafe try write(Array(bytes), lengthBytes: UInt64(bytes.count), nil, scratch, offset)
     }
 
     func writePacked(
         _ packed: UnsafeRawBufferPointer, contentBytes: ByteCount, lengthBytes: ByteCount,
-        to scratch: any OpenFile, at offset: FileOffset
+        to scratch: any ScratchFile, at offset: FileOffset
     ) throws(BtrfsError) {
         let content = unsafe ModelCodec.unpack(Array(packed))
         guard content.count == contentBytes.count, contentBytes <= .kibibytes(128) else {
@@ -234,32 +277,37 @@ final class ModelStore: ExtentStore {
     }
 
     private func write(
-        _ content: [UInt8], lengthBytes: UInt64, _ diskBytes: UInt64?, _ scratch: any OpenFile,
-        _ offset: FileOffset
+        _ content: [UInt8], lengthBytes: UInt64, _ diskBytes: UInt64?,
+        _ scratch: any ScratchFile, _ offset: FileOffset
     ) throws(BtrfsError) {
+        let inode = inode(of: scratch)
         let fault = guarded.withLock { guarded -> Errno? in
             guarded.log.writes += 1
-            guard guarded.state.files[inode(of: scratch)]?.isScratch == true else {
-                return .badFileDescriptor
-            }
-            if let fault = guarded.faults.onWrite(guarded.log.writes, &guarded.state) {
-                return fault
-            }
-            let address = guarded.state.add(content, diskBytes: diskBytes)
-            let length = ModelState.roundUp(lengthBytes)
-            let item = ModelState.Item(
-                fileOffset: offset.rawValue, length: length, address: address, offsetInExtent: 0)
-            guarded.state.place(
-                [item], in: inode(of: scratch), over: offset.rawValue..<(offset.rawValue + length))
-            let size = guarded.state.files[inode(of: scratch)]?.scratchBytes ?? 0
-            guarded.state.files[inode(of: scratch)]?.scratchBytes = max(
-                size, offset.rawValue + lengthBytes)
+            let number = guarded.log.writes
+            if let fault = guarded.faults.onWrite(number, &guarded.state) { return fault }
+            let late = guarded.faults.onLateWrite(number)
+            guarded.state.writeScratch(
+                content, lengthBytes: lengthBytes, diskBytes, inode, at: offset.rawValue,
+                isRefused: late != nil)
+            if let late { guarded.state.device.untoldErrors[inode] = late }
             return nil
         }
         if let fault { throw BtrfsError("write", "the model's scratch file", fault) }
     }
 
-    func clear(_ scratch: any OpenFile) throws(BtrfsError) {
+    func settle(_ scratch: any ScratchFile) throws(BtrfsError) -> SettledScratch {
+        let inode = inode(of: scratch)
+        let (error, extents) = guarded.withLock { guarded -> (Errno?, [FileExtent]) in
+            guarded.log.settlements += 1
+            if let error = guarded.state.device.takeError(of: inode) { return (error, []) }
+            guarded.state.device.letGo(of: inode, in: 0..<UInt64.max)
+            return (nil, guarded.state.fileExtents(of: inode))
+        }
+        if let error { throw .refusedWrite("fdatasync", error) }
+        return SettledScratch(file: File(inode), extents: extents)
+    }
+
+    func clear(_ scratch: any ScratchFile) throws(BtrfsError) {
         change { $0.clear(inode(of: scratch)) }
     }
 

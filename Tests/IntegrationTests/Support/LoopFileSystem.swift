@@ -20,6 +20,9 @@ final class LoopFileSystem {
     let backing: String
     /// Where it is mounted.
     let path: String
+    /// The devices that it lies on, where a test has made them.
+    private let devices: [FaultDevice]
+    private let mountOptions: [String]
     /// The pool's directory in it.
     var pool: String { path + "/var/lib/qubes" }
 
@@ -27,13 +30,35 @@ final class LoopFileSystem {
         throws
     {
         let parent = parent ?? FileManager.default.temporaryDirectory.path
+        devices = []
+        mountOptions = mount
         folder = parent + "/qubes-btrfs-test-\(UUID().uuidString)"
         backing = folder + "/disk"
         path = folder + "/mnt"
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
         try Command.check("truncate", "-s", "\(mebibytes)M", backing)
         _ = try Command.run(["mkfs.btrfs", "-q"] + options + [backing])
-        try attach(mount)
+        try attach()
+        try makePool()
+    }
+
+    /// On devices whose faults a test chooses; the first is mounted.
+    init(on devices: [FaultDevice], options: [String] = [], mount: [String] = []) throws {
+        self.devices = devices
+        mountOptions = mount
+        folder =
+            FileManager.default.temporaryDirectory.path
+            + "/qubes-btrfs-test-\(UUID().uuidString)"
+        backing = devices.first?.path ?? ""
+        path = folder + "/mnt"
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+        let made = try Command.run(["mkfs.btrfs", "-q", "-K"] + options + devices.map(\.path))
+        if made.status != 0 { throw Command.Failed(command: "mkfs.btrfs", ending: made) }
+        try attach()
+        try makePool()
+    }
+
+    private func makePool() throws {
         for directory in ["/appvms", "/vm-templates"] {
             try FileManager.default.createDirectory(
                 atPath: pool + directory, withIntermediateDirectories: true)
@@ -42,28 +67,44 @@ final class LoopFileSystem {
 
     /// A file system that exists already, as after a power cut.
     init(existing backing: String) throws {
+        devices = []
+        mountOptions = []
         folder =
             FileManager.default.temporaryDirectory.path
             + "/qubes-btrfs-test-\(UUID().uuidString)"
         self.backing = backing
         path = folder + "/mnt"
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-        try attach([])
+        try attach()
     }
 
     deinit {
+        devices.forEach { $0.mend() }
         _ = try? Command.run(["umount", path])
         try? FileManager.default.removeItem(atPath: folder)
     }
 
-    private func attach(_ options: [String]) throws {
-        try Command.check("mount", "-o", (["loop"] + options).joined(separator: ","), backing, path)
+    private func attach() throws {
+        let options =
+            devices.isEmpty
+            ? ["loop"] + mountOptions
+            : ["rw"] + mountOptions + devices.dropFirst().map { "device=\($0.path)" }
+        try Command.check("mount", "-o", options.joined(separator: ","), backing, path)
     }
 
     /// Unmounts and mounts again: nothing of it is left in memory.
     func remount() throws {
         try Command.check("umount", path)
-        try attach([])
+        try attach()
+    }
+
+    /// The kernel has given it up, or it was mounted so.
+    var isReadOnly: Bool {
+        get throws {
+            let mounts = try String(contentsOfFile: "/proc/self/mounts", encoding: .utf8)
+            let line = mounts.split(separator: "\n").last { $0.contains(" \(path) ") }
+            return line?.contains(" ro,") == true
+        }
     }
 
     /// Commits, until what was freed has come back.

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+internal import Btrfs
+internal import Synchronization
+
+/// Sees to it that what others are pointed at is read from the device first.
+///
+/// The kernel's compare takes a page from the cache where it is there: it then asks neither the
+/// device nor the checksum. A sector that has gone bad since, or one that a failed write never
+/// reached, looks right, and the good copy that is pointed at it is freed (docs/engine.md). So the
+/// pages of a source are let go before anything is shared from it; whoever reads it afterwards, and
+/// be it the compare itself, gets what the device gives back.
+///
+/// What this job has let go once need not be let go again: what is in the cache since was read from
+/// the device.
+final class FreshSources: Sendable {
+    /// A range of an open file.
+    struct Part: Sendable {
+        let inode: InodeIdentifier
+        let file: any OpenFile
+        let range: Range<ByteCount>
+    }
+
+    /// What stays in the cache whatever is done: nothing may be shared from there.
+    struct Stale: Sendable {
+        fileprivate(set) var ranges: [InodeIdentifier: RangeSet] = [:]
+        /// Writes of others that the device has refused.
+        fileprivate(set) var failures: [BtrfsError] = []
+
+        /// The parts of a range that are stale.
+        func parts(of range: Range<ByteCount>, in inode: InodeIdentifier) -> [Range<ByteCount>] {
+            ranges[inode]?.parts(of: range) ?? []
+        }
+    }
+
+    /// The most ranges that are remembered; then all are forgotten, which costs reads.
+    static let rangeLimit = 16_384
+    /// What stays is looked for down to this length.
+    static let grain = ByteCount.kibibytes(64)
+
+    private let store: any ExtentStore
+    private let known = Mutex(Known())
+
+    private struct Known {
+        var fresh: [InodeIdentifier: RangeSet] = [:]
+        var count = 0
+    }
+
+    init(store: any ExtentStore) { self.store = store }
+
+    /// Lets go of what was not let go before.
+    func refresh(_ parts: [Part]) -> Stale {
+        var stale = Stale()
+        for (inode, parts) in Dictionary(grouping: parts, by: \.inode) {
+            guard let file = parts.first?.file else { continue }
+            let wanted = Ranges.union(parts.map(\.range))
+            let missing = known.withLock { known in
+                wanted.flatMap { known.fresh[inode, default: RangeSet()].missing(of: $0) }
+            }
+            let fresh = missing.filter { letGo(file, $0) }
+            let stubborn = missing.filter { !fresh.contains($0) }
+            let stays = stubborn.isEmpty ? [] : insist(file, stubborn, &stale)
+            for range in stays { stale.ranges[inode, default: RangeSet()].insert(range) }
+            remember(fresh + Ranges.subtract(stays, from: stubborn), of: inode)
+        }
+        return stale
+    }
+
+    /// What was let go is to be let go again.
+    func forget(_ range: Range<ByteCount>, of inode: InodeIdentifier) {
+        known.withLock { known in
+            guard let fresh = known.fresh[inode] else { return }
+            var left = RangeSet()
+            for part in Ranges.subtract([range], from: fresh.ranges) { left.insert(part) }
+            known.fresh[inode] = left
+        }
+    }
+
+    private func remember(_ ranges: [Range<ByteCount>], of inode: InodeIdentifier) {
+        known.withLock { known in
+            for range in ranges {
+                if known.count >= Self.rangeLimit { known = Known() }
+                let before = known.fresh[inode]?.ranges.count ?? 0
+                known.fresh[inode, default: RangeSet()].insert(range)
+                known.count += (known.fresh[inode]?.ranges.count ?? 0) - before
+            }
+        }
+    }
+
+    /// - Returns: whether nothing of it is in the cache any more.
+    private func letGo(_ file: any OpenFile, _ range: Range<ByteCount>) -> Bool {
+        let start = FileOffset.start + range.lowerBound
+        let length = range.upperBound - range.lowerBound
+        store.forget(file, at: start, lengthBytes: length)
+        let cached = try? store.cachedBytes(file, at: start, lengthBytes: length)
+        return cached == .zero
+    }
+
+    /// Pages that are dirty or under writeback are waited for, once; of what is being read just now
+    /// the end is waited for; and a large page goes only whole.
+    /// - Returns: what stays all the same.
+    private func insist(
+        _ file: any OpenFile, _ ranges: [Range<ByteCount>], _ stale: inout Stale
+    ) -> [Range<ByteCount>] {
+        do throws(BtrfsError) {
+            try store.flush(file)
+        } catch {
+            stale.failures.append(error)
+            return ranges
+        }
+        return ranges.flatMap { stays(file, $0) }
+    }
+
+    private func stays(_ file: any OpenFile, _ range: Range<ByteCount>) -> [Range<ByteCount>] {
+        let unit = Self.largePage
+        let around = range.lowerBound.roundedDown(to: unit)..<range.upperBound.roundedUp(to: unit)
+        if letGo(file, around) || letGo(file, range) { return [] }
+        let length = range.upperBound - range.lowerBound
+        if length <= Self.grain {
+            waitForReads(file, range)
+            return letGo(file, range) ? [] : [range]
+        }
+        let half = ByteCount(length.rawValue / 2).roundedUp(to: Self.grain)
+        let middle = min(range.lowerBound + half, range.upperBound)
+        return [range.lowerBound..<middle, middle..<range.upperBound].filter { !$0.isEmpty }
+            .flatMap { letGo(file, $0) ? [] : stays(file, $0) }
+    }
+
+    /// A page that is being read is locked, and stays; whoever reads it too waits for it.
+    private func waitForReads(_ file: any OpenFile, _ range: Range<ByteCount>) {
+        let length = (range.upperBound - range.lowerBound).count
+        unsafe withUnsafeTemporaryAllocation(byteCount: length, alignment: 8) { buffer in
+            _ = try? unsafe store.read(file, at: .start + range.lowerBound, into: buffer)
+        }
+    }
+
+    /// No page of the cache is larger (PMD_ORDER on x86-64).
+    private static let largePage = ByteCount.mebibytes(2)
+}

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+public import Btrfs
+public import SystemPackage
+
+/// What was written to a scratch file, to be looked for in its tree. Pure.
+///
+/// A write that the device refuses is reported to the first who asks and to nobody else; the range
+/// is a hole then, or what it was before, while the page cache goes on to show what was written.
+enum Settlement {
+    /// A frame as it was written.
+    struct Frame: Equatable, Sendable {
+        let offset: FileOffset
+        /// Whole sectors.
+        let lengthBytes: ByteCount
+        /// What it takes on the device when it is packed; nil when it is plain.
+        let packedBytes: ByteCount?
+    }
+
+    /// The first frame that is not in the tree as it was written: on the device, of its length and
+    /// compression, and not older than the batch.
+    /// - Parameters:
+    ///   - frames: in order, none overlapping another.
+    ///   - extents: in order.
+    static func firstMissing(
+        _ frames: [Frame], in extents: [FileExtent], since generation: Generation
+    ) -> Frame? {
+        var next = 0
+        for frame in frames {
+            while next < extents.count, end(of: extents[next]) <= frame.offset { next += 1 }
+            if !isThere(frame, extents[next...], since: generation) { return frame }
+        }
+        return nil
+    }
+
+    private static func isThere(
+        _ frame: Frame, _ extents: ArraySlice<FileExtent>, since generation: Generation
+    ) -> Bool {
+        var position = frame.offset
+        let end = frame.offset + frame.lengthBytes
+        for extent in extents {
+            guard extent.fileOffset <= position, case .regular(let reference) = extent.storage,
+                generation <= extent.generation
+            else { return false }
+            if let packedBytes = frame.packedBytes {
+                return extent.compression == .zstd && extent.fileOffset == frame.offset
+                    && extent.lengthBytes == frame.lengthBytes
+                    && extent.contentBytes == frame.lengthBytes
+                    && reference.offsetInExtent == .zero && reference.diskBytes == packedBytes
+            }
+            // The kernel joins plain frames, or cuts them, as it finds room.
+            guard extent.compression == .none else { return false }
+            position = Self.end(of: extent)
+            if position >= end { return true }
+        }
+        return false
+    }
+
+    private static func end(of extent: FileExtent) -> FileOffset {
+        extent.fileOffset + extent.lengthBytes
+    }
+}
+
+extension BtrfsError {
+    private static let refusedWriteSubject = "the scratch file, on a disk that refuses writes"
+
+    /// What was written did not reach the device: the job has to end.
+    public static func refusedWrite(_ call: String, _ reason: Errno) -> BtrfsError {
+        BtrfsError(call, refusedWriteSubject, reason)
+    }
+
+    /// It says that the device refuses writes.
+    public var isRefusedWrite: Bool { subject == Self.refusedWriteSubject }
+
+    /// The file system, or a quota, has no room.
+    var isFull: Bool { reason == .noSpace || reason == .diskQuotaExceeded }
+}

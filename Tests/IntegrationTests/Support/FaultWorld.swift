@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+import Foundation
+import Protocol
+import Testing
+
+/// How much of the matrices of faults is gone through: a short form of each in every run, all of it
+/// with FAULTS=all, as `make test-faults` does.
+enum FaultMatrix {
+    static let isWhole = ProcessInfo.processInfo.environment["FAULTS"] == "all"
+}
+
+/// The verbs that change where content lies.
+enum Verb: String, CaseIterable, Sendable {
+    case dedupe, optimize, compress, defragment
+
+    var work: WorkerOrder.Work {
+        switch self {
+        case .dedupe: WorkerRun.dedupe
+        case .optimize: WorkerRun.optimize
+        case .compress: WorkerRun.compress
+        case .defragment: WorkerRun.defragment
+        }
+    }
+}
+
+/// A file system on devices with faults, and what its images hold.
+final class FaultWorld {
+    static let blockBytes = 4096
+
+    let devices: [FaultDevice]
+    let fileSystem: LoopFileSystem
+    /// The content that each image has been given, by its path below the pool.
+    private(set) var contents: [String: Data] = [:]
+    var device: FaultDevice { devices[0] }
+
+    init(
+        devices count: Int = 1, mebibytes: Int = 512, options: [String] = [], mount: [String] = []
+    ) throws {
+        devices = try (0..<count).map { _ in try FaultDevice(mebibytes: mebibytes) }
+        fileSystem = try LoopFileSystem(on: devices, options: options, mount: mount)
+    }
+
+    /// Writes an image in extents of its own.
+    func write(_ content: Data, to image: String) throws {
+        try Files.write(content, to: fileSystem.image(image))
+        contents[image] = content
+    }
+
+    /// Remembers what an image holds that a test has written itself.
+    func keep(_ content: Data, of image: String) { contents[image] = content }
+
+    /// Clones an image, as a revision or a precache.
+    func clone(_ image: String, to copy: String) throws {
+        try Files.clone(fileSystem.image(image), to: fileSystem.image(copy))
+        contents[copy] = contents[image]
+    }
+
+    /// Reads these images, so that their pages are in the cache.
+    func warm(_ images: some Sequence<String>) throws {
+        for image in images {
+            _ = try Data(contentsOf: URL(fileURLWithPath: fileSystem.image(image)))
+        }
+    }
+
+    func dropCaches() throws {
+        try Command.check("sync")
+        try Data("3\n".utf8).write(to: URL(fileURLWithPath: "/proc/sys/vm/drop_caches"))
+    }
+
+    /// Makes a sector of an image come back changed from the disk.
+    /// - Parameter copies: of how many of its copies, the first ones.
+    func rot(_ image: String, atByte offset: UInt64, copies: Int = .max) throws {
+        let places = try DeviceMap(fileSystem.path).copies(
+            ofByte: offset, in: fileSystem.image(image))
+        for place in places.prefix(copies) {
+            devices[place.device - 1].set {
+                $0.rotten.append(place.offset..<(place.offset + 16))
+            }
+        }
+    }
+
+    /// The blocks of an image that do not read as they should: none can be read, or they read
+    /// otherwise.
+    func blocks(of image: String) throws -> (unreadable: Set<Int>, wrong: Set<Int>) {
+        let content = try #require(contents[image])
+        let url = URL(fileURLWithPath: fileSystem.image(image))
+        if let whole = try? Data(contentsOf: url), whole == content { return ([], []) }
+        let file = try FileHandle(forReadingFrom: url)
+        defer { try? file.close() }
+        var unreadable: Set<Int> = []
+        var wrong: Set<Int> = []
+        for block in 0..<(content.count / Self.blockBytes) {
+            let range = block * Self.blockBytes..<(block + 1) * Self.blockBytes
+            do {
+                try file.seek(toOffset: UInt64(range.lowerBound))
+                if try file.read(upToCount: Self.blockBytes) != content[range] {
+                    wrong.insert(block)
+                }
+            } catch {
+                unreadable.insert(block)
+            }
+        }
+        return (unreadable, wrong)
+    }
+
+    /// Every image reads as it should, but for blocks that were unreadable before.
+    func expectWhole(
+        except bad: [String: Set<Int>] = [:], _ when: String, mayRefuse: Bool = false,
+        sourceLocation: SourceLocation = #_sourceLocation
+    ) throws {
+        for image in contents.keys.sorted() {
+            let found = try blocks(of: image)
+            let lost = found.unreadable.subtracting(bad[image] ?? [])
+            #expect(
+                lost.isEmpty || mayRefuse,
+                "\(when): \(image) has lost blocks \(lost.sorted().prefix(8))",
+                sourceLocation: sourceLocation)
+            #expect(
+                found.wrong.isEmpty,
+                "\(when): \(image) reads otherwise: \(found.wrong.sorted().prefix(8))",
+                sourceLocation: sourceLocation)
+        }
+    }
+
+    /// Runs the worker.
+    /// - Returns: its last message.
+    func job(_ work: WorkerOrder.Work, _ volumes: [WorkerOrder.Volume]) throws -> WorkerMessage? {
+        try WorkerRun.messages(WorkerRun.order(work, volumes, on: fileSystem)).last
+    }
+}
