@@ -36,11 +36,11 @@ enum Degraded {
     }
 
     /// What mends it.
-    static func command(_ device: Device, _ point: String) -> String {
+    static func command(_ device: DeviceSpace, _ point: String) -> String {
         "btrfs replace start -B \(device.identifier) /dev/NEW \(point)"
     }
 
-    static func advice(_ device: Device, _ site: Site) -> String {
+    static func advice(_ device: DeviceSpace, _ site: Site) -> String {
         "Connect it and mount the file system again, or put another in its place:"
             + " \(command(device, site.point)). What was written meanwhile has one copy until it is"
             + " balanced (btrfs balance, convert=PROFILE,soft)."
@@ -50,7 +50,7 @@ enum Degraded {
 /// What a file system's devices mean. Pure.
 enum DeviceRules {
     static func devices(
-        _ devices: [Device], _ subject: String, _ point: String
+        _ devices: [DeviceSpace], _ subject: String, _ point: String
     ) -> [CheckReport.Finding] {
         let missing = devices.filter(\.isMissing)
         guard let first = missing.first else {

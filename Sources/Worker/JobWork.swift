@@ -21,7 +21,8 @@ struct JobWork {
             let result = try run(fit, problems)
             return governor.isCancelled ? .cancelled(result) : .result(result)
         } catch {
-            throw Failure(error)
+            throw Failure(madeReadOnly: fit, error) ?? Failure(refusedWrite: error, on: fit)
+                ?? Failure(error)
         }
     }
 
@@ -62,6 +63,7 @@ struct JobWork {
         _ sites: [Site], _ problems: [Report.Problem]
     ) throws(BtrfsError) -> JobResult {
         var result = JobResult(problems: self.sites.problems + problems)
+        result.own = JobCount()
         var leftAlone = LeftAlone()
         for site in sites where !governor.isCancelled {
             output.progress(.survey)
@@ -75,6 +77,7 @@ struct JobWork {
             leftAlone.add(outcome.leftAlone)
             result.extentsReplaced += UInt64(outcome.extentsReplaced)
             result.referencesMoved += UInt64(outcome.referencesMoved)
+            result.count(outcome, site.limits.price)
             output.progress(.account)
             // The executor has committed; what that commit has freed comes back with the next.
             try site.fileSystem.synchronize()
@@ -92,12 +95,19 @@ struct JobWork {
     /// The job holds while the file system has too little room.
     private func watchSpace(of site: Site) {
         let isHeld = Monitor(false)
-        governor.guardSpace { [spaceGuard] in
-            guard let info = try? site.fileSystem.spaceInfo() else { return nil }
+        let advice = { @Sendable [spaceGuard] () -> String? in
+            // Waiting for room on one that has become read-only would be for ever.
+            guard let info = try? site.fileSystem.spaceInfo(), !site.fileSystem.isReadOnly else {
+                return nil
+            }
             let wasHeld = isHeld.withLock { $0 }
             let advice = spaceGuard.advice(info, isHeld: wasHeld)
             isHeld.withLock { $0 = advice != nil }
             return advice
+        }
+        governor.guardSpace(advice) { bytes in
+            guard let info = try? site.fileSystem.spaceInfo() else { return true }
+            return SpaceGuard.hasRoom(info, for: bytes, lanes: Self.lanes)
         }
     }
 }
@@ -168,7 +178,7 @@ private struct SiteWork {
             roles: RoleBook(site: site, order: order, list: list), survey: survey,
             lanes: site.scratches.map {
                 .init(scratch: $0, encoder: ZstdEncoder())
-            }, control: governor)
+            }, limits: site.limits, control: governor)
         output.progress(.execute, totalBytes: total.rawValue)
         var outcome = try executor.run(plan.replacements) { [output] done, saved in
             output.progress(
@@ -204,6 +214,14 @@ private struct SiteWork {
 }
 
 extension JobResult {
+    fileprivate mutating func count(_ outcome: ExecutionOutcome, _ price: MetadataPrice) {
+        var sum = own ?? JobCount()
+        sum.freedBytes += outcome.freed.rawValue
+        sum.writtenBytes += outcome.rewritten.rawValue
+        sum.metadataBytes += price.dataBytes(ofMetadata: outcome.metadata.rawValue).rawValue
+        own = sum
+    }
+
     fileprivate mutating func add(from before: Survey.Pieces, to after: Survey.Pieces) {
         var sum = pieces ?? JobPieces(dataBytes: 0, before: 0, after: 0)
         sum.dataBytes += after.dataBytes.rawValue
