@@ -18,7 +18,7 @@ LICENSEDIR ?= /usr/share/licenses/qubes-btrfs
 INSTALL ?= install
 DOCUMENTS = $(wildcard README.md CHANGELOG.md docs/*.md)
 
-.PHONY: help build test fuzz demo bench bench-pacing bench-scale check format packages clean
+.PHONY: help build test test-fresh fuzz demo bench bench-pacing bench-scale check format packages clean
 .PHONY: install install-files install-programs install-documents install-vm
 
 help: ## List the targets.
@@ -32,6 +32,9 @@ build: ## Build the programs for release; they need no Swift runtime where they 
 
 test: ## Run every test, those on real Btrfs too when root.
 	scripts/test
+
+test-fresh: ## Run demo and tests in a root that has nothing but Debian and Swift (root).
+	scripts/test-fresh
 
 bench: ## Compare with other tools, SIZE=small|default|large (root).
 	scripts/bench
