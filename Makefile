@@ -18,8 +18,8 @@ LICENSEDIR ?= /usr/share/licenses/qubes-btrfs
 INSTALL ?= install
 DOCUMENTS = $(wildcard README.md CHANGELOG.md docs/*.md)
 
-.PHONY: help build test test-fresh test-faults fuzz demo bench bench-pacing bench-scale check
-.PHONY: format packages clean
+.PHONY: help build test test-fresh test-faults test-snapshots fuzz demo check format packages
+.PHONY: bench bench-pacing bench-scale clean
 .PHONY: install install-files install-programs install-documents install-vm
 
 help: ## List the targets.
@@ -34,11 +34,14 @@ build: ## Build the programs for release; they need no Swift runtime where they 
 test: ## Run every test, those on real Btrfs too when root.
 	scripts/test
 
-test-fresh: ## Run demo and tests in a root that has nothing but Debian and Swift (root).
-	scripts/test-fresh
+test-snapshots: ## Run the tests with many snapshots with 500 and 1,000 of them (root; minutes).
+	MANY_SNAPSHOTS=1 scripts/test --filter MetadataSpaceTests
 
 test-faults: ## Run the tests on faulty devices with every case of theirs, an hour or so (root).
 	FAULTS=all scripts/test --filter 'BadSectorTests|RefusedWriteTests|PowerCutTests|DamagedTreeTests'
+
+test-fresh: ## Run demo and tests in a root that has nothing but Debian and Swift (root).
+	scripts/test-fresh
 
 bench: ## Compare with other tools, SIZE=small|default|large (root).
 	scripts/bench
