@@ -59,9 +59,7 @@ extension FileSystem {
     /// The counters of every device that is there (BTRFS_IOC_DEV_INFO, BTRFS_IOC_GET_DEV_STATS).
     public func deviceErrors() throws(BtrfsError) -> [DeviceErrors] {
         var devices: [DeviceErrors] = []
-        var identifier: UInt64 = 1
-        while devices.count < deviceCount && identifier <= 1024 {
-            defer { identifier += 1 }
+        for identifier in try deviceIdentifiers() {
             var information = btrfs_ioctl_dev_info_args()
             information.devid = identifier
             guard unsafe ioctl(root.rawValue, cbtrfs_DEV_INFO, &information) == 0 else {

@@ -53,6 +53,9 @@ public struct FileExtent: Hashable, Sendable {
     public let generation: Generation
     /// What stands behind the range.
     public let storage: Storage
+    /// When the leaf that holds the item was last written; nil where nobody has looked. One that is
+    /// no newer than a snapshot of its subvolume may be a part of both.
+    public var leafGeneration: Generation?
 
     /// Makes a file extent.
     public init(
@@ -128,10 +131,11 @@ extension FileSystem {
             ItemKey(objectIdentifier: inode.number, type: type, offset: offset.rawValue)
         }
         try forEachItem(in: inode.subvolume, from: key(start), through: key(end)) {
-            (key, _, item) throws(BtrfsError) in
-            guard let extent = FileExtent(key: key, item: item) else {
+            (key, leafGeneration, item) throws(BtrfsError) in
+            guard var extent = FileExtent(key: key, item: item) else {
                 throw BtrfsError("TREE_SEARCH_V2", "file extent of \(inode)", .notSupported)
             }
+            extent.leafGeneration = leafGeneration
             try body(extent)
         }
     }

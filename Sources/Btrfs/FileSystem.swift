@@ -73,6 +73,14 @@ public final class FileSystem: Sendable {
         }
     }
 
+    /// Nothing can be written through this mount: it was mounted so, or the kernel has met an error
+    /// that it could not mend. False where the kernel does not say.
+    public var isReadOnly: Bool {
+        var status = statvfs()
+        return unsafe fstatvfs(root.rawValue, &status) == 0
+            && status.f_flag & UInt(ST_RDONLY) != 0
+    }
+
     /// The newest transaction there is: what is written from now on has this generation or a newer
     /// one (BTRFS_IOC_FS_INFO with its generation, Linux 5.10).
     public func generation() throws(BtrfsError) -> Generation {

@@ -18,6 +18,11 @@ public struct SpaceInfo: Equatable, Sendable {
             self.totalBytes = totalBytes
             self.usedBytes = usedBytes
         }
+
+        /// What is free of it but for a part that is kept.
+        func roomBytes(keeping kept: ByteCount) -> ByteCount {
+            totalBytes - min(usedBytes + kept, totalBytes)
+        }
     }
 
     /// File content.
@@ -28,13 +33,49 @@ public struct SpaceInfo: Equatable, Sendable {
     public var system = Kind()
     /// What of metadata the file system keeps back for itself.
     public var reserveBytes = ByteCount.zero
-    /// The devices' size.
+    /// The devices' size, without those that are missing.
     public var deviceBytes = ByteCount.zero
-    /// Of the devices, what no chunk takes.
+    /// Of these devices, what no chunk takes.
     public var unallocatedBytes = ByteCount.zero
+    /// What new chunks can hold if all of them are for data, each byte once.
+    public var dataAllocatableBytes = ByteCount.zero
+    /// What new chunks can hold if all of them are for metadata.
+    public var metadataAllocatableBytes = ByteCount.zero
+    /// Data and metadata are in the same chunks, which all count as data.
+    public var isMixed = false
+    /// Devices that are not there.
+    public var missingDevices = 0
+    /// The flags of all chunks of data, and of metadata.
+    private(set) var dataFlags: UInt64 = 0
+    private(set) var metadataFlags: UInt64 = 0
 
     /// Of nothing.
     public init() {}
+
+    /// How new chunks of data are made.
+    public var dataProfile: BlockGroupProfile { BlockGroupProfile(flags: dataFlags) }
+    /// How new chunks of metadata are made.
+    public var metadataProfile: BlockGroupProfile {
+        BlockGroupProfile(flags: isMixed ? dataFlags : metadataFlags)
+    }
+    /// How many bytes of the devices a byte of data takes, at least.
+    public var dataCopies: UInt64 { dataProfile.fewestCopies }
+    /// How many a byte of metadata takes, at most.
+    public var metadataCopies: UInt64 { metadataProfile.mostCopies }
+
+    /// What data can still take: in chunks that there are, and in new ones. In mixed chunks the
+    /// file system keeps a part for itself.
+    public var dataRoomBytes: ByteCount {
+        let kept = isMixed ? reserveBytes : .zero
+        return data.roomBytes(keeping: kept) + dataAllocatableBytes
+    }
+
+    /// The same of metadata, without what the file system keeps for itself.
+    public var metadataRoomBytes: ByteCount {
+        isMixed
+            ? dataRoomBytes
+            : metadata.roomBytes(keeping: reserveBytes) + metadataAllocatableBytes
+    }
 
     /// Adds what one entry says. The global reserve is a part of metadata, and not added to it.
     /// - Returns: false when no file system can have as much.
@@ -54,8 +95,11 @@ public struct SpaceInfo: Equatable, Sendable {
         // Mixed block groups (small file systems) hold both; they count as data.
         if flags & UInt64(BTRFS_BLOCK_GROUP_DATA) != 0 {
             sum(&data)
+            dataFlags |= flags
+            isMixed = isMixed || flags & UInt64(BTRFS_BLOCK_GROUP_METADATA) != 0
         } else if flags & UInt64(BTRFS_BLOCK_GROUP_METADATA) != 0 {
             sum(&metadata)
+            metadataFlags |= flags
         } else if flags & UInt64(BTRFS_BLOCK_GROUP_SYSTEM) != 0 {
             sum(&system)
         }
@@ -84,7 +128,7 @@ public struct SpaceInfo: Equatable, Sendable {
 }
 
 extension FileSystem {
-    /// The account as of the last commit (BTRFS_IOC_SPACE_INFO, BTRFS_IOC_DEV_INFO). To see what a
+    /// The account as of the last commit (BTRFS_IOC_SPACE_INFO, and `devices()`). To see what a
     /// change brought, `synchronize()` first.
     public func spaceInfo() throws(BtrfsError) -> SpaceInfo {
         let slots = 32  // kinds times profiles: a file system in mid-conversion has a handful
@@ -108,24 +152,19 @@ extension FileSystem {
         return info
     }
 
-    /// BTRFS_IOC_DEV_INFO numbers devices from 1, with gaps where one was removed.
     private func addDevices(to info: inout SpaceInfo) throws(BtrfsError) {
-        var found = 0
-        var used = ByteCount.zero
-        var identifier: UInt64 = 1
-        while found < deviceCount && identifier <= 1024 {
-            var arguments = btrfs_ioctl_dev_info_args()
-            arguments.devid = identifier
-            if unsafe ioctl(root.rawValue, cbtrfs_DEV_INFO, &arguments) == 0 {
-                info.deviceBytes += ByteCount(arguments.total_bytes)
-                used += ByteCount(arguments.bytes_used)
-                found += 1
-            } else if errno != ENODEV {
-                throw BtrfsError(
-                    "DEV_INFO", "device \(identifier)", Errno(rawValue: errno))
+        let devices = try devices()
+        for device in devices {
+            if device.isMissing {
+                info.missingDevices += 1
+            } else {
+                info.deviceBytes += device.totalBytes
+                info.unallocatedBytes +=
+                    device.totalBytes - min(device.usedBytes, device.totalBytes)
             }
-            identifier += 1
         }
-        info.unallocatedBytes = info.deviceBytes - min(used, info.deviceBytes)
+        info.dataAllocatableBytes = AllocatableRoom.bytes(devices, info.dataProfile, .data)
+        info.metadataAllocatableBytes = AllocatableRoom.bytes(
+            devices, info.metadataProfile, info.isMixed ? .data : .metadata)
     }
 }

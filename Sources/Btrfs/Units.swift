@@ -127,6 +127,10 @@ public struct TreeIdentifier: Hashable, Comparable, Sendable {
     public static let roots = TreeIdentifier(1)
     /// The tree of extents (BTRFS_EXTENT_TREE_OBJECTID).
     public static let extents = TreeIdentifier(2)
+    /// The tree of chunks and devices (BTRFS_CHUNK_TREE_OBJECTID).
+    public static let chunks = TreeIdentifier(3)
+    /// The tree of what chunks take of devices (BTRFS_DEV_TREE_OBJECTID).
+    public static let devices = TreeIdentifier(4)
     /// The topmost subvolume (BTRFS_FS_TREE_OBJECTID).
     public static let topmostSubvolume = TreeIdentifier(5)
     /// The tree of checksums (BTRFS_CSUM_TREE_OBJECTID).

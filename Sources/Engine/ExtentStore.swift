@@ -15,6 +15,14 @@ public protocol ExtentCatalog: Sendable {
     func uses(ofExtentAt address: LogicalAddress) throws(BtrfsError) -> ExtentUses
     /// An inode's item; nil when it is gone.
     func inode(_ identifier: InodeIdentifier) throws(BtrfsError) -> InodeItem?
+    /// How old a subvolume's tree is, and its newest snapshot; nil when it is gone, or when this
+    /// catalog knows no snapshots.
+    func age(ofSubvolume tree: TreeIdentifier) throws(BtrfsError) -> SubvolumeAge?
+}
+
+extension ExtentCatalog {
+    /// No snapshots are known.
+    public func age(ofSubvolume tree: TreeIdentifier) throws(BtrfsError) -> SubvolumeAge? { nil }
 }
 
 /// An open file of a store, to be read and shared. Only the store that opened it knows what is

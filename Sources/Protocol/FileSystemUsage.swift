@@ -22,14 +22,40 @@ public struct FileSystemUsage: Codable, Equatable, Sendable {
     public var systemUsedBytes: UInt64?
     /// The mount options that matter here: `compress`, `discard`, `nodatacow` and their like.
     public var mountOptions: [String]?
+    /// What data can still take, with all the chunks that its profile can get of these devices; nil
+    /// from a worker that does not say.
+    public var dataRoom: UInt64?
+    /// The same of metadata, if it gets all of them, without what the kernel keeps for itself.
+    public var metadataRoom: UInt64?
+    /// How many bytes of the devices a byte of data takes.
+    public var dataCopies: UInt64?
+    /// How many a byte of metadata takes.
+    public var metadataCopies: UInt64?
+    /// Data and metadata are in the same chunks, which count as data.
+    public var isMixed: Bool?
+
+    private enum CodingKeys: String, CodingKey {
+        case pools, deviceBytes, unallocatedBytes, dataTotalBytes, dataUsedBytes
+        case metadataTotalBytes, metadataUsedBytes, systemTotalBytes, systemUsedBytes
+        case mountOptions, dataCopies, metadataCopies, isMixed
+        case dataRoom = "dataRoomBytes"
+        case metadataRoom = "metadataRoomBytes"
+    }
 
     /// Makes an account.
     public init(
         pools: [String], deviceBytes: UInt64, unallocatedBytes: UInt64, dataTotalBytes: UInt64,
         dataUsedBytes: UInt64, metadataTotalBytes: UInt64, metadataUsedBytes: UInt64,
         systemTotalBytes: UInt64? = nil, systemUsedBytes: UInt64? = nil,
-        mountOptions: [String]? = nil
+        mountOptions: [String]? = nil, dataRoomBytes: UInt64? = nil,
+        metadataRoomBytes: UInt64? = nil, dataCopies: UInt64? = nil, metadataCopies: UInt64? = nil,
+        isMixed: Bool? = nil
     ) {
+        dataRoom = dataRoomBytes
+        metadataRoom = metadataRoomBytes
+        self.dataCopies = dataCopies
+        self.metadataCopies = metadataCopies
+        self.isMixed = isMixed
         self.pools = pools
         self.deviceBytes = deviceBytes
         self.unallocatedBytes = unallocatedBytes
@@ -44,17 +70,26 @@ public struct FileSystemUsage: Codable, Equatable, Sendable {
 }
 
 extension FileSystemUsage {
-    /// What data can still take before the file system is full of it.
+    /// What data can still take before the file system is full of it. Of a worker that does not say
+    /// as if nothing were kept twice.
     public var dataRoomBytes: UInt64 {
-        dataTotalBytes.saturatingSubtract(dataUsedBytes).saturatingAdd(unallocatedBytes)
+        dataRoom
+            ?? dataTotalBytes.saturatingSubtract(dataUsedBytes).saturatingAdd(unallocatedBytes)
     }
 
-    /// What metadata can still take, if it gets all that no chunk has. The kernel keeps a part of
-    /// it for itself (the global reserve, half a gibibyte at most), and metadata is kept twice.
+    /// What metadata can still take, if it gets all that no chunk has. Of a worker that does not
+    /// say without the most that the kernel keeps for itself (half a gibibyte), and as if it were
+    /// kept twice.
     public var metadataRoomBytes: UInt64 {
-        metadataTotalBytes.saturatingSubtract(metadataUsedBytes)
+        metadataRoom
+            ?? metadataTotalBytes.saturatingSubtract(metadataUsedBytes)
             .saturatingSubtract(min(metadataTotalBytes / 8, 512 << 20))
             .saturatingAdd(unallocatedBytes / 2)
+    }
+
+    /// What a byte of metadata weighs against one of data on the devices.
+    public var metadataWeight: Double {
+        Double(max(metadataCopies ?? 1, 1)) / Double(max(dataCopies ?? 1, 1))
     }
 
     /// How much data can still be written if metadata goes on to grow with it as it has; nil when
@@ -62,7 +97,7 @@ extension FileSystemUsage {
     ///
     /// A file system whose metadata is full refuses every write, whatever `df` says is free.
     public var metadataEndsAfterBytes: UInt64? {
-        guard dataUsedBytes > 0, metadataUsedBytes > 0 else { return nil }
+        guard dataUsedBytes > 0, metadataUsedBytes > 0, isMixed != true else { return nil }
         let share = Double(metadataUsedBytes) / Double(dataUsedBytes)
         let reach = Double(metadataRoomBytes) / share
         return reach < Double(dataRoomBytes) && reach < Double(UInt64.max / 2)

@@ -138,9 +138,14 @@ public struct JobResult: Codable, Equatable, Sendable {
         public var count: UInt64
         /// What they take on disk, in bytes.
         public var diskBytes: UInt64
+        /// The most references that one of them has, where that is the reason.
+        public var references: UInt64?
 
         /// Makes a line.
-        public init(reason: String, count: UInt64, diskBytes: UInt64) {
+        public init(
+            reason: String, count: UInt64, diskBytes: UInt64, references: UInt64? = nil
+        ) {
+            self.references = references
             self.reason = reason
             self.count = count
             self.diskBytes = diskBytes
@@ -180,17 +185,8 @@ public struct JobResult: Codable, Equatable, Sendable {
     /// none. Errors without an unreadable place were mended from another copy (RAID1, DUP).
     public var deviceErrors: [DeviceErrorCounts]?
 
-    /// What the data of all file systems shrank by, in bytes; negative when others wrote more.
-    public var savedBytes: Int64 {
-        func used(_ usages: [FileSystemUsage]) -> Int64 {
-            usages.reduce(0) {
-                // A reader must not trap on whatever figures the other side has sent.
-                let sum = $0.addingReportingOverflow(Int64(clamping: $1.dataUsedBytes))
-                return sum.overflow ? .max : sum.partialValue
-            }
-        }
-        return used(before) - used(after)
-    }
+    /// What the job has counted itself; nil from a worker that does not say.
+    public var own: JobCount?
 
     /// Makes a result.
     public init(
@@ -198,8 +194,9 @@ public struct JobResult: Codable, Equatable, Sendable {
         extentsReplaced: UInt64, referencesMoved: UInt64, predictedBytes: UInt64?,
         leftAlone: [LeftAlone], problems: [Report.Problem], elapsedSeconds: Double,
         estimate: Estimate? = nil, estimatedBefore: EstimatedBefore? = nil,
-        pieces: JobPieces? = nil
+        pieces: JobPieces? = nil, own: JobCount? = nil
     ) {
+        self.own = own
         self.pieces = pieces
         self.before = before
         self.after = after

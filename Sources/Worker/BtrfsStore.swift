@@ -44,6 +44,10 @@ struct BtrfsStore: ExtentStore {
         try fileSystem.inode(identifier)
     }
 
+    func age(ofSubvolume tree: TreeIdentifier) throws(BtrfsError) -> SubvolumeAge? {
+        try fileSystem.age(ofSubvolume: tree)
+    }
+
     func open(
         _ inode: InodeIdentifier, generation: Generation
     ) throws(BtrfsError) -> any OpenFile {

@@ -103,11 +103,14 @@ enum CheckRules {
     ) -> [Finding] {
         var findings: [Finding] = []
         let balance = "btrfs balance start -dusage=30 \(point)"
-        if usage.metadataEndsAfterBytes != nil {
+        if usage.isMixed == true {
+            // What is free is free for both.
+        } else if usage.metadataEndsAfterBytes != nil {
             findings.append(
                 Finding(
                     .problem, "space.metadata", subject, "metadata will run out before data does",
-                    reason: "With metadata full every write fails, and qubes lose what they write,"
+                    reason: "\(usage.metadataRoomBytes >> 20) MiB are left for it on these devices."
+                        + " With metadata full every write fails, and qubes lose what they write,"
                         + " whatever is free for data.", command: balance))
         } else {
             findings.append(

@@ -38,6 +38,11 @@ struct ControlledStore: ExtentStore {
         return try base.inode(identifier)
     }
 
+    func age(ofSubvolume tree: TreeIdentifier) throws(BtrfsError) -> SubvolumeAge? {
+        try ask()
+        return try base.age(ofSubvolume: tree)
+    }
+
     func open(
         _ inode: InodeIdentifier, generation: Generation
     ) throws(BtrfsError) -> any OpenFile {

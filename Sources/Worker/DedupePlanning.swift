@@ -44,7 +44,7 @@ struct DedupePlanning {
         resources.control = governor
         return try DedupePlanner.plan(
             survey, fingerprints, scope: scope, sectorBytes: store.sectorBytes,
-            compression: compression, resources: resources)
+            compression: compression, price: site.limits.price, resources: resources)
     }
 }
 

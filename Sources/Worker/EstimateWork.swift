@@ -66,7 +66,8 @@ struct EstimateWork {
         ).plan(survey, scope: scope, compression: .none)
         output.progress(.sample)
         let estimator = Estimator(
-            store: store, survey: survey, scope: scope, threads: Self.threads,
+            store: store, survey: survey, scope: scope, limits: site.limits,
+            threads: Self.threads,
             makeEncoder: { ZstdEncoder() })
         var generator = SystemRandomNumberGenerator()
         return estimator.estimate(compression: compression, dedupe: dedupe, using: &generator) {
@@ -125,7 +126,9 @@ extension LeftAlone {
         tallies.sorted { $0.value.disk > $1.value.disk }.map {
             JobResult.LeftAlone(
                 reason: $0.key.rawValue, count: UInt64($0.value.extents),
-                diskBytes: $0.value.disk.rawValue)
+                diskBytes: $0.value.disk.rawValue,
+                references: $0.value.mostReferences > 0
+                    ? UInt64($0.value.mostReferences) : nil)
         }
     }
 }

@@ -26,6 +26,7 @@ final class Governor: JobControl {
         var isCancelled = false
         var isOver = false
         var spaceAdvice: (@Sendable () -> String?)?
+        var hasRoom: (@Sendable (ByteCount) -> Bool)?
         var waits = WaitMeter()
         var pace = Pace.full
         var slots = WorkSlots()
@@ -92,10 +93,22 @@ final class Governor: JobControl {
     }
 
     /// From now on the space of this file system counts.
-    /// - Parameter advice: says why there is too little, or nil.
-    func guardSpace(_ advice: @escaping @Sendable () -> String?) {
-        state.withLock { $0.spaceAdvice = advice }
+    /// - Parameters:
+    ///   - advice: says why there is too little, or nil.
+    ///   - hasRoom: whether trees may grow by so much.
+    func guardSpace(
+        _ advice: @escaping @Sendable () -> String?,
+        hasRoom: @escaping @Sendable (ByteCount) -> Bool = { _ in true }
+    ) {
+        state.withLock {
+            $0.spaceAdvice = advice
+            $0.hasRoom = hasRoom
+        }
         look()
+    }
+
+    func hasRoom(forMetadata bytes: ByteCount) -> Bool {
+        state.withLock { $0.hasRoom }?(bytes) ?? true
     }
 
     // MARK: The job's side

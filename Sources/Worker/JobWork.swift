@@ -38,7 +38,7 @@ struct JobWork {
                         subject: "pool \(pools)",
                         message: "the file system is too full to be worked on: \(refusal)."))
             } catch {
-                throw Failure(error)
+                throw Failure(error, on: site)
             }
         }
         if fit.isEmpty, let problem = problems.first {
@@ -58,6 +58,7 @@ struct JobWork {
         _ sites: [Site], _ problems: [Report.Problem]
     ) throws(Failure) -> JobResult {
         var result = JobResult(problems: self.sites.problems + problems)
+        result.own = JobCount()
         var leftAlone = LeftAlone()
         for site in sites where !governor.isCancelled {
             do throws(BtrfsError) {
@@ -84,6 +85,7 @@ struct JobWork {
         let outcome = try work.run(&result)
         result.extentsReplaced += UInt64(outcome.extentsReplaced)
         result.referencesMoved += UInt64(outcome.referencesMoved)
+        result.count(outcome, site.limits.price)
         output.progress(.account)
         // The executor has committed; what that commit has freed comes back with the next.
         try site.fileSystem.synchronize()
@@ -97,12 +99,19 @@ struct JobWork {
     /// The job holds while the file system has too little room.
     private func watchSpace(of site: Site) {
         let isHeld = Monitor(false)
-        governor.guardSpace { [spaceGuard] in
-            guard let info = try? site.fileSystem.spaceInfo() else { return nil }
+        let advice = { @Sendable [spaceGuard] () -> String? in
+            // Waiting for room on one that has become read-only would be for ever.
+            guard let info = try? site.fileSystem.spaceInfo(), !site.fileSystem.isReadOnly else {
+                return nil
+            }
             let wasHeld = isHeld.withLock { $0 }
             let advice = spaceGuard.advice(info, isHeld: wasHeld)
             isHeld.withLock { $0 = advice != nil }
             return advice
+        }
+        governor.guardSpace(advice) { bytes in
+            guard let info = try? site.fileSystem.spaceInfo() else { return true }
+            return SpaceGuard.hasRoom(info, for: bytes, lanes: Self.lanes)
         }
     }
 }
@@ -188,7 +197,7 @@ private struct SiteWork {
             roles: RoleBook(site: site, order: order, list: list), survey: survey,
             lanes: site.scratches.map {
                 .init(scratch: $0, encoder: ZstdEncoder())
-            }, control: governor)
+            }, limits: site.limits, control: governor)
         output.progress(.execute, totalBytes: total.rawValue)
         var outcome = try executor.run(plan.replacements) { [output] done, saved in
             output.progress(
@@ -224,6 +233,14 @@ private struct SiteWork {
 }
 
 extension JobResult {
+    fileprivate mutating func count(_ outcome: ExecutionOutcome, _ price: MetadataPrice) {
+        var sum = own ?? JobCount()
+        sum.freedBytes += outcome.freed.rawValue
+        sum.writtenBytes += outcome.rewritten.rawValue
+        sum.metadataBytes += price.dataBytes(ofMetadata: outcome.metadata.rawValue).rawValue
+        own = sum
+    }
+
     fileprivate mutating func add(from before: Survey.Pieces, to after: Survey.Pieces) {
         var sum = pieces ?? JobPieces(dataBytes: 0, before: 0, after: 0)
         sum.dataBytes += after.dataBytes.rawValue

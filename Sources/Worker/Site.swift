@@ -37,6 +37,17 @@ struct Site: Sendable {
     /// What is kept from run to run; nil without a cache directory.
     var cache: SiteCache?
 
+    /// The engine's limits, with what metadata costs on this file system.
+    var limits: ExecutionLimits {
+        var limits = ExecutionLimits()
+        if let info = try? fileSystem.spaceInfo() {
+            limits.price = MetadataPrice(
+                nodeBytes: fileSystem.nodeBytes, dataCopies: info.dataCopies,
+                metadataCopies: info.metadataCopies)
+        }
+        return limits
+    }
+
     /// Gives back the space of what was spilled.
     func clearSpills() {
         for spill in spills { spill.clear() }

@@ -4,8 +4,9 @@ internal import Btrfs
 /// Whether a file system has room enough to be worked on. Pure.
 ///
 /// Moving references writes to trees. A Btrfs whose metadata can grow no more goes read-only in the
-/// worst case, under all qubes at once; so there must be room for metadata, within its chunks or as
-/// unallocated space of which it can get new ones. Room for data is needed by what is written anew.
+/// worst case, under all qubes at once; so there must be room for metadata, within its chunks or in
+/// new ones that the devices have room for (`SpaceInfo.metadataRoomBytes`). Room for data is needed
+/// by what is written anew.
 struct SpaceGuard: Equatable, Sendable {
     /// What must be left for metadata before a job starts; on a small device a 64th of it.
     static let metadataFloor = ByteCount.mebibytes(256)
@@ -21,11 +22,11 @@ struct SpaceGuard: Equatable, Sendable {
 
     /// Why a job may not start; nil when it may.
     func refusal(_ info: SpaceInfo) -> String? {
-        if let advice = metadataAdvice(info, floor: floor(Self.metadataFloor, info)) {
+        if let advice = metadataAdvice(info, floor: Self.floor(Self.metadataFloor, info)) {
             return advice
         }
-        let least = floor(Self.dataFloor, info)
-        let room = Self.dataRoom(info)
+        let least = Self.floor(Self.dataFloor, info)
+        let room = info.dataRoomBytes
         guard needsDataRoom, room < least else { return nil }
         return "it has room for \(Self.text(room)) of data and must have"
             + " \(Self.text(least)). Delete revisions, files or qubes that are not needed"
@@ -35,40 +36,36 @@ struct SpaceGuard: Equatable, Sendable {
     /// enough, or a job that starts at the floor would hold at once; what it has stopped for must
     /// come back with a margin.
     func advice(_ info: SpaceInfo, isHeld: Bool) -> String? {
-        let least = floor(Self.metadataFloor, info).rawValue
+        let least = Self.floor(Self.metadataFloor, info).rawValue
         return metadataAdvice(
             info, floor: ByteCount(isHeld ? least : least / 4 * 3))
     }
 
     private func metadataAdvice(_ info: SpaceInfo, floor: ByteCount) -> String? {
-        let room = Self.metadataRoom(info)
+        let room = info.metadataRoomBytes
         guard room < floor else { return nil }
         return "it has room for \(Self.text(room)) of metadata and must have \(Self.text(floor))."
             + " Delete files, revisions or qubes that are not needed, or let Btrfs gather"
             + " half-empty chunks with 'btrfs balance start -dusage=20'"
     }
 
-    private func floor(_ floor: ByteCount, _ info: SpaceInfo) -> ByteCount {
-        min(floor, ByteCount(info.deviceBytes.rawValue / Self.deviceDivisor))
+    private static func floor(_ floor: ByteCount, _ info: SpaceInfo) -> ByteCount {
+        min(floor, ByteCount(info.deviceBytes.rawValue / deviceDivisor))
     }
 
-    /// What metadata can still take. Its chunks are mostly written twice, so that unallocated space
-    /// counts half.
-    static func metadataRoom(_ info: SpaceInfo) -> ByteCount {
-        // Small file systems have chunks of both kinds of content, which count as data.
-        if info.metadata.totalBytes == .zero { return dataRoom(info) }
-        let used = info.metadata.usedBytes + info.reserveBytes
-        return free(info.metadata.totalBytes, used)
-            + ByteCount(info.unallocatedBytes.rawValue / 2)
+    /// What must be left of metadata's room while a job moves references: half of the floor. The
+    /// kernel sets aside far more than a change needs until it is made, and it must never find
+    /// nothing.
+    static func metadataInReserve(_ info: SpaceInfo) -> ByteCount {
+        ByteCount(floor(metadataFloor, info).rawValue / 2)
     }
 
-    /// What data can still take.
-    static func dataRoom(_ info: SpaceInfo) -> ByteCount {
-        free(info.data.totalBytes, info.data.usedBytes) + info.unallocatedBytes
-    }
-
-    private static func free(_ total: ByteCount, _ used: ByteCount) -> ByteCount {
-        total - min(used, total)
+    /// Whether trees may grow by so much on each of several lanes at a time.
+    static func hasRoom(_ info: SpaceInfo, for bytes: ByteCount, lanes: Int) -> Bool {
+        let (need, overflow) = bytes.rawValue.multipliedReportingOverflow(by: UInt64(lanes))
+        let reserve = metadataInReserve(info)
+        guard !overflow, info.metadataRoomBytes > reserve else { return false }
+        return ByteCount(need) <= info.metadataRoomBytes - reserve
     }
 
     private static func text(_ bytes: ByteCount) -> String {

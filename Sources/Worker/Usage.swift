@@ -15,6 +15,10 @@ extension FileSystemUsage {
             metadataUsedBytes: info.metadata.usedBytes.rawValue,
             systemTotalBytes: info.system.totalBytes.rawValue,
             systemUsedBytes: info.system.usedBytes.rawValue,
-            mountOptions: site.pools.first.flatMap(MountOptions.ofPool))
+            mountOptions: site.pools.first.flatMap(MountOptions.ofPool),
+            dataRoomBytes: info.dataRoomBytes.rawValue,
+            metadataRoomBytes: info.metadataRoomBytes.rawValue,
+            dataCopies: info.dataCopies, metadataCopies: info.metadataCopies,
+            isMixed: info.isMixed)
     }
 }

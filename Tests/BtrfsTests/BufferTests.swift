@@ -156,6 +156,29 @@ import Testing
         let info = Self.parse([[Self.data | Self.metadata, 1000, 900]])
         #expect(info?.data == Self.kind(1000, 900))
         #expect(info?.metadata == Self.kind(0, 0))
+        #expect(info?.isMixed == true)
+        #expect(info?.metadataRoomBytes == ByteCount(UInt64(100)))
+    }
+
+    @Test func `A byte takes as many of the devices as its profile keeps copies`() {
+        let info = Self.parse([
+            [Self.data, 1000, 900], [Self.metadata | Self.doubled, 300, 20],
+        ])
+        #expect(info?.dataCopies == 1 && info?.metadataCopies == 2)
+        #expect(info?.dataProfile == .single && info?.metadataProfile == .dup)
+        let parity = Self.parse([[Self.data | 1 << 7, 1, 1], [Self.metadata | 1 << 9, 1, 1]])
+        #expect(parity?.dataCopies == 1 && parity?.metadataCopies == 3)
+    }
+
+    @Test func `Room is what chunks have free and what new ones can hold`() {
+        var info = Self.parse([
+            [Self.data, 1000, 900], [Self.metadata, 300, 20],
+            [Self.metadata | Self.globalReserve, 100, 50],
+        ])
+        info?.dataAllocatableBytes = ByteCount(UInt64(7))
+        info?.metadataAllocatableBytes = ByteCount(UInt64(5))
+        #expect(info?.dataRoomBytes == ByteCount(UInt64(107)))
+        #expect(info?.metadataRoomBytes == ByteCount(UInt64(185)))
     }
 
     @Test func `Fewer entries than counted are none`() {

@@ -126,7 +126,9 @@ import Testing
         return WrittenPart(
             target: ReplacementTarget(
                 replacement: replacement, references: references, usedRanges: [range]),
-            ranges: [range], spent: .zero)
+            ranges: [range], spent: .zero,
+            cost: ReplacementCost(references: references.count),
+            census: ReferenceCensus(references))
     }
 
     static func chains(_ parts: [WrittenPart]) -> [[Int]] {

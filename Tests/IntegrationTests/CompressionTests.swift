@@ -30,7 +30,7 @@ struct CompressionTests {
         let after = try ours.dataUsedBytes()
         #expect(try ours.inventory() == inventory)
         #expect(after < before / 2)
-        #expect(result.savedBytes == Int64(before) - Int64(after))
+        #expect(result.measuredDataBytes == Int64(before) - Int64(after))
 
         let report = try WorkerRun.report(volumes, on: ours)
         let work = try #require(report.qubes.first { $0.name == "work" })
@@ -181,7 +181,7 @@ struct CompressionTests {
         try WorkerRun.job(WorkerRun.compress, volumes, on: fileSystem)
         let second = try WorkerRun.job(WorkerRun.compress, volumes, on: fileSystem)
         #expect(second.extentsReplaced == 0)
-        #expect(second.savedBytes == 0)
+        #expect(second.measuredDataBytes == 0)
     }
 
     @Test("A qube that is to be skipped keeps every extent it uses")

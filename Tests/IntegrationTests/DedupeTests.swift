@@ -26,7 +26,7 @@ struct DedupeTests {
         let after = try fileSystem.dataUsedBytes()
         #expect(try fileSystem.inventory() == inventory)
         #expect(after == before / 2)
-        #expect(result.savedBytes == Int64(before - after))
+        #expect(result.measuredDataBytes == Int64(before - after))
         #expect(result.predictedBytes == before - after)
     }
 
@@ -183,7 +183,7 @@ struct DedupeTests {
         // A fifth more than one, where extents were cut otherwise: see `halfOrSo`.
         let most = max(one, both - one) * 120 / 100
         #expect(after <= most, "\(one) and \(both - one) to \(after)")
-        #expect(result.savedBytes == Int64(both) - Int64(after))
+        #expect(result.measuredDataBytes == Int64(both) - Int64(after))
     }
 
     @Test(

@@ -39,7 +39,7 @@ struct EndToEndTests {
         #expect(String(decoding: watched, as: UTF8.self).contains("job-progress"))
         let after = try fileSystem.dataUsedBytes()
         #expect(after < before)
-        #expect(try #require(record.result).savedBytes == Int64(before - after))
+        #expect(try #require(record.result).measuredDataBytes == Int64(before - after))
         #expect(try fileSystem.inventory() == inventory)
         let vault = try fileSystem.compsizeBytes(fileSystem.image("appvms/vault"))
         #expect(vault == 6 << 20, "the vault was not asked for")

@@ -44,7 +44,7 @@ struct JobControlTests {
             return
         }
         let after = try fileSystem.dataUsedBytes()
-        #expect(result.savedBytes == Int64(before) - Int64(after))
+        #expect(result.measuredDataBytes == Int64(before) - Int64(after))
         #expect(result.savedBytes > 0)
         let all = result.extentsSeen
         #expect(result.extentsReplaced > 0 && result.extentsReplaced < all)
@@ -76,7 +76,7 @@ struct JobControlTests {
         }
         let after = try fileSystem.dataUsedBytes()
         #expect(after <= before, "a second copy of what was half moved would take space")
-        #expect(Int64(before) - Int64(after) == result.savedBytes)
+        #expect(Int64(before) - Int64(after) == result.measuredDataBytes)
         #expect(try fileSystem.inventory() == inventory)
     }
 

@@ -35,7 +35,7 @@ struct OptimizeTests {
         let result = try WorkerRun.job(WorkerRun.optimize, volumes, on: fileSystem)
         let after = try fileSystem.dataUsedBytes()
         #expect(try fileSystem.inventory() == inventory)
-        #expect(result.savedBytes == Int64(before) - Int64(after))
+        #expect(result.measuredDataBytes == Int64(before) - Int64(after))
         let shared = try used(after: WorkerRun.dedupe)
         let packed = try used(after: WorkerRun.compress)
         #expect(shared < before * 6 / 10)

@@ -122,7 +122,7 @@ struct SystemFilesTests {
         let result = try result(order)
         #expect(try fileSystem.inventory() == inventory)
         #expect(try fileSystem.dataUsedBytes() == before - 4 << 20)
-        #expect(result.savedBytes == 4 << 20)
+        #expect(result.measuredDataBytes == 4 << 20)
     }
 
     @Test("What was estimated of it comes back, and a report counts it as compsize does")

@@ -16,6 +16,9 @@ import Testing
         var info = SpaceInfo()
         info.deviceBytes = .mebibytes(deviceMebibytes)
         info.unallocatedBytes = .mebibytes(unallocated)
+        // One disk, data once and metadata twice.
+        info.dataAllocatableBytes = .mebibytes(unallocated)
+        info.metadataAllocatableBytes = .mebibytes(unallocated / 2)
         info.metadata.totalBytes = .mebibytes(1024 + metadataFree)
         info.metadata.usedBytes = .mebibytes(1024)
         info.reserveBytes = .mebibytes(reserve)
@@ -28,7 +31,7 @@ import Testing
         #expect(dedupe.refusal(info(metadataFree: 256)) == nil)
         #expect(dedupe.refusal(info(metadataFree: 255)) != nil)
         #expect(dedupe.refusal(info(unallocated: 512)) == nil)
-        #expect(dedupe.refusal(info(unallocated: 511)) != nil)
+        #expect(dedupe.refusal(info(unallocated: 510)) != nil)
         #expect(dedupe.refusal(info(unallocated: 256, metadataFree: 128)) == nil)
     }
 
@@ -57,9 +60,24 @@ import Testing
         #expect(dedupe.advice(info(metadataFree: 256), isHeld: true) == nil)
     }
 
+    @Test func unallocatedSpaceThatNoChunkCanTakeIsNoRoom() {
+        var unequal = info(unallocated: 4096)
+        unequal.metadataAllocatableBytes = .mebibytes(4)
+        #expect(dedupe.refusal(unequal)?.contains("room for 4.0 MiB of metadata") == true)
+    }
+
+    @Test func treesMayGrowOnAllLanesAtOnceDownToHalfOfTheFloor() {
+        let fit = info(metadataFree: 178)
+        #expect(SpaceGuard.hasRoom(fit, for: .mebibytes(10), lanes: 5))
+        #expect(!SpaceGuard.hasRoom(fit, for: .mebibytes(11), lanes: 5))
+        #expect(!SpaceGuard.hasRoom(info(metadataFree: 100), for: .zero, lanes: 5))
+        #expect(!SpaceGuard.hasRoom(fit, for: ByteCount(UInt64.max), lanes: 5))
+    }
+
     @Test func chunksOfBothKindsCountAsData() {
         var mixed = info(dataFree: 300)
         mixed.metadata = SpaceInfo.Kind()
+        mixed.isMixed = true
         #expect(dedupe.refusal(mixed) == nil)
         mixed.data.totalBytes = mixed.data.usedBytes
         #expect(dedupe.refusal(mixed) != nil)

@@ -37,7 +37,7 @@ enum JobLines {
             for (before, after) in zip(result.before, result.after) {
                 lines += change(from: before, to: after)
             }
-            lines += ["", savedLine(result)]
+            lines += ["", savedLine(result)] + others(result)
             lines += result.estimatedBefore.map(EstimateLines.before) ?? []
             lines += counts(result) + leftAlone(result.leftAlone)
             lines += UnreadableLines.all(result)
@@ -151,11 +151,24 @@ enum JobLines {
             result.predictedBytes.map { " (predicted: \(ByteText.size($0)))" } ?? ""
         let saved = result.savedBytes
         if saved < 0 {
+            let more = ByteText.size(saved.magnitude)
             return Line(
-                "Saved: nothing to be seen, \(ByteText.size(saved.magnitude)) more were written "
-                    + "meanwhile\(predicted)", .warning)
+                result.own == nil
+                    ? "Saved: nothing to be seen, \(more) more were written meanwhile\(predicted)"
+                    : "Saved: nothing, metadata grew by \(more) more than data shrank\(predicted)",
+                .warning)
         }
         return Line("Saved: \(ByteText.size(saved.magnitude))\(predicted)", .good)
+    }
+
+    /// What others did meanwhile is none of the job's; then its own count says what was saved.
+    private static func others(_ result: JobResult) -> [Line] {
+        let others = result.othersBytes
+        if others == 0 { return [] }
+        let size = ByteText.size(others.magnitude)
+        return Line.wrapped(
+            "By the job's own count: meanwhile others \(others > 0 ? "wrote" : "freed") \(size).",
+            indent: 2)
     }
 
     private static func counts(_ result: JobResult) -> [Line] {
@@ -176,12 +189,16 @@ enum JobLines {
             indent: 2)
     }
 
+    private static func references(_ item: JobResult.LeftAlone) -> String {
+        item.references.map { ", with up to \(ByteText.count($0)) references each" } ?? ""
+    }
+
     private static func leftAlone(_ items: [JobResult.LeftAlone]) -> [Line] {
         if items.isEmpty { return [] }
         return ["", Line("Left alone:", .heading)]
             + items.flatMap {
                 Line.wrapped(
-                    "\($0.reason) (\(ByteText.count($0.count)))",
+                    "\($0.reason) (\(ByteText.count($0.count))\(references($0)))",
                     after: "  \(ByteText.size($0.diskBytes).trailing(ByteText.width))  ",
                     indent: 12)
             }

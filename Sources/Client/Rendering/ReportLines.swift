@@ -104,9 +104,14 @@ enum ReportLines {
 
     private static func fileSystem(_ usage: FileSystemUsage) -> [Line] {
         var lines: [Line] = ["", fileSystemHeading(usage)]
-        lines.append(part("data", used: usage.dataUsedBytes, total: usage.dataTotalBytes))
-        lines.append(
-            part("metadata", used: usage.metadataUsedBytes, total: usage.metadataTotalBytes))
+        if usage.isMixed == true {
+            // Both in the same chunks, on file systems of a few GiB.
+            lines.append(part("both", used: usage.dataUsedBytes, total: usage.dataTotalBytes))
+        } else {
+            lines.append(part("data", used: usage.dataUsedBytes, total: usage.dataTotalBytes))
+            lines.append(
+                part("metadata", used: usage.metadataUsedBytes, total: usage.metadataTotalBytes))
+        }
         lines += system(usage)
         let room = ByteText.size(usage.unallocatedBytes).trailing(ByteText.width)
         let device = ByteText.size(usage.deviceBytes).trailing(ByteText.width)

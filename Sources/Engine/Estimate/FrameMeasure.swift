@@ -82,8 +82,23 @@ struct FrameMeasure: Sendable {
 
     private struct Judgement {
         let isWorth: Bool
-        /// What no file uses of the extent goes with it: bytes for each byte that is used.
+        /// What no file uses of the extent goes with it, less what metadata grows by: bytes for
+        /// each byte that is used.
         let unusedShare: Double
+    }
+
+    /// What packing an extent costs in metadata with all its references, those of snapshots among
+    /// them; in bytes of data.
+    private func metadataBytes(of extent: Survey.Extent, _ used: [Range<ByteCount>]) -> UInt64 {
+        var count = survey.references(to: extent).count
+        if case .all(let uses) = try? store.uses(ofExtentAt: extent.address) {
+            count = max(count, uses.count)
+        }
+        let frames = Ranges.cut(used, atMultiplesOf: limits.frameContent).count
+        var cost = ReplacementCost(references: count)
+        cost.add(references: frames * count)
+        cost.add(extents: frames)
+        return cost.dataBytes(at: limits.price).rawValue
     }
 
     /// An extent is replaced whole or not at all: whether it is worth it takes more of its frames
@@ -96,10 +111,12 @@ struct FrameMeasure: Sendable {
         let usedBytes = Ranges.totalBytes(used).rawValue
         let disk = extent.diskBytes.rawValue
         let unused = disk - min(usedBytes, disk)
+        let metadata = metadataBytes(of: extent, used)
         let worth = Judgement(
-            isWorth: true, unusedShare: Double(unused) / Double(max(usedBytes, 1)))
+            isWorth: true,
+            unusedShare: (Double(unused) - Double(metadata)) / Double(max(usedBytes, 1)))
         let lost = limits.worthwhileDenominator - limits.worthwhileNumerator
-        let threshold = disk * lost / limits.worthwhileDenominator
+        let threshold = max(disk * lost / limits.worthwhileDenominator, metadata + 1)
         var known: [Range<ByteCount>: UInt64] = [:]
         for (sample, saved) in zip(samples, saved) {
             if let range = sample.segments.first?.range { known[range] = saved }

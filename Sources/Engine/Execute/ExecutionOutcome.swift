@@ -12,6 +12,8 @@ public struct ExecutionOutcome: Equatable, Sendable {
     /// What of that stands beside the extent that it was to replace: a reference could not follow,
     /// and those that had could not go back, as what they would go back to cannot be read.
     public var standsTwice = ByteCount.zero
+    /// What trees may have grown by for it, at most, each byte once: reckoned, not measured.
+    public var metadata = ByteCount.zero
     /// References that were moved.
     public var referencesMoved = 0
     /// References that were moved back, because another one could not follow.
@@ -50,6 +52,7 @@ public struct ExecutionOutcome: Equatable, Sendable {
         freed += other.freed
         rewritten += other.rewritten
         standsTwice += other.standsTwice
+        metadata += other.metadata
         referencesMoved += other.referencesMoved
         referencesMovedBack += other.referencesMovedBack
         leftAlone.add(other.leftAlone)

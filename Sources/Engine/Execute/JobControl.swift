@@ -10,6 +10,13 @@ public protocol JobControl: Sendable {
     /// Waits while the job is to hold.
     /// - Throws: a cancellation, once it is cancelled.
     func checkpoint() throws(BtrfsError)
+    /// Whether trees may grow by so much on the way: what has no room must not be begun.
+    func hasRoom(forMetadata bytes: ByteCount) -> Bool
+}
+
+extension JobControl {
+    /// There is room for all.
+    public func hasRoom(forMetadata bytes: ByteCount) -> Bool { true }
 }
 
 /// Lets a job go on to its end.

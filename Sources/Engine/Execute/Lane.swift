@@ -74,6 +74,8 @@ struct Lane: Sendable {
         let target: ReplacementTarget
         let sources: [Source]
         let rewritten: ByteCount
+        /// By how much trees grow for it.
+        let metadata: ByteCount
         var moved: [Move] = []
         var failure: BtrfsError?
         /// A keeper turned out to differ, or to be unreadable, in this round.
@@ -86,6 +88,9 @@ struct Lane: Sendable {
         /// The reference that moves last. It stays while another one cannot follow: it holds what
         /// that one, or the job, may have to go back to.
         var lastReference: Int { target.references.count - 1 }
+
+        /// Nothing of it was moved, now or before.
+        var isUntouched: Bool { moved.isEmpty && pending.moved.isEmpty && failure == nil }
 
         /// Something was written anew for it, which takes room until the extent is free.
         var isRewritten: Bool { rewritten + pending.rewritten > .zero }
@@ -115,11 +120,29 @@ struct Lane: Sendable {
     /// - Throws: only what stops the job: no memory, a disk that refuses writes.
     func run(_ batch: [Replacement]) throws(BtrfsError) -> Result {
         var result = Result()
-        var pending = batch.map { Pending(replacement: $0) }
+        var batches = [batch]
+        while let next = batches.popLast(), !isStopped {
+            var left = Left()
+            try run(next, &left, &result)
+            batches += left.alone.map { [$0] }
+            if !left.later.isEmpty { batches.append(left.later) }
+        }
+        return result
+    }
+
+    /// What a batch has no place for: a batch each, or one behind it.
+    private struct Left {
         var alone: [Replacement] = []
+        var later: [Replacement] = []
+    }
+
+    private func run(
+        _ batch: [Replacement], _ left: inout Left, _ result: inout Result
+    ) throws(BtrfsError) {
+        var pending = batch.map { Pending(replacement: $0) }
         do throws(BtrfsError) {
             for round in 1...limits.rounds where !pending.isEmpty {
-                var works = try prepare(pending, alone: &alone, &result)
+                var works = try prepare(pending, &left, &result)
                 do throws(BtrfsError) {
                     try share(&works, &result.outcome)
                 } catch {
@@ -132,38 +155,48 @@ struct Lane: Sendable {
                 try store.clear(rewriter.scratch)
             }
         } catch {
-            if error.isRefusedWrite { context.refusal.set() }
-            for unfinished in pending { retreat(unfinished, &result.outcome) }
+            if error.isRefusedWrite || error.reason == .readOnlyFileSystem {
+                context.refusal.set()
+            }
+            // On a file system that was made read-only nothing can go back.
+            if error.reason != .readOnlyFileSystem {
+                for unfinished in pending { retreat(unfinished, &result.outcome) }
+            }
             try? store.clear(rewriter.scratch)
-            if error.isCancellation { return result }
-            throw error
+            if !error.isCancellation { throw error }
         }
-        for replacement in alone where !isStopped {
-            let single = try run([replacement])
-            result.outcome.add(single.outcome)
-            result.postponed += single.postponed
-        }
-        return result
     }
 
     // MARK: Before
 
     /// Resolves references and writes what has to be written anew.
-    /// - Parameter alone: takes what cannot be in a batch with others: what ends within a sector
-    ///   can only follow to where the scratch file ends.
+    /// - Parameter left: takes what cannot be in a batch with others, as what ends within a sector
+    ///   can only follow to where the scratch file ends; and what would make it too large.
     private func prepare(
-        _ batch: [Pending], alone: inout [Replacement], _ result: inout Result
+        _ batch: [Pending], _ left: inout Left, _ result: inout Result
     ) throws(BtrfsError) -> [Work] {
         let resolver = context.resolver
         let stale = refreshKeepers(of: batch, resolver, &result.outcome)
         var targets: [(Pending, ReplacementTarget)] = []
+        var references = 0
         for pending in batch {
+            if references >= limits.batchReferences, pending.moved.isEmpty {
+                left.later.append(pending.replacement)
+                continue
+            }
             do throws(ReplacementObstacle) {
                 let target = try resolver.resolve(pending.replacement)
                 if batch.count > 1, pending.moved.isEmpty,
                     target.references.contains(where: \.isTail)
                 {
-                    alone.append(pending.replacement)
+                    left.alone.append(pending.replacement)
+                    continue
+                }
+                references += target.references.count
+                if pending.moved.isEmpty, target.comparedBytes > limits.compareOfExtent {
+                    result.outcome.leftAlone.add(
+                        .tooManySnapshots, diskBytes: pending.replacement.diskBytes,
+                        references: target.references.count)
                     continue
                 }
                 prefetchFirst(target)
@@ -180,15 +213,15 @@ struct Lane: Sendable {
         _ stale: FreshSources.Stale, _ result: inout Result
     ) throws(BtrfsError) -> [Work] {
         var targets = targets
-        let known = targets.indices.map {
+        var known = targets.indices.map {
             keepers(of: &targets[$0].0, targets[$0].1, resolver, stale)
         }
-        let parts = zip(targets, known).map { item, keepers in
-            let repeats = repeats(in: item.0, item.1)
-            let elsewhere = keepers.map(\.range) + repeats.map(\.range)
-            return WrittenPart(
-                target: item.1, ranges: Ranges.subtract(elsewhere, from: item.1.usedRanges),
-                spent: item.0.rewritten)
+        var parts = parts(of: targets, known)
+        for index in placesWithoutRoom(parts).reversed() {
+            try leave(targets[index].0, .leave(.noMetadataRoom), &result.outcome)
+            targets.remove(at: index)
+            known.remove(at: index)
+            parts.remove(at: index)
         }
         let batch = try rewriter.rewrite(parts)
         var works: [Work] = []
@@ -208,12 +241,29 @@ struct Lane: Sendable {
                 works.append(
                     Work(
                         pending: pending, target: target, sources: known[index] + (written ?? []),
-                        rewritten: rewritten.diskBytes))
+                        rewritten: rewritten.diskBytes, metadata: rewritten.metadataBytes))
             case .failure(let failure):
                 try leave(pending, failure, &result)
             }
         }
         return works
+    }
+
+    /// What has to be written anew, and what it costs to point the rest elsewhere.
+    private func parts(
+        of targets: [(Pending, ReplacementTarget)], _ known: [[Source]]
+    ) -> [WrittenPart] {
+        let leaves = SharedLeaves(targets.map(\.1), price: limits.price)
+        return zip(targets, known).map { item, keepers in
+            let repeats = repeats(in: item.0, item.1)
+            let elsewhere = keepers.map(\.range) + repeats.map(\.range)
+            let census = ReferenceCensus(item.1.references)
+            return WrittenPart(
+                target: item.1, ranges: Ranges.subtract(elsewhere, from: item.1.usedRanges),
+                spent: item.0.rewritten,
+                cost: cost(of: item.1, census, keepers, repeats.map(\.range), leaves),
+                census: census)
+        }
     }
 
     /// The parts that will be pointed to another part of what is written. In the first round only:

@@ -9,13 +9,21 @@ extension Lane {
     ) throws(BtrfsError) -> [Pending] {
         var again: [Pending] = []
         var freed: [Work] = []
+        if let failure = works.lazy.compactMap(\.failure).first(where: {
+            $0.reason == .readOnlyFileSystem
+        }) {
+            throw failure
+        }
         for work in works {
+            // It was cancelled before its turn came.
+            if work.isUntouched && isStopped { continue }
             let replacement = work.pending.replacement
             let uses = try store.uses(ofExtentAt: replacement.address)
             if uses == .all([]) {
                 outcome.extentsReplaced += 1
                 outcome.freed += replacement.diskBytes
                 outcome.rewritten += work.rewritten
+                outcome.metadata += work.metadata
                 outcome.referencesMoved += Set(work.moved.map(\.reference)).count
                 freed.append(work)
             } else if work.isUnreadable && work.failure == nil && !isStopped {
@@ -81,16 +89,21 @@ extension Lane {
             .sorted { $0.lengthBytes > $1.lengthBytes }
     }
 
+    /// What a few holders do not take back, a thousand others hardly would.
+    private static var attemptsToGiveBack: Int { 8 }
+
     /// - Returns: what could not go back.
     private func giveBack(
         _ moved: Source, to holders: [OpenReference]
     ) -> [Range<ByteCount>] {
         var left = [moved.range]
+        var attempts = 0
         for holder in holders {
-            if left.isEmpty { break }
+            if left.isEmpty || attempts >= Self.attemptsToGiveBack { break }
             let parts = left.map { $0.clamped(to: holder.range) }.filter { !$0.isEmpty }
             let returned = parts.filter { giveBack(moved, $0, to: holder) }
             left = Ranges.subtract(returned, from: left)
+            if !parts.isEmpty && returned.isEmpty { attempts += 1 }
         }
         return left
     }
@@ -163,6 +176,9 @@ extension Lane {
             } else {
                 result.outcome.leftAlone.add(failure.reason, diskBytes: replacement.diskBytes)
             }
+        case .costsMetadata(let references):
+            result.outcome.leftAlone.add(
+                .tooManySnapshots, diskBytes: replacement.diskBytes, references: references)
         case .unreadable(let error, let inode, let range):
             name(range, of: inode, &result.outcome)
             result.outcome.add(error)

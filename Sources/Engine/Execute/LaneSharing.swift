@@ -5,26 +5,42 @@ internal import SystemPackage
 extension Lane {
     /// Moves every reference, reading ahead of the kernel's compare: of each extent the last one
     /// only when all others have followed.
+    ///
+    /// A batch whose references show much goes in waves: when the job is cancelled the next one is
+    /// not begun, and of the one in work what is less is done: the rest, or taking back.
     /// - Throws: what was written cannot be read back.
     func share(_ works: inout [Work], _ outcome: inout ExecutionOutcome) throws(BtrfsError) {
-        let moves = works.enumerated().flatMap { index, work in
-            ShareRequests.moves(target: index, work.target, sources: work.sources)
+        for wave in Waves.make(works, limit: limits.compareTogether) where !isStopped {
+            let moves = wave.flatMap { index in
+                ShareRequests.moves(
+                    target: index, works[index].target, sources: works[index].sources)
+            }
+            var left = moves.reduce(ByteCount.zero) { $0 + $1.lengthBytes }
+            let others = moves.filter { $0.reference != works[$0.target].lastReference }
+            let half = ByteCount(left.rawValue / 2)
+            try share(others, &works, &outcome, &left, half: half)
+            let last = moves.filter {
+                $0.reference == works[$0.target].lastReference && !works[$0.target].hasDoubt
+            }
+            try share(last, &works, &outcome, &left, half: half)
+            // Made read-only by the kernel: no other request will go.
+            if works[wave].contains(where: { $0.failure?.reason == .readOnlyFileSystem }) { return }
         }
-        let others = moves.filter { $0.reference != works[$0.target].lastReference }
-        try share(others, &works, &outcome)
-        let last = moves.filter {
-            $0.reference == works[$0.target].lastReference && !works[$0.target].hasDoubt
-        }
-        try share(last, &works, &outcome)
     }
 
+    /// - Parameters:
+    ///   - left: what has not been compared yet of all that goes together.
+    ///   - half: half of all that goes together.
     private func share(
-        _ moves: [Move], _ works: inout [Work], _ outcome: inout ExecutionOutcome
+        _ moves: [Move], _ works: inout [Work], _ outcome: inout ExecutionOutcome,
+        _ left: inout ByteCount, half: ByteCount
     ) throws(BtrfsError) {
         let requests = ShareRequests.make(moves, limits: limits)
         var nextPrefetch = 0
         var ahead = ByteCount.zero
-        for request in requests where !isStopped {
+        for request in requests {
+            if context.refusal.isSet || (isStopped && left > half) { return }
+            left = left - min(request.lengthBytes, left)
             while nextPrefetch < requests.count, ahead < limits.prefetchAhead {
                 prefetch(requests[nextPrefetch])
                 ahead += requests[nextPrefetch].lengthBytes

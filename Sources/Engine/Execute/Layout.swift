@@ -8,6 +8,11 @@ struct WrittenPart: Sendable {
     let ranges: [Range<ByteCount>]
     /// What was written for it in earlier rounds, and may still be in use.
     let spent: ByteCount
+    /// What metadata costs already: references that are pointed elsewhere, and leaves that
+    /// snapshots share.
+    let cost: ReplacementCost
+    /// The references, those alike together.
+    let census: ReferenceCensus
 
     /// Nothing is gained but by what it is joined with. What was begun is finished.
     var isForOrder: Bool { target.replacement.aim == .order && spent == .zero }

@@ -13,6 +13,7 @@ enum ReplacementObstacle: Error {
 final class InodeBook {
     private let store: any ExtentStore
     private var known: [InodeIdentifier: InodeItem?] = [:]
+    private var ages: [TreeIdentifier: SubvolumeAge?] = [:]
 
     init(store: any ExtentStore) { self.store = store }
 
@@ -21,6 +22,15 @@ final class InodeBook {
         let item = try store.inode(inode)
         known[inode] = .some(item)
         return item
+    }
+
+    /// How a subvolume's tree stands to its snapshots; nil where that is not to be had, which makes
+    /// nothing but a figure worse.
+    func age(of tree: TreeIdentifier) -> SubvolumeAge? {
+        if let age = ages[tree] { return age }
+        let age = try? store.age(ofSubvolume: tree)
+        ages[tree] = .some(age)
+        return age
     }
 }
 
@@ -96,10 +106,13 @@ struct ReferenceResolver {
         let file = try attempt { () throws(BtrfsError) in
             try files.open(use.inode, generation: inode.generation)
         }
+        let age = inodes.age(of: use.inode.subvolume)
+        let isLeafShared = extent.leafGeneration.flatMap { age?.mayShare(leafOf: $0) } ?? false
         return OpenReference(
             file: file, inode: use.inode, fileOffset: extent.fileOffset,
             offsetInExtent: reference.offsetInExtent, lengthBytes: length,
-            isTail: !length.isMultiple(of: store.sectorBytes), isLive: roles.isLive(use.inode))
+            isTail: !length.isMultiple(of: store.sectorBytes), isLive: roles.isLive(use.inode),
+            isLeafShared: isLeafShared, isRootShared: isLeafShared && age?.mayShareRoot == true)
     }
 
     /// The file extent item behind a use, when it still refers to the extent.

@@ -17,6 +17,10 @@ struct OpenReference: Sendable {
     let isTail: Bool
     /// A qube may be writing to the file now.
     let isLive: Bool
+    /// The leaf that holds the item may be a part of a snapshot as well.
+    var isLeafShared = false
+    /// So may be the topmost node above it.
+    var isRootShared = false
 
     var range: Range<ByteCount> { offsetInExtent..<(offsetInExtent + lengthBytes) }
 
@@ -33,6 +37,9 @@ struct ReplacementTarget: Sendable {
     let references: [OpenReference]
     /// The parts of the content that any of them uses: in order, apart from each other.
     let usedRanges: [Range<ByteCount>]
+
+    /// What the kernel compares when all of them move.
+    var comparedBytes: ByteCount { references.reduce(ByteCount.zero) { $0 + $1.lengthBytes } }
 }
 
 /// Arithmetic on sorted ranges that do not touch. Pure.

@@ -16,6 +16,8 @@ enum RewriteFailure: Error {
     case doesNotShrink
     /// It has come to stand alone: nothing would be joined.
     case staysInOrder
+    /// It would shrink, and so many references would take what that brings.
+    case costsMetadata(references: Int)
     /// There is no room for it.
     case noRoom(BtrfsError)
     /// A range of a file cannot be read.
@@ -27,6 +29,8 @@ enum RewriteFailure: Error {
 struct Rewritten: Sendable {
     var places: [(range: Range<ByteCount>, offset: FileOffset)] = []
     var diskBytes = ByteCount.zero
+    /// By how much trees grow for it.
+    var metadataBytes = ByteCount.zero
 
     /// Where repeats are to be had: where their originals stand.
     func places(
@@ -65,8 +69,13 @@ struct Rewriter: Sendable {
     /// Writes the parts of each target, and waits until they are on the device.
     /// - Throws: what ends the job: the device refuses writes, or the job was cancelled.
     func rewrite(_ parts: [WrittenPart]) throws(BtrfsError) -> RewrittenBatch {
+        let prices = RewritePrices(parts, limits: limits, sectorBytes: store.sectorBytes)
         if parts.allSatisfy({ $0.ranges.isEmpty }) {
-            return RewrittenBatch(results: parts.map { _ in .success(Rewritten()) })
+            return RewrittenBatch(
+                results: parts.indices.map { index in
+                    prices.failure(index).map { .failure($0) }
+                        ?? .success(Rewritten(metadataBytes: parts[index].cost.growth))
+                })
         }
         let generation = try store.generation()
         var written: [Settlement.Frame] = []
@@ -87,9 +96,19 @@ struct Rewriter: Sendable {
         if parts.count == 1, Ranges.totalBytes(parts[0].ranges) > limits.batchContent {
             return [try rewriteLarge(parts[0], &written)]
         }
-        var results = [Result<Rewritten, RewriteFailure>](
-            repeating: .success(Rewritten()), count: parts.count)
-        let packed = pack(parts, &results)
+        let prices = RewritePrices(parts, limits: limits, sectorBytes: store.sectorBytes)
+        var results = parts.indices.map { index -> Result<Rewritten, RewriteFailure> in
+            prices.failure(index).map { .failure($0) } ?? .success(Rewritten())
+        }
+        let packed = pack(parts, prices, &results)
+        let costs = prices.costs(packed.map(\.0))
+        for index in results.indices {
+            results[index] = results[index].map { known in
+                var new = known
+                new.metadataBytes = (costs[index] ?? parts[index].cost).growth
+                return new
+            }
+        }
         // Not at the start of the file, where the kernel may put what is small into the tree.
         var end = FileOffset.start + limits.frameContent
         for (chain, made) in packed {
@@ -120,7 +139,8 @@ struct Rewriter: Sendable {
     /// Packs chains until every target in them gains; what does not is taken out, and its
     /// neighbours are packed without it.
     private func pack(
-        _ parts: [WrittenPart], _ results: inout [Result<Rewritten, RewriteFailure>]
+        _ parts: [WrittenPart], _ prices: RewritePrices,
+        _ results: inout [Result<Rewritten, RewriteFailure>]
     ) -> [(Chain, [Frame])] {
         var known: [Chain: [Frame]] = [:]
         let targets = parts.map(\.target)
@@ -150,9 +170,14 @@ struct Rewriter: Sendable {
             let alone = Set(chains.filter { $0.slices.count == 1 }.map { $0.slices[0].target })
             let lonely = left.filter { parts[$0].isForOrder && alone.contains($0) }
             for index in lonely { results[index] = .failure(.staysInOrder) }
-            let losing = left.filter { !gains(parts[$0], disk[$0] ?? .zero) }
-            for index in losing where !lonely.contains(index) {
-                results[index] = .failure(.doesNotShrink)
+            let costs = prices.costs(chains)
+            let losing = left.filter { index in
+                let cost = costs[index] ?? parts[index].cost
+                guard !lonely.contains(index),
+                    let loss = loss(parts[index], disk[index] ?? .zero, cost)
+                else { return false }
+                results[index] = .failure(loss)
+                return true
             }
             if losing.isEmpty && lonely.isEmpty { return chains.map { ($0, known[$0] ?? []) } }
         }
@@ -163,6 +188,8 @@ struct Rewriter: Sendable {
     private func rewriteLarge(
         _ part: WrittenPart, _ written: inout [Settlement.Frame]
     ) throws(BtrfsError) -> Result<Rewritten, RewriteFailure> {
+        let prices = RewritePrices([part], limits: limits, sectorBytes: store.sectorBytes)
+        if let failure = prices.failure(0) { return .failure(failure) }
         var rewritten = Rewritten()
         let rewriting = part.target.replacement.rewriting
         for range in Ranges.cut(part.ranges, atMultiplesOf: limits.frameContent) {
@@ -189,7 +216,9 @@ struct Rewriter: Sendable {
             }
         }
         rewritten.places = part.ranges.map { ($0, FileOffset.start + $0.lowerBound) }
-        return gains(part, rewritten.diskBytes) ? .success(rewritten) : .failure(.doesNotShrink)
+        let cost = prices.costOfLarge(part)
+        rewritten.metadataBytes = cost.growth
+        return loss(part, rewritten.diskBytes, cost).map { .failure($0) } ?? .success(rewritten)
     }
 
     private func write(
@@ -208,14 +237,25 @@ struct Rewriter: Sendable {
                 packedBytes: frame.isPacked ? frames.diskBytes(frame) : nil))
     }
 
-    /// What is written must take less than what comes back; clearly so if nothing else is gained.
-    private func gains(_ part: WrittenPart, _ disk: ByteCount) -> Bool {
+    /// Why it is not worth it; nil when it is. What is written, and what trees grow by, must take
+    /// less than what comes back; clearly so if nothing else is gained.
+    private func loss(
+        _ part: WrittenPart, _ disk: ByteCount, _ cost: ReplacementCost
+    ) -> RewriteFailure? {
         let replacement = part.target.replacement
-        let all = part.spent + disk
-        switch replacement.aim {
-        case .order: return all <= replacement.diskBytes
-        case .space where !replacement.isWrittenWhole: return all < replacement.diskBytes
-        case .space: return limits.isWorth(all, of: replacement.diskBytes)
+        let data = part.spent + disk
+        let all = data + cost.dataBytes(at: limits.price)
+        func isGain(_ bytes: ByteCount) -> Bool {
+            switch replacement.aim {
+            case .order: bytes <= replacement.diskBytes
+            case .space: bytes < replacement.diskBytes
+            }
         }
+        if isGain(all) {
+            return replacement.aim == .space && replacement.isWrittenWhole
+                && !limits.isWorth(data, of: replacement.diskBytes) ? .doesNotShrink : nil
+        }
+        let isByReferences = isGain(data) && part.census.count > 1
+        return isByReferences ? .costsMetadata(references: part.census.count) : .doesNotShrink
     }
 }

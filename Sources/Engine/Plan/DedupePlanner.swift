@@ -8,9 +8,6 @@ public import Btrfs
 /// those that must stay first, then the largest: each is matched with what is kept so far, and then
 /// either replaced or kept itself.
 public struct DedupePlanner {
-    /// What a reference more may cost in bytes: 78 for the file's item and up to 66 for the
-    /// extent's back reference, kept twice.
-    static let metadataBytesPerReference: UInt64 = 300
     /// The least of an extent's content that has to stand elsewhere: a fifth. The rest is read,
     /// written anew, and compared for each reference: on the benchmark's set the extents that have
     /// less in common were a quarter of all compares and 2 % of the gain.
@@ -26,6 +23,7 @@ public struct DedupePlanner {
     private var finder: ReferenceFinder
     private var plan = Plan()
     private let compression: Compression
+    private let price: MetadataPrice
 
     /// What becomes of extents that are not found elsewhere.
     public enum Compression: Equatable, Sendable {
@@ -54,18 +52,20 @@ public struct DedupePlanner {
     /// Plans.
     public static func plan(
         _ survey: Survey, _ fingerprints: Fingerprints, scope: Scope, sectorBytes: ByteCount,
-        compression: Compression = .none, resources: MatchResources = MatchResources()
+        compression: Compression = .none, price: MetadataPrice = .usual,
+        resources: MatchResources = MatchResources()
     ) throws(BtrfsError) -> Plan {
-        var planner = DedupePlanner(survey, fingerprints, scope, sectorBytes, compression)
+        var planner = DedupePlanner(survey, fingerprints, scope, sectorBytes, compression, price)
         try planner.run(resources)
         return planner.plan
     }
 
     private init(
         _ survey: Survey, _ fingerprints: Fingerprints, _ scope: Scope, _ sectorBytes: ByteCount,
-        _ compression: Compression
+        _ compression: Compression, _ price: MetadataPrice
     ) {
         self.compression = compression
+        self.price = price
         self.survey = survey
         finder = ReferenceFinder(survey)
         self.fingerprints = fingerprints
@@ -162,9 +162,11 @@ public struct DedupePlanner {
             .flatMap { self.repeats(of: $0, from: start, in: unique) }
         let left = Ranges.subtract(repeats.map(\.range), from: unique)
         let leftDisk = rewrittenBytes(left, of: extent)
-        let items = UInt64((pieces.count + repeats.count + left.count) * references.count)
-        let cost = leftDisk.rawValue + items * Self.metadataBytesPerReference
-        guard extent.diskBytes.rawValue > cost else { return nil }
+        let rewriting = rewriting(of: extent)
+        let metadata = cost(
+            of: references, pieces.map(\.range) + repeats.map(\.range), left, rewriting
+        ).dataBytes(at: price)
+        guard extent.diskBytes > leftDisk + metadata else { return nil }
         let freed = extent.diskBytes - leftDisk
         guard extent.diskBytes.rawValue <= freed.rawValue * Self.contentBytesForOneFreed else {
             return nil
@@ -172,8 +174,22 @@ public struct DedupePlanner {
         return Replacement(
             address: extent.address, generation: extent.generation, diskBytes: extent.diskBytes,
             contentBytes: extent.contentBytes, pieces: pieces, repeats: repeats,
-            rewriting: rewriting(of: extent),
-            predictedSaving: freed)
+            rewriting: rewriting, predictedSaving: freed - metadata, predictedMetadata: metadata)
+    }
+
+    /// What the survey's references cost; there may be others in snapshots, which the executor
+    /// counts before it does anything.
+    private func cost(
+        of references: ArraySlice<Survey.Reference>, _ elsewhere: [Range<ByteCount>],
+        _ left: [Range<ByteCount>], _ rewriting: Replacement.Rewriting
+    ) -> ReplacementCost {
+        var cost = ReplacementCost(references: references.count)
+        cost.add(references: elsewhere.count * references.count)
+        let unit = rewriting == .plain ? DedupeRange.limitBytes : EncodedIO.frameContentBytes
+        let frames = Ranges.cut(left, atMultiplesOf: unit).count
+        cost.add(references: frames * references.count)
+        cost.add(extents: frames)
+        return cost
     }
 
     /// What parts of an extent will take when they are written anew: of a compressed one their

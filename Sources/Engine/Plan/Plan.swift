@@ -11,7 +11,12 @@ public struct Plan: Equatable, Sendable {
     /// Nothing yet.
     public init() {}
 
-    /// What the plan expects to come back on balance.
+    /// What the plan expects to cost in metadata, in bytes of data.
+    public var predictedMetadata: ByteCount {
+        replacements.reduce(ByteCount.zero) { $0 + $1.predictedMetadata }
+    }
+
+    /// What the plan expects to come back on balance: data less metadata.
     public var predictedSaving: ByteCount {
         replacements.reduce(ByteCount.zero) { $0 + $1.predictedSaving }
     }

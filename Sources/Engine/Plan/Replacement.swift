@@ -86,8 +86,10 @@ public struct Replacement: Equatable, Sendable {
     public let repeats: [Repeat]
     /// How the rest is written.
     public let rewriting: Rewriting
-    /// What the plan expects to come back on balance.
+    /// What the plan expects to come back on balance: data less metadata.
     public let predictedSaving: ByteCount
+    /// What it expects to cost in metadata, in bytes of data.
+    public let predictedMetadata: ByteCount
     /// What it is for.
     public let aim: Aim
 
@@ -98,8 +100,9 @@ public struct Replacement: Equatable, Sendable {
     public init(
         address: LogicalAddress, generation: Generation, diskBytes: ByteCount,
         contentBytes: ByteCount, pieces: [Piece], repeats: [Repeat] = [], rewriting: Rewriting,
-        predictedSaving: ByteCount, aim: Aim = .space
+        predictedSaving: ByteCount, predictedMetadata: ByteCount = .zero, aim: Aim = .space
     ) {
+        self.predictedMetadata = predictedMetadata
         self.aim = aim
         self.address = address
         self.generation = generation
@@ -134,13 +137,16 @@ public enum LeftAloneReason: String, CaseIterable, Sendable {
     case refused = "the kernel refused to share it"
     case inOrder = "reads at one go as it is"
     case outOfSpace = "no space for the scratch file"
+    case tooManySnapshots = "in too many snapshots or clones"
+    case noMetadataRoom = "no room for metadata"
 
     /// It may be otherwise the next time, though no file of the survey has changed: it passes, or
     /// it depends on a file that the survey does not see.
     public var isPassing: Bool {
         switch self {
         case .changedMeanwhile, .stillUsed, .unreadable, .refused, .outOfSpace, .immutable,
-            .copyUnreadable, .copyInUse, .tooManyReferences, .unalignedEnd:
+            .copyUnreadable, .copyInUse, .tooManyReferences, .unalignedEnd, .tooManySnapshots,
+            .noMetadataRoom:
             true
         default: false
         }
@@ -149,7 +155,7 @@ public enum LeftAloneReason: String, CaseIterable, Sendable {
     /// Worth telling a person, and not only the normal course of things.
     public var isTrouble: Bool {
         switch self {
-        case .unreadable, .copyUnreadable, .refused, .outOfSpace: true
+        case .unreadable, .copyUnreadable, .refused, .outOfSpace, .noMetadataRoom: true
         default: false
         }
     }
@@ -163,6 +169,8 @@ public struct LeftAlone: Equatable, Sendable {
         public var extents = 0
         /// Their bytes on the device.
         public var disk = ByteCount.zero
+        /// The most references that one of them has, where their number is the reason; else 0.
+        public var mostReferences = 0
     }
 
     /// The tallies.
@@ -173,17 +181,24 @@ public struct LeftAlone: Equatable, Sendable {
 
     /// More of them; `diskBytes` is what all of these take.
     public mutating func add(
-        _ reason: LeftAloneReason, extents: Int = 1, diskBytes: ByteCount
+        _ reason: LeftAloneReason, extents: Int = 1, diskBytes: ByteCount, references: Int = 0
     ) {
-        tallies[reason, default: Tally()].extents += extents
-        tallies[reason, default: Tally()].disk += diskBytes
+        tallies[reason, default: Tally()].add(
+            Tally(extents: extents, disk: diskBytes, mostReferences: references))
     }
 
     /// All of another count.
     public mutating func add(_ other: LeftAlone) {
         for (reason, tally) in other.tallies {
-            tallies[reason, default: Tally()].extents += tally.extents
-            tallies[reason, default: Tally()].disk += tally.disk
+            tallies[reason, default: Tally()].add(tally)
         }
+    }
+}
+
+extension LeftAlone.Tally {
+    fileprivate mutating func add(_ other: Self) {
+        extents += other.extents
+        disk += other.disk
+        mostReferences = max(mostReferences, other.mostReferences)
     }
 }

@@ -7,6 +7,8 @@ import Testing
 struct Laws {
     private let diskUse: UInt64
     private let writtenByOwners: UInt64
+    private let metadataUse: UInt64
+    private let metadataOfOwners: UInt64
     private let unreadable: Set<ModelDevice.Sector>
     private let store: ModelStore
     private let job: ModelJob
@@ -16,17 +18,22 @@ struct Laws {
         store = job.store
         diskUse = store.state.diskUse
         writtenByOwners = store.state.writtenByOwners
+        metadataUse = store.state.metadataUse
+        metadataOfOwners = store.state.metadataOfOwners
         unreadable = store.state.unreadableSectors
     }
 
     /// Content is what the owners wrote, also when nothing of it is in the cache; what the device
-    /// gave back before it gives back now; disk use has not grown but by what they wrote meanwhile,
-    /// nothing is left in a scratch file, and no request was above its limit.
+    /// gave back before it gives back now; disk use, of data and with metadata, has not grown but by
+    /// what they wrote meanwhile, nothing is left in a scratch file, and no request was above its
+    /// limit.
     ///
-    /// - Parameter outcome: says what could not go back, as what it would go back to cannot be
-    ///   read: a good copy is not given up for that.
+    /// - Parameters:
+    ///   - outcome: says what could not go back, as what it would go back to cannot be read: a good
+    ///     copy is not given up for that.
+    ///   - itemsMore: what went back may have come in one piece and go in several.
     func check(
-        _ comment: Comment? = nil, _ outcome: ExecutionOutcome? = nil,
+        _ comment: Comment? = nil, _ outcome: ExecutionOutcome? = nil, itemsMore: UInt64 = 0,
         sourceLocation: SourceLocation = #_sourceLocation
     ) {
         let state = store.state
@@ -38,6 +45,12 @@ struct Laws {
         #expect(twice == 0 || !unreadable.isEmpty, comment, sourceLocation: sourceLocation)
         let allowed = diskUse + twice + (state.writtenByOwners - writtenByOwners)
         #expect(state.diskUse <= allowed, comment, sourceLocation: sourceLocation)
+        let allowedWithTrees =
+            allowed + metadataUse + (state.metadataOfOwners - metadataOfOwners)
+            + itemsMore * 2 * ModelState.referenceBytes
+        #expect(
+            state.diskUse + state.metadataUse <= allowedWithTrees, comment,
+            sourceLocation: sourceLocation)
         checkScratch(comment, sourceLocation)
         checkRequests(comment, sourceLocation)
     }

@@ -8,6 +8,7 @@ struct ModelJob {
     var roles = ModelRoles()
     var limits = ExecutionLimits()
     var lanes = 1
+    var control: any JobControl = Unhindered()
     /// How many read fingerprints.
     var threads = 1
     var checksumKind = ChecksumKind.crc32c
@@ -66,7 +67,8 @@ struct ModelJob {
                 scratch: store.scratch(1_000_000 + UInt64(lane)), encoder: ModelEncoder())
         }
         let executor = Executor(
-            store: store, roles: roles, survey: survey(), lanes: parts, limits: limits)
+            store: store, roles: roles, survey: survey(), lanes: parts, limits: limits,
+            control: control)
         return try executor.run(plan.replacements) { _, _ in }
     }
 

@@ -58,9 +58,24 @@ struct ModelState: Sendable {
     private var generation: UInt64 = 100
     /// What the files' owners have written, on the device.
     private(set) var writtenByOwners: UInt64 = 0
+    /// By how much they have let trees grow, at most.
+    private(set) var metadataOfOwners: UInt64 = 0
 
     /// What all extents take.
     var diskUse: UInt64 { extents.values.reduce(0) { $0 + $1.diskBytes } }
+
+    /// What trees take: an item and a back reference for each reference, and an item for each
+    /// extent, in two copies.
+    var metadataUse: UInt64 {
+        let references = files.values.reduce(0) { $0 + $1.items.count }
+        return UInt64(references) * 2 * Self.referenceBytes
+            + UInt64(extents.count) * 2 * Self.extentItemBytes
+    }
+
+    /// 53 bytes with a key of 25, and 28 in the extent's item with a byte for their kind.
+    static let referenceBytes: UInt64 = 107
+    /// 24 bytes with a key of 25.
+    static let extentItemBytes: UInt64 = 49
 
     static func inode(_ number: UInt64) -> InodeIdentifier {
         InodeIdentifier(subvolume: .topmostSubvolume, number: number)
@@ -81,6 +96,8 @@ struct ModelState: Sendable {
     ) {
         let inode = Self.inode(number)
         guard var file = files[inode] else { return }
+        // Two items more at most: what is written, and the second part of what it cuts in two.
+        metadataOfOwners += 2 * (2 * Self.referenceBytes + Self.extentItemBytes)
         let start = Int(offset)
         if file.truth.count < start + bytes.count {
             file.truth += [UInt8](
@@ -104,6 +121,8 @@ struct ModelState: Sendable {
     ) {
         let (source, destination) = (Self.inode(from), Self.inode(number))
         guard let sourceFile = files[source], var file = files[destination] else { return }
+        let items = sourceFile.items.count { $0.clipped(to: range) != nil }
+        metadataOfOwners += UInt64(items + 1) * 2 * Self.referenceBytes
         let end = min(range.upperBound, sourceFile.sizeBytes)
         let bytes = sourceFile.truth[Int(range.lowerBound)..<Int(end)]
         let stop = Int(offset) + bytes.count

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+internal import Btrfs
+
+/// The leaves of a batch's files that snapshots share: each file that is changed gets its own.
+/// Pure.
+struct SharedLeaves {
+    private struct Items {
+        var count = 0
+        var isRootShared = false
+    }
+
+    private var items: [InodeIdentifier: Items] = [:]
+    private let price: MetadataPrice
+
+    init(_ targets: [ReplacementTarget], price: MetadataPrice) {
+        self.price = price
+        for reference in targets.lazy.flatMap(\.references) where reference.isLeafShared {
+            items[reference.inode, default: Items()].count += 1
+            if reference.isRootShared { items[reference.inode]?.isRootShared = true }
+        }
+    }
+
+    /// A target's part of what it costs that leaves are not shared any more, in bytes of the trees.
+    func bytes(of target: ReplacementTarget) -> UInt64 {
+        target.references.reduce(0) { sum, reference in
+            guard reference.isLeafShared, let items = items[reference.inode] else { return sum }
+            let all = ReplacementCost.unsharingBytes(
+                items: items.count, isRootShared: items.isRootShared, at: price)
+            return sum + all / UInt64(items.count) + 1
+        }
+    }
+}
+
+extension Lane {
+    /// What a target costs in metadata before anything of it is written anew.
+    func cost(
+        of target: ReplacementTarget, _ census: ReferenceCensus, _ keepers: [Source],
+        _ repeats: [Range<ByteCount>], _ leaves: SharedLeaves
+    ) -> ReplacementCost {
+        var cost = ReplacementCost(references: target.references.count)
+        cost.add(bytes: leaves.bytes(of: target))
+        for keeper in keepers {
+            cost.add(references: census.showing(keeper.range) * items(of: keeper))
+        }
+        for range in repeats { cost.add(references: census.showing(range)) }
+        return cost
+    }
+
+    /// How many items a keeper's range consists of now: another replacement may have packed it.
+    private func items(of keeper: Source) -> Int {
+        guard let inode = keeper.identity else { return 1 }
+        let length = keeper.range.upperBound - keeper.range.lowerBound
+        guard length > limits.frameContent else { return 1 }
+        var count = 0
+        let end = keeper.offset + (length - ByteCount(UInt64(1)))
+        try? store.forEachFileExtent(of: inode, from: keeper.offset, through: end) {
+            (extent) throws(BtrfsError) in
+            if count == 0, extent.fileOffset > keeper.offset { count = 1 }
+            count += 1
+        }
+        return max(count, 1)
+    }
+
+    /// The parts for which trees have no room to grow on the way, by their places: those before
+    /// them come first.
+    func placesWithoutRoom(_ parts: [WrittenPart]) -> [Int] {
+        let prices = RewritePrices(parts, limits: limits, sectorBytes: store.sectorBytes)
+        var files: Set<InodeIdentifier> = []
+        var need = Self.needOfBatch
+        return parts.indices.filter { index in
+            var more = prices.costOfLarge(parts[index]).comingBytes
+            for reference in parts[index].target.references
+            where !files.contains(reference.inode) {
+                files.insert(reference.inode)
+                more += limits.price.nodeBytes.rawValue * Self.nodesOfFile
+            }
+            let all = need.addingReportingOverflow(more)
+            let sum = ByteCount(all.partialValue)
+            guard !all.overflow, context.control.hasRoom(forMetadata: sum) else { return true }
+            need = all.partialValue
+            return false
+        }
+    }
+
+    /// What a batch changes in the trees that all files have in common: until the next commit the
+    /// old nodes stay as well.
+    private static var needOfBatch: UInt64 { 2 << 20 }
+    /// The nodes of a file that are written anew when one of its items changes: from the leaf up.
+    private static var nodesOfFile: UInt64 { 3 }
+}
+
+/// Cuts a batch into parts of which one after the other is moved. Pure.
+enum Waves {
+    /// In order; each compares at most `limit`, or is one target, or a chain of targets that stand
+    /// in the scratch file without a gap: what is packed together goes together.
+    static func make(_ works: [Lane.Work], limit: ByteCount) -> [Range<Int>] {
+        var waves: [Range<Int>] = []
+        var start = 0
+        var compared = ByteCount.zero
+        for index in works.indices {
+            let own = works[index].target.comparedBytes
+            if index > start, compared + own > limit,
+                !areJoined(works[index - 1].sources, works[index].sources)
+            {
+                waves.append(start..<index)
+                start = index
+                compared = .zero
+            }
+            compared += own
+        }
+        if start < works.count { waves.append(start..<works.count) }
+        return waves
+    }
+
+    private static func areJoined(_ sources: [Source], _ next: [Source]) -> Bool {
+        let ends = sources.filter { !$0.isKeeper }.map {
+            $0.offset + ($0.range.upperBound - $0.range.lowerBound)
+        }.max()
+        let start = next.filter { !$0.isKeeper }.map(\.offset).min()
+        return ends != nil && ends == start
+    }
+}
