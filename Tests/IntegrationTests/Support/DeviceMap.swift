@@ -87,8 +87,8 @@ struct DeviceMap {
         return try #require(address)
     }
 
-    /// Where data lies on a device or may come to lie: all that no chunk of metadata has, behind the
-    /// first mebibyte.
+    /// Where data lies on a device or may come to lie: all that no chunk of metadata has, behind
+    /// the first mebibyte.
     func dataRanges(onDevice device: Int, sizeBytes: UInt64) -> [Range<UInt64>] {
         let others = chunks.filter { !$0.isData }.flatMap { chunk in
             chunk.copies.filter { $0.device == device }.map {
