@@ -64,7 +64,8 @@ struct JobWork {
             do throws(BtrfsError) {
                 leftAlone.add(try run(site, &result))
             } catch {
-                throw Failure(error, on: site)
+                throw Failure(madeReadOnly: site, error) ?? Failure(refusedWrite: error, on: site)
+                    ?? Failure(error, on: site)
             }
         }
         result.leftAlone = leftAlone.lines

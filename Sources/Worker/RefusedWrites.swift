@@ -5,12 +5,12 @@ internal import Protocol
 
 extension Failure {
     /// What was written to a scratch file did not reach the disk: nil for any other error.
-    init?(refusedWrite error: BtrfsError, on sites: [Site]) {
+    init?(refusedWrite error: BtrfsError, on site: Site) {
         guard error.isRefusedWrite else { return nil }
-        let devices = sites.flatMap { (try? $0.fileSystem.deviceErrors()) ?? [] }
-        let folders = sites.compactMap { $0.pools.first?.pool.directory }
+        let devices = (try? site.fileSystem.deviceErrors()) ?? []
+        let folder = site.pools.first?.pool.directory ?? "/"
         self.init(
-            .unsuitablePool, Self.refusedWrites(devices, folder: folders.first ?? "/"),
+            .unsuitablePool, Self.refusedWrites(devices, folder: folder),
             detail: "\(error)")
     }
 

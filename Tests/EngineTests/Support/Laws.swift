@@ -47,13 +47,17 @@ struct Laws {
         #expect(state.diskUse <= allowed, comment, sourceLocation: sourceLocation)
         let allowedWithTrees =
             allowed + metadataUse + (state.metadataOfOwners - metadataOfOwners)
-            + itemsMore * 2 * ModelState.referenceBytes
+            + (itemsMore + Self.itemsAroundBadSector * UInt64(unreadable.count)) * 2
+            * ModelState.referenceBytes
         #expect(
             state.diskUse + state.metadataUse <= allowedWithTrees, comment,
             sourceLocation: sourceLocation)
         checkScratch(comment, sourceLocation)
         checkRequests(comment, sourceLocation)
     }
+
+    /// What is moved around a sector that cannot be read goes in halves, and halves of those.
+    private static let itemsAroundBadSector: UInt64 = 16
 
     private func checkScratch(_ comment: Comment?, _ location: SourceLocation) {
         let left = store.state.files.values.filter { $0.isScratch && !$0.items.isEmpty }

@@ -41,9 +41,18 @@ final class FaultWorld {
     }
 
     /// Writes an image in extents of its own.
-    func write(_ content: Data, to image: String) throws {
-        try Files.write(content, to: fileSystem.image(image))
+    /// - Parameter flushEveryBytes: a flush after so many bytes, as guests send them, ends an extent.
+    func write(_ content: Data, to image: String, flushEveryBytes: Int? = nil) throws {
+        let path = fileSystem.image(image)
+        try Files.write(flushEveryBytes == nil ? content : Data(), to: path)
         contents[image] = content
+        guard let step = flushEveryBytes else { return }
+        let file = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
+        defer { try? file.close() }
+        for start in stride(from: 0, to: content.count, by: step) {
+            try file.write(contentsOf: content[start..<min(start + step, content.count)])
+            try file.synchronize()
+        }
     }
 
     /// Remembers what an image holds that a test has written itself.
