@@ -22,8 +22,8 @@ extension Failure {
                 ? "\(device.path) (\(DeviceErrorCounts(device).text))" : device.path
         }
         return
-            "the disk refuses writes: \(names.joined(separator: ", ")). What was written for the job"
-            + " did not reach it, no image points there, and nothing more was tried. What was"
+            "the disk refuses writes: \(names.joined(separator: ", ")). What was written for the"
+            + " job did not reach it, no image points there, and nothing more was tried. What was"
             + " finished stays done, and every image reads as before. See 'btrfs device stats"
             + " \(folder)' and 'dmesg', and save what is on that disk before anything else."
     }

@@ -24,8 +24,8 @@ struct Laws {
     }
 
     /// Content is what the owners wrote, also when nothing of it is in the cache; what the device
-    /// gave back before it gives back now; disk use, of data and with metadata, has not grown but by
-    /// what they wrote meanwhile, nothing is left in a scratch file, and no request was above its
+    /// gave back before it gives back now; disk use, of data and with metadata, has not grown but
+    /// by what they wrote meanwhile, nothing is left in a scratch file, and no request was above its
     /// limit.
     ///
     /// - Parameters:
