@@ -64,8 +64,7 @@ struct JobWork {
             do throws(BtrfsError) {
                 leftAlone.add(try run(site, &result))
             } catch {
-                throw Failure(madeReadOnly: site, error) ?? Failure(refusedWrite: error, on: site)
-                    ?? Failure(error, on: site)
+                throw Failure(error, on: site)
             }
         }
         result.leftAlone = leftAlone.lines

@@ -111,8 +111,8 @@ extension Failure {
     init(_ error: BtrfsError, on site: Site) {
         let metadata = MetadataGuard(site: site)
         let damage = metadata.remember(error)
-        if let failure = Failure(madeReadOnly: [site], error)
-            ?? Failure(refusedWrite: error, on: [site])
+        if let failure = Failure(madeReadOnly: site, error)
+            ?? Failure(refusedWrite: error, on: site)
         {
             self = failure
         } else if let damage {

@@ -25,8 +25,8 @@ struct Laws {
 
     /// Content is what the owners wrote, also when nothing of it is in the cache; what the device
     /// gave back before it gives back now; disk use, of data and with metadata, has not grown but
-    /// by what they wrote meanwhile, nothing is left in a scratch file, and no request was above its
-    /// limit.
+    /// by what they wrote meanwhile, nothing is left in a scratch file, and no request was above
+    /// its limit.
     ///
     /// - Parameters:
     ///   - outcome: says what could not go back, as what it would go back to cannot be read: a good
