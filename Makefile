@@ -18,7 +18,8 @@ LICENSEDIR ?= /usr/share/licenses/qubes-btrfs
 INSTALL ?= install
 DOCUMENTS = $(wildcard README.md CHANGELOG.md docs/*.md)
 
-.PHONY: help build test test-faults fuzz demo bench bench-pacing bench-scale check format packages clean
+.PHONY: help build test test-faults test-snapshots fuzz demo check format packages clean
+.PHONY: bench bench-pacing bench-scale
 .PHONY: install install-files install-programs install-documents install-vm
 
 help: ## List the targets.
@@ -32,6 +33,9 @@ build: ## Build the programs for release; they need no Swift runtime where they 
 
 test: ## Run every test, those on real Btrfs too when root.
 	scripts/test
+
+test-snapshots: ## Run the tests with many snapshots with 500 and 1,000 of them (root; minutes).
+	MANY_SNAPSHOTS=1 scripts/test --filter MetadataSpaceTests
 
 test-faults: ## Run the tests on faulty devices with every case of theirs, an hour or so (root).
 	FAULTS=all scripts/test --filter 'BadSectorTests|RefusedWriteTests|PowerCutTests|DamagedTreeTests'

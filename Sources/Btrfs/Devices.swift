@@ -15,11 +15,13 @@ extension FileSystem {
                 let reason = Errno(rawValue: errno)
                 // Removed since the tree was read.
                 if reason == Errno(rawValue: ENODEV) { continue }
-                throw BtrfsError("DEV_INFO", "device \\(identifier)", reason)
+                throw BtrfsError("DEV_INFO", "device \(identifier)", reason)
             }
             let total = ByteCount(info.total_bytes)
-            // The kernel has no path of a device that it has not found.
-            let isMissing = unsafe withUnsafeBytes(of: &info.path) { unsafe $0.first == 0 }
+            // The kernel has no path of a device that it has not found; but it may know that of one
+            // which was unplugged before the file system was mounted.
+            let hasNoPath = unsafe withUnsafeBytes(of: &info.path) { unsafe $0.first == 0 }
+            let isMissing = hasNoPath || saysMissing(identifier)
             let extents = isMissing ? [] : try deviceExtents(identifier)
             devices.append(
                 DeviceSpace(
@@ -29,6 +31,13 @@ extension FileSystem {
                         ? [] : DeviceSpace.freePieces(between: extents, totalBytes: total)))
         }
         return devices
+    }
+
+    /// `devinfo/ID/missing` in `/sys/fs/btrfs`.
+    private func saysMissing(_ identifier: UInt64) -> Bool {
+        let path = FilePath("/sys/fs/btrfs/\(identity.text)/devinfo/\(identifier)/missing")
+        guard let file = try? Descriptor.open(path, .readOnly) else { return false }
+        return (try? file.read(maximumBytes: 1)) == [UInt8(ascii: "1")]
     }
 
     /// The numbers of the file system's devices: 1 and up, with gaps where one was removed, and 0
@@ -61,5 +70,19 @@ extension FileSystem {
             extents.append(ByteCount(key.offset)..<ByteCount(key.offset + length))
         }
         return extents
+    }
+}
+
+extension FileSystem.Identity {
+    /// As commands and `/sys` have it: `01234567-89ab-...`.
+    public var text: String {
+        let digits = Array("0123456789abcdef")
+        var text = ""
+        for (index, byte) in bytes.enumerated() {
+            if [4, 6, 8, 10].contains(index) { text += "-" }
+            text.append(digits[Int(byte >> 4)])
+            text.append(digits[Int(byte & 15)])
+        }
+        return text
     }
 }

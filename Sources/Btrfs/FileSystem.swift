@@ -48,18 +48,14 @@ public final class FileSystem: Sendable {
     ///
     /// Fails with ENOTTY when it is not on Btrfs (BTRFS_IOC_FS_INFO).
     public init(directory: consuming Descriptor, path: String) throws(BtrfsError) {
-        var arguments = btrfs_ioctl_fs_info_args()
-        arguments.flags = 1  // BTRFS_FS_INFO_FLAG_CSUM_INFO
-        let onBtrfs = cbtrfs_file_system_type(directory.rawValue) == Int(cbtrfs_SUPER_MAGIC)
-        guard onBtrfs else { throw BtrfsError("fstatfs", path, .inappropriateIOCTLForDevice) }
-        guard unsafe ioctl(directory.rawValue, cbtrfs_FS_INFO, &arguments) == 0 else {
-            throw BtrfsError("FS_INFO", path, Errno(rawValue: errno))
+        guard let arguments = try Self.information(of: directory, path: path) else {
+            throw BtrfsError("fstatfs", path, .inappropriateIOCTLForDevice)
         }
         guard let kind = ChecksumKind(rawValue: arguments.csum_type) else {
             throw BtrfsError("FS_INFO", "\(path), unknown checksum kind", .notSupported)
         }
         root = directory
-        identity = unsafe withUnsafeBytes(of: &arguments.fsid) { unsafe Identity(bytes: Array($0)) }
+        identity = Self.identity(arguments)
         sectorBytes = ByteCount(UInt64(arguments.sectorsize))
         nodeBytes = ByteCount(UInt64(arguments.nodesize))
         checksumKind = kind

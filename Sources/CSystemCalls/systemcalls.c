@@ -3,18 +3,13 @@
 #include "CSystemCalls.h"
 
 #include <errno.h>
+#include <linux/filter.h>
 #include <linux/landlock.h>
-#include <linux/openat2.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
-
-int csystemcalls_openat2(int directory, const char *path, uint64_t flags, uint64_t mode,
-                         uint64_t resolve) {
-    struct open_how how = {.flags = flags, .mode = mode, .resolve = resolve};
-    return (int)syscall(SYS_openat2, directory, path, &how, sizeof how);
-}
 
 int64_t csystemcalls_cached_pages(int descriptor, uint64_t offset, uint64_t length) {
     /* linux/mman.h has number and structures from 6.5 on; the number is one for all machines. */
@@ -33,14 +28,17 @@ int csystemcalls_landlock_create(uint64_t handled_access_fs) {
     return (int)syscall(SYS_landlock_create_ruleset, &attributes, sizeof attributes, 0);
 }
 
-int csystemcalls_landlock_allow_beneath(int ruleset, int directory, uint64_t access) {
-    struct landlock_path_beneath_attr rule = {.allowed_access = access, .parent_fd = directory};
-    return (int)syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0);
+int csystemcalls_landlock_restrict_self(int ruleset) {
+    return (int)syscall(SYS_landlock_restrict_self, ruleset, 0);
 }
 
-int csystemcalls_landlock_restrict_self(int ruleset) {
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return -1;
-    return (int)syscall(SYS_landlock_restrict_self, ruleset, 0);
+int csystemcalls_no_new_privileges(void) { return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); }
+
+int csystemcalls_filter_calls(const void *instructions, uint16_t count, int all_threads) {
+    struct sock_fprog program = {.len = count, .filter = (struct sock_filter *)instructions};
+    unsigned int flags = SECCOMP_FILTER_FLAG_SPEC_ALLOW;
+    if (all_threads) flags |= SECCOMP_FILTER_FLAG_TSYNC;
+    return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program);
 }
 
 int csystemcalls_idle_io(void) {
@@ -87,6 +85,23 @@ int csystemcalls_fstatat(int directory, const char *path, struct csystemcalls_st
     if (fstatat(directory, path, &raw, AT_SYMLINK_NOFOLLOW) != 0) return -1;
     fill(&raw, status);
     return 0;
+}
+
+int csystemcalls_stat(const char *path, struct csystemcalls_status *status) {
+    struct stat raw;
+    if (stat(path, &raw) != 0) return -1;
+    fill(&raw, status);
+    return 0;
+}
+
+int csystemcalls_mount_identifier(int directory, const char *name, uint64_t *identifier) {
+    struct statx raw;
+    int flags = AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT;
+    if (statx(directory, name, flags, STATX_MNT_ID, &raw) != 0) return -1;
+    *identifier = raw.stx_mnt_id;
+    if (raw.stx_mask & STATX_MNT_ID) return 0;
+    errno = ENOSYS;
+    return -1;
 }
 
 int csystemcalls_pipe(int *reading, int *writing) {

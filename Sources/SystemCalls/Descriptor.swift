@@ -71,27 +71,50 @@ extension Descriptor {
         _ path: FilePath, _ flags: OpenFlags, mode: UInt32 = 0o600
     ) throws(Errno) -> Descriptor {
         let descriptor = unsafe path.withPlatformString {
-            unsafe csystemcalls_openat2(
-                AT_FDCWD, $0, openBits(flags), openMode(flags, mode), 0)
+            unsafe openat(AT_FDCWD, $0, flags.rawValue | O_CLOEXEC | O_NOCTTY, mode)
         }
         return Descriptor(owning: try checked(descriptor))
     }
 
-    /// Opens a path beneath this directory and nothing outside of it: no `..` out of it, no link,
-    /// no absolute path (`openat2(2)`, RESOLVE_BENEATH and RESOLVE_NO_SYMLINKS). XDEV, ELOOP and
-    /// ENOENT tell what was in the way.
+    /// Opens a path beneath this directory and nothing outside of it: no `..`, no link, no absolute
+    /// path. What is mounted on the way is entered. EXDEV, ELOOP and ENOENT tell what was in the
+    /// way.
+    ///
+    /// Name by name (`openat(2)`, O_NOFOLLOW), each from the directory that was opened before it,
+    /// so that nobody who swaps a directory for a link can lead out; and not by `openat2(2)`, whose
+    /// flags no filter of system calls can see.
     public borrowing func open(
         beneath path: FilePath, _ flags: OpenFlags, mode: UInt32 = 0o600
     ) throws(Errno) -> Descriptor {
-        let resolve =
-            csystemcalls_RESOLVE_BENEATH | csystemcalls_RESOLVE_NO_SYMLINKS
-            | csystemcalls_RESOLVE_NO_MAGICLINKS
-        let number = rawValue
-        let descriptor = unsafe path.withPlatformString {
-            unsafe csystemcalls_openat2(
-                number, $0, openBits(flags), openMode(flags, mode), resolve)
+        guard path.root == nil, !path.components.contains(where: { $0.kind == .parentDirectory })
+        else { throw .improperLink }
+        if path.isEmpty { throw .noSuchFileOrDirectory }
+        let names = path.components.filter { $0.kind == .regular }.map(\.string)
+        return try open(names: names[...], flags, mode)
+    }
+
+    private borrowing func open(
+        names: ArraySlice<String>, _ flags: OpenFlags, _ mode: UInt32
+    ) throws(Errno) -> Descriptor {
+        guard let name = names.first else { return try open(entry: ".", flags, mode) }
+        if names.count == 1 { return try open(entry: name, flags, mode) }
+        // Only to pass through: it need not be readable.
+        let passing = OpenFlags(rawValue: csystemcalls_O_PATH).union(.directory)
+        return try open(entry: name, passing, 0).open(names: names.dropFirst(), flags, mode)
+    }
+
+    /// A name in this directory, which is no link.
+    private borrowing func open(
+        entry name: String, _ flags: OpenFlags, _ mode: UInt32
+    ) throws(Errno) -> Descriptor {
+        let bits = flags.rawValue | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY
+        do throws(Errno) {
+            return Descriptor(owning: try checked(unsafe openat(rawValue, name, bits, mode)))
+        } catch .notDirectory {
+            // With O_DIRECTORY a link is no directory to the kernel, and says so.
+            let isLink = (try? status(ofEntry: name).isLink) == true
+            throw isLink ? .tooManySymbolicLinkLevels : .notDirectory
         }
-        return Descriptor(owning: try checked(descriptor))
     }
 
     /// A pipe (`pipe2(2)`): what is written to the second comes out of the first.
@@ -123,15 +146,6 @@ public struct DescriptorPair: ~Copyable, Sendable {
     ) throws(Failure) {
         try body(first, second)
     }
-}
-
-private func openBits(_ flags: OpenFlags) -> UInt64 {
-    UInt64(UInt32(bitPattern: flags.rawValue | O_CLOEXEC | O_NOCTTY))
-}
-
-/// `openat2(2)` refuses a mode where nothing can be made.
-private func openMode(_ flags: OpenFlags, _ mode: UInt32) -> UInt64 {
-    flags.contains(.create) || flags.contains(.temporary) ? UInt64(mode) : 0
 }
 
 /// The result of a system call, or errno.

@@ -56,14 +56,22 @@ extension Descriptor {
     }
 
     /// Opens a directory in this one for reading: no link, and nothing that is mounted there
-    /// (`openat2(2)`, RESOLVE_NO_XDEV). Fails with EXDEV where something is, and with ELOOP or
-    /// ENOTDIR where it is no directory.
+    /// (`statx(2)`, STATX_MNT_ID, before and after). Fails with EXDEV where something is, and with
+    /// ELOOP or ENOTDIR where it is no directory.
+    ///
+    /// It is looked at first, so that nothing is mounted because somebody came by.
     public borrowing func open(directoryOfSameMount name: String) throws(Errno) -> Descriptor {
-        let flags = UInt64(UInt32(bitPattern: O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC))
-        let resolve =
-            csystemcalls_RESOLVE_BENEATH | csystemcalls_RESOLVE_NO_SYMLINKS
-            | csystemcalls_RESOLVE_NO_MAGICLINKS | csystemcalls_RESOLVE_NO_XDEV
-        return Descriptor(
-            owning: try checked(unsafe csystemcalls_openat2(rawValue, name, flags, 0, resolve)))
+        let own = try mountIdentifier(ofEntry: "")
+        guard try mountIdentifier(ofEntry: name) == own else { throw .improperLink }
+        let directory = try open(beneath: FilePath(name), [.readOnly, .directory])
+        guard try directory.mountIdentifier(ofEntry: "") == own else { throw .improperLink }
+        return directory
+    }
+
+    /// The mount that a name in this directory leads to, itself for the empty name.
+    private borrowing func mountIdentifier(ofEntry name: String) throws(Errno) -> UInt64 {
+        var identifier: UInt64 = 0
+        try checked(unsafe csystemcalls_mount_identifier(rawValue, name, &identifier))
+        return identifier
     }
 }

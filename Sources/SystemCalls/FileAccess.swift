@@ -65,6 +65,21 @@ extension Descriptor {
         }
     }
 
+    /// Writes all of it at an offset (`pwrite(2)`).
+    public borrowing func write(_ bytes: [UInt8], atOffset offset: UInt64) throws(Errno) {
+        let number = rawValue
+        var done = 0
+        while done < bytes.count {
+            done += try retrying {
+                unsafe bytes.withUnsafeBytes {
+                    unsafe pwrite(
+                        number, $0.baseAddress.map { unsafe $0 + done }, $0.count - done,
+                        Int(offset) + done)
+                }
+            }
+        }
+    }
+
     /// Writes all of a buffer at an offset (`pwrite(2)`).
     public borrowing func write(
         _ buffer: UnsafeRawBufferPointer, atOffset offset: UInt64
@@ -122,6 +137,14 @@ extension Descriptor {
     public borrowing func status(ofEntry name: String) throws(Errno) -> FileStatus {
         var raw = csystemcalls_status()
         try checked(unsafe csystemcalls_fstatat(rawValue, name, &raw))
+        return FileStatus(raw)
+    }
+
+    /// `stat(2)` of a path; links are followed.
+    public static func status(of path: FilePath) throws(Errno) -> FileStatus {
+        var raw = csystemcalls_status()
+        try checked(
+            unsafe path.withPlatformString { unsafe csystemcalls_stat($0, &raw) })
         return FileStatus(raw)
     }
 
@@ -187,6 +210,8 @@ public struct FileStatus: Equatable, Sendable {
 
     /// A regular file.
     public var isRegularFile: Bool { mode & S_IFMT == S_IFREG }
+    /// A symbolic link.
+    public var isLink: Bool { mode & S_IFMT == S_IFLNK }
     /// A directory.
     public var isDirectory: Bool { mode & S_IFMT == S_IFDIR }
 

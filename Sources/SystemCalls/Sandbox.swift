@@ -1,36 +1,30 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 internal import CSystemCalls
+internal import Glibc
 public import SystemPackage
 
-/// What a process forbids itself, for good (`landlock(7)`).
-public enum Sandbox {
+/// The first tie of a process, for good (`landlock(7)`); not every kernel has it on.
+public enum Landlock {
     /// What came of it.
     public enum Outcome: Equatable, Sendable {
         /// The kernel enforces it, with this version of Landlock.
         case enforced(version: Int)
-        /// The kernel has no Landlock.
-        case unavailable
+        /// It is not to be had: ENOSYS where it is not built in, EOPNOTSUPP where it is switched
+        /// off.
+        case unavailable(Errno)
     }
 
     /// From here on no file can be opened for writing, made, removed, renamed or cut, by this
-    /// process and its children, but beneath the given directories. Descriptors that are open stay
-    /// what they are. Reading is not restricted. Cutting by path is forbidden from version 3 on
-    /// (Linux 6.2).
+    /// process and its children. Descriptors that are open stay what they are. Reading is not
+    /// restricted. Cutting by path is forbidden from version 3 on (Linux 6.2).
     ///
     /// Only the calling thread and those it starts afterwards are bound: call it before any other
-    /// thread is started.
-    public static func forbidWriting(
-        exceptBeneath directories: [SharedDescriptor]
-    ) throws(Errno) -> Outcome {
+    /// thread is started, and `Privileges.takeNoNew()` before it.
+    public static func forbidWriting() throws(Errno) -> Outcome {
         let version = csystemcalls_landlock_abi()
-        guard version >= 1 else { return .unavailable }
-        let access = writeAccess(version: version)
-        let ruleset = Descriptor(owning: try checked(csystemcalls_landlock_create(access)))
-        for directory in directories {
-            try checked(
-                csystemcalls_landlock_allow_beneath(
-                    ruleset.rawValue, directory.descriptor.rawValue, access))
-        }
+        guard version >= 1 else { return .unavailable(Errno(rawValue: errno)) }
+        let ruleset = Descriptor(
+            owning: try checked(csystemcalls_landlock_create(writeAccess(version: version))))
         try checked(csystemcalls_landlock_restrict_self(ruleset.rawValue))
         return .enforced(version: Int(version))
     }
@@ -43,6 +37,15 @@ public enum Sandbox {
         let refer: UInt64 = version >= 2 ? 1 << 13 : 0
         let truncate: UInt64 = version >= 3 ? 1 << 14 : 0
         return writeFile | removeAndMake | refer | truncate
+    }
+}
+
+/// What a process may come to by the programs it starts.
+public enum Privileges {
+    /// From here on this process and its children get no right by a program that they start
+    /// (`prctl(2)`, PR_SET_NO_NEW_PRIVS), which both ties ask for.
+    public static func takeNoNew() throws(Errno) {
+        try checked(csystemcalls_no_new_privileges())
     }
 }
 

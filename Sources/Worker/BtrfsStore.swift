@@ -9,17 +9,14 @@ final class BtrfsScratch: ScratchFile {
     let shared: SharedDescriptor
     let inode: InodeIdentifier
 
-    init(_ shared: SharedDescriptor) throws(BtrfsError) {
+    init(_ shared: SharedDescriptor, on fileSystem: FileSystem) throws(BtrfsError) {
         self.shared = shared
-        let subvolume = try Subvolumes.identifier(of: shared.descriptor, path: "the scratch file")
-        do throws(Errno) {
-            inode = InodeIdentifier(
-                subvolume: subvolume, number: try shared.descriptor.status().identity.inode)
-        } catch {
-            throw BtrfsError("fstat", "the scratch file", error)
+        let subject = "the scratch file"
+        guard let inode = try fileSystem.inode(of: shared.descriptor, path: subject) else {
+            throw BtrfsError("open(O_TMPFILE)", subject, .improperLink)
         }
+        self.inode = inode
     }
-
 }
 
 /// The engine's verbs on a real Btrfs. Its files are `SharedDescriptor`s, those that it writes

@@ -6,40 +6,62 @@ internal import SystemPackage
 
 /// A file that keeps something about one file system from one run to the next, in the cache
 /// directory. Losing it costs time and nothing else, so that no failure here ends a job.
+///
+/// It is opened before the worker has forbidden itself to write, and from then on it is written in
+/// place, as no file can be renamed any more: what is kept must show by itself when it is not
+/// whole.
 struct CacheFile: Sendable {
-    private let directory: SharedDescriptor
+    private let file: SharedDescriptor?
     private let name: String
 
     /// - Parameter kind: what the file keeps; its name is that and the file system's UUID.
     init(_ kind: String, in directory: SharedDescriptor, for fileSystem: FileSystem) {
-        self.directory = directory
         let digits = Array("0123456789abcdef")
-        name =
+        let name =
             "\(kind)-"
             + String(
                 fileSystem.identity.bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] })
+        self.name = name
+        do throws(Errno) {
+            file = SharedDescriptor(
+                try directory.descriptor.open(beneath: FilePath(name), [.readWrite, .create]))
+        } catch {
+            file = nil
+            Self.complain(name, error)
+        }
     }
 
     /// What was kept; nil when there is nothing, or more than the limit.
     func read(limitBytes: Int) -> [UInt8]? {
-        let file = try? directory.descriptor.open(
-            beneath: FilePath(name), [.readOnly, .noFollow])
-        return try? file?.readToEnd(limitBytes: limitBytes)
+        guard let file, let size = try? file.descriptor.status().sizeBytes, size > 0,
+            size <= UInt64(limitBytes)
+        else { return nil }
+        var bytes = [UInt8](repeating: 0, count: Int(size))
+        let count = try? unsafe bytes.withUnsafeMutableBytes { (buffer) throws(Errno) in
+            unsafe try file.descriptor.read(into: buffer, atOffset: 0)
+        }
+        return count == bytes.count ? bytes : nil
     }
 
-    /// Keeps this in place of what was there, at once or not at all.
+    /// Keeps this in place of what was there. Whoever is killed meanwhile leaves a part of it.
     func write(_ parts: [[UInt8]]) {
-        let new = name + ".new"
+        guard let file else { return }
         do throws(Errno) {
-            let file = try directory.descriptor.open(
-                beneath: FilePath(new), [.writeOnly, .create, .truncate, .noFollow])
-            for part in parts { try file.write(part) }
-            try file.synchronizeData()
-            try directory.descriptor.rename(entry: new, to: name)
+            try file.descriptor.truncate(toBytes: 0)
+            var offset: UInt64 = 0
+            for part in parts {
+                try file.descriptor.write(part, atOffset: offset)
+                offset += UInt64(part.count)
+            }
+            try file.descriptor.synchronizeData()
         } catch {
-            try? directory.descriptor.remove(entry: new)
-            Log.note("\(name) could not be kept in the cache directory: \(error)")
+            try? file.descriptor.truncate(toBytes: 0)
+            Self.complain(name, error)
         }
+    }
+
+    private static func complain(_ name: String, _ error: Errno) {
+        Log.note("\(name) could not be kept in the cache directory: \(error)")
     }
 }
 

@@ -30,8 +30,35 @@ struct KernelVersion: Comparable, CustomStringConvertible {
 /// A loop device and the file behind it.
 struct LoopDevice {
     let name: String
-    let backingFile: String
+    /// Its path as the kernel has it, which need not be that by which a pool is reached.
+    let backingFile: FilePath
     let isDirect: Bool
+
+    /// Which file it is; nil where it has no name any more.
+    var backingIdentity: FileStatus.Identity? {
+        (try? Descriptor.status(of: backingFile))?.identity
+    }
+
+    /// Whether the file lies below one of these directories, by whatever path they are reached.
+    func isBelow(_ directories: Set<FileStatus.Identity>) -> Bool {
+        var folder = backingFile
+        for _ in 0..<Self.depthLimit where folder.removeLastComponent() {
+            if let identity = (try? Descriptor.status(of: folder))?.identity,
+                directories.contains(identity)
+            {
+                return true
+            }
+        }
+        return false
+    }
+
+    /// The most directories that are looked at above a file.
+    private static let depthLimit = 64
+}
+
+extension PoolSite {
+    /// Which directory it is, by device and number.
+    var identity: FileStatus.Identity? { (try? directory.descriptor.status())?.identity }
 }
 
 /// What the kernel says of itself, in files.
@@ -47,19 +74,16 @@ enum CheckFacts {
 
     /// The features of a mounted file system, as `free_space_tree`; nil when it does not say.
     static func features(of fileSystem: FileSystem) -> Set<String>? {
-        let digits = Array("0123456789abcdef")
-        var uuid = ""
-        for (index, byte) in fileSystem.identity.bytes.enumerated() {
-            if [4, 6, 8, 10].contains(index) { uuid += "-" }
-            uuid.append(digits[Int(byte >> 4)])
-            uuid.append(digits[Int(byte & 15)])
-        }
-        let path = FilePath("/sys/fs/btrfs/\(uuid)/features")
+        let path = FilePath("/sys/fs/btrfs/\(fileSystem.identity.text)/features")
         guard let directory = try? Descriptor.open(path, [.readOnly, .directory]) else {
             return nil
         }
         return (try? directory.entries()).map { Set($0) }
     }
+
+    /// The security modules that are on, in the kernel's order, as `capability,yama`; nil where it
+    /// does not say.
+    static var securityModules: String? { text("/sys/kernel/security/lsm") }
 
     /// The loop devices in use.
     static var loops: [LoopDevice] {
@@ -69,7 +93,7 @@ enum CheckFacts {
         return names.filter { $0.hasPrefix("loop") }.sorted().compactMap { name in
             guard let file = text("/sys/block/\(name)/loop/backing_file") else { return nil }
             return LoopDevice(
-                name: name, backingFile: file,
+                name: name, backingFile: FilePath(file),
                 isDirect: text("/sys/block/\(name)/loop/dio") == "1")
         }
     }

@@ -8,8 +8,6 @@ enum CheckRules {
 
     /// Encoded writes, which compression is made of.
     static let encodedWrites = KernelVersion(5, 18)
-    /// Landlock that forbids cutting files, too.
-    static let landlock = KernelVersion(6, 2)
     /// Direct writes to files with checksums go through the page cache from here on.
     static let bufferedDirectWrites = KernelVersion(6, 14)
 
@@ -20,15 +18,6 @@ enum CheckRules {
                     .problem, "kernel", "dom0", "the kernel is \(release)",
                     reason: "Compression needs \(encodedWrites) or later.",
                     command: "qubes-dom0-update kernel")
-            ]
-        }
-        if version < landlock {
-            return [
-                Finding(
-                    .note, "kernel", "dom0", "the kernel is \(release)",
-                    reason: "From \(landlock) on the worker can forbid itself everything that"
-                        + " could change an image.",
-                    command: "qubes-dom0-update kernel-latest")
             ]
         }
         return [Finding(.good, "kernel", "dom0", "the kernel is \(release)")]

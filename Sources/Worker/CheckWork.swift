@@ -8,6 +8,8 @@ internal import SystemCalls
 struct CheckWork {
     let order: WorkerOrder
     let sites: Sites
+    /// What came of the worker's own first tie.
+    let landlock: Landlock.Outcome
 
     func run() throws(BtrfsError) -> CheckReport {
         var findings = sites.problems.map {
@@ -19,6 +21,9 @@ struct CheckWork {
         if order.wholeMachine, let kernel {
             findings += CheckRules.kernel(kernel.release, kernel.version)
         }
+        if order.wholeMachine {
+            findings.append(SandboxRules.sandbox(landlock, modules: CheckFacts.securityModules))
+        }
         let levels = Levels(order)
         for site in sites.sites {
             let damage = DamageRules(site: site, order: order)
@@ -29,11 +34,7 @@ struct CheckWork {
                 findings += try fileSystem(site, kernel: kernel?.version)
             }
             let book = try AccountBook(site: site, order: order, levels: levels)
-            findings += book.problems.map {
-                CheckReport.Finding(
-                    .problem, "pool.unreadable", $0.subject, $0.message,
-                    reason: "A disk that loses data loses more.", command: "dmesg")
-            }
+            findings += problems(book)
             findings += damage.findings(found, book.list)
             findings += ImageRules(order: order, book: book, site: site).findings(levels)
         }
@@ -43,22 +44,39 @@ struct CheckWork {
             findings: order.flatMap { level in findings.filter { $0.level == level } })
     }
 
+    private func problems(_ book: AccountBook) -> [CheckReport.Finding] {
+        let elsewhere = book.list.elsewhere
+        let foreign = elsewhere.map {
+            CheckReport.Finding(
+                .problem, "pool.foreign", $0.problem.subject, $0.problem.message,
+                reason: "What lies there can be neither reported on nor worked on.",
+                command: "findmnt -T \($0.path)")
+        }
+        let subjects = Set(elsewhere.map(\.problem.subject))
+        let others = book.problems.filter { !subjects.contains($0.subject) }
+        return foreign
+            + others.map {
+                CheckReport.Finding(
+                    .problem, "pool.unreadable", $0.subject, $0.message,
+                    reason: "A disk that loses data loses more.", command: "dmesg")
+            }
+    }
+
     private func fileSystem(
         _ site: Site, kernel: KernelVersion?
     ) throws(BtrfsError) -> [CheckReport.Finding] {
         let usage = try FileSystemUsage(site)
         let subject = usage.pools.joined(separator: ", ")
-        let point = site.pools.first.flatMap { try? $0.directory.descriptor.mount() }?.point ?? "/"
-        var findings = CheckRules.mount(usage.mountOptions ?? [], subject, point)
+        let point = site.point
+        var findings = DeviceRules.devices(try site.fileSystem.devices(), subject, point)
+        findings += CheckRules.mount(usage.mountOptions ?? [], subject, point)
         findings += CheckRules.space(usage, subject, point)
         findings += CheckRules.checksums(site.fileSystem.checksumKind, subject)
         if let features = CheckFacts.features(of: site.fileSystem) {
             findings += CheckRules.features(features, subject, point)
         }
-        let directories = site.pools.map(\.pool.directory)
-        let loops = CheckFacts.loops.filter { loop in
-            directories.contains { loop.backingFile.hasPrefix($0 + "/") }
-        }
+        let directories = Set(site.pools.compactMap(\.identity))
+        let loops = CheckFacts.loops.filter { $0.isBelow(directories) }
         return findings + CheckRules.loops(loops, kernel, subject) + nocowDirectories(site)
     }
 

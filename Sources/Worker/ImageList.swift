@@ -14,14 +14,25 @@ struct ListedImage: Sendable {
     let path: String
     let role: ImageRole
     let inode: InodeIdentifier
-    let sizeBytes: UInt64
+    /// As it was when it was listed.
+    let status: FileStatus
     let hasNoChecksums: Bool
+
+    var sizeBytes: UInt64 { status.sizeBytes }
+}
+
+/// A directory or file that another file system is mounted over.
+struct Elsewhere: Sendable {
+    let path: String
+    let problem: Report.Problem
 }
 
 /// Lists the images of an order's volumes on one site, by name and never through a link.
 struct ImageList: Sendable {
     private(set) var images: [ListedImage] = []
     private(set) var problems: [Report.Problem] = []
+    /// Paths below the pools that are on other file systems, as `problems` says of them.
+    private(set) var elsewhere: [Elsewhere] = []
     /// When each directory that was listed last changed: a rename changes it.
     private(set) var changed: [String: FileStatus.Time] = [:]
 
@@ -37,7 +48,7 @@ struct ImageList: Sendable {
         {
             // What takes one sector can neither shrink nor be shared; a report counts it.
             let walk = SystemWalk(
-                site.systemFolders, except: site.pools,
+                site.systemFolders, on: site.fileSystem, except: site.pools,
                 passing: order.work == .report ? .zero : site.fileSystem.sectorBytes)
             systemVolume = volume
             problems += walk.problems
@@ -59,63 +70,74 @@ struct ImageList: Sendable {
         for pool in site.pools {
             for (key, time) in changed where key.hasPrefix(pool.pool.name + ":") {
                 let path = String(key.dropFirst(pool.pool.name.count + 1))
-                let now = try? Self.open(path, pool).status().changed
-                if now != time { return true }
+                if Self.changed(try? pool.folder(path, on: site.fileSystem)) != time {
+                    return true
+                }
             }
         }
         return false
+    }
+
+    private static func changed(_ folder: consuming Folder?) -> FileStatus.Time? {
+        guard let folder else { return nil }
+        return folder.status.changed
     }
 
     private mutating func list(
         _ path: String, _ volumes: [(Int, WorkerOrder.Volume)], _ pool: PoolSite,
         _ fileSystem: FileSystem
     ) {
-        do throws(Errno) {
-            let directory = try Self.open(path, pool)
-            let status = try directory.status()
-            changed["\(pool.pool.name):\(path)"] = status.changed
-            let subvolume = try Self.subvolume(of: directory, path)
-            for name in try directory.entries() {
+        do throws(BtrfsError) {
+            guard let folder = try pool.folder(path, on: fileSystem) else {
+                for (_, volume) in volumes where volume.selected {
+                    add(volume.volumeIdentifier, elsewhere: path, pool)
+                }
+                return
+            }
+            changed["\(pool.pool.name):\(path)"] = folder.status.changed
+            for name in try names(in: folder, path) {
                 for (index, volume) in volumes {
                     let base = Self.split(volume.volumeIdentifier).base
                     guard
                         let role = ImageRole.of(
                             fileName: name, volume: base, isVolatile: volume.isVolatile),
-                        let entry = try? directory.status(ofEntry: name), entry.isRegularFile,
-                        entry.identity.device == status.identity.device
+                        let file = folder.file(name)
                     else { continue }
-                    let inode = InodeIdentifier(
-                        subvolume: subvolume, number: entry.identity.inode)
+                    let filePath = "\(path)/\(name)"
+                    guard let inode = file.inode else {
+                        if volume.selected { add(filePath, elsewhere: filePath, pool) }
+                        continue
+                    }
                     let item = try? fileSystem.inode(inode)
                     images.append(
                         ListedImage(
-                            volume: index, path: "\(path)/\(name)", role: role, inode: inode,
-                            sizeBytes: entry.sizeBytes,
-                            hasNoChecksums: item?.hasNoChecksums ?? false))
+                            volume: index, path: filePath, role: role, inode: inode,
+                            status: file.status, hasNoChecksums: item?.hasNoChecksums ?? false))
                 }
             }
-        } catch .noSuchFileOrDirectory {
+        } catch  where error.reason == .noSuchFileOrDirectory {
             // A qube that was never started, or was removed meanwhile, has no directory.
         } catch {
             problems.append(
                 Report.Problem(
                     subject: "pool \(pool.pool.name), directory \(path)",
-                    message: "it cannot be read: \(error)"))
+                    message: "it cannot be read: \(error.reason)"))
         }
     }
 
-    private static func open(_ path: String, _ pool: PoolSite) throws(Errno) -> Descriptor {
-        try pool.directory.descriptor.open(
-            beneath: FilePath(path), [.readOnly, .directory, .noFollow])
+    private mutating func add(_ subject: String, elsewhere path: String, _ pool: PoolSite) {
+        let problem = pool.problem(subject, isElsewhere: path)
+        problems.append(problem)
+        elsewhere.append(Elsewhere(path: "\(pool.pool.directory)/\(path)", problem: problem))
     }
 
-    private static func subvolume(
-        of directory: borrowing Descriptor, _ path: String
-    ) throws(Errno) -> TreeIdentifier {
-        do throws(BtrfsError) {
-            return try Subvolumes.identifier(of: directory, path: path)
+    private func names(
+        in folder: borrowing Folder, _ path: String
+    ) throws(BtrfsError) -> [String] {
+        do throws(Errno) {
+            return try folder.descriptor.entries()
         } catch {
-            throw error.reason
+            throw BtrfsError("getdents", path, error)
         }
     }
 

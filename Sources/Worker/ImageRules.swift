@@ -70,9 +70,8 @@ struct ImageRules {
         guard let precache = images.first(where: { $0.role == .precache }),
             let clean = images.first(where: { $0.role == .clean })
         else { return [] }
-        let status = (status(of: precache), status(of: clean))
-        if let old = status.0, let new = status.1,
-            old.modified != new.modified || old.sizeBytes != new.sizeBytes
+        if precache.status.modified != clean.status.modified
+            || precache.sizeBytes != clean.sizeBytes
         {
             return [
                 Finding(
@@ -100,8 +99,7 @@ struct ImageRules {
         let now = Int64(Date().timeIntervalSince1970)
         return images.compactMap { image in
             guard image.role == .importing || image.role == .temporary,
-                let status = status(of: image),
-                now - status.modified.seconds > Self.staleSeconds
+                now - image.status.modified.seconds > Self.staleSeconds
             else { return nil }
             return Finding(
                 .warning, "image.stale", subject(index),
@@ -144,17 +142,5 @@ struct ImageRules {
                 reason: "Starting and stopping it takes longer with each of them, and metadata"
                     + " grows.", command: "qvm-btrfs defragment \(qube)")
         ]
-    }
-
-    private func status(of image: ListedImage) -> FileStatus? {
-        let (directory, name) = ImageList.split(image.path)
-        for pool in site.pools where pool.pool.name == order.volumes[image.volume].pool {
-            guard
-                let opened = try? pool.directory.descriptor.open(
-                    beneath: FilePath(directory), [.readOnly, .directory, .noFollow])
-            else { return nil }
-            return try? opened.status(ofEntry: name)
-        }
-        return nil
     }
 }

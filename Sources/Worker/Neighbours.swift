@@ -17,19 +17,19 @@ struct Neighbours: Sendable {
     let blocks: FilePath
     /// Our own group's path below `groups`, as `/proc/self/cgroup` has it; nil where there is none.
     let ownGroup: String?
-    /// What the backing files of qubes' loop devices begin with.
-    let imageFolders: [String]
+    /// The directories that the backing files of qubes' loop devices lie below.
+    let imageFolders: Set<FileStatus.Identity>
 
     /// The most groups, and the most devices, that are looked at.
     static let limit = 512
 
     init(
         groups: FilePath = "/sys/fs/cgroup", blocks: FilePath = "/sys/block",
-        ownGroups: FilePath = "/proc/self/cgroup", imageFolders: [String]
+        ownGroups: FilePath = "/proc/self/cgroup", imageFolders: Set<FileStatus.Identity>
     ) {
         self.groups = groups
         self.blocks = blocks
-        self.imageFolders = imageFolders.map { $0.hasSuffix("/") ? $0 : $0 + "/" }
+        self.imageFolders = imageFolders
         ownGroup = SmallFile.text(ownGroups).flatMap(Self.unifiedGroup)
     }
 
@@ -82,12 +82,16 @@ struct Neighbours: Sendable {
 
     private func devicesWaitedSeconds() -> Double? {
         var sum: Double?
-        for name in SmallFile.names(in: blocks).prefix(Self.limit) where name.hasPrefix("loop") {
+        let loops = SmallFile.names(in: blocks).filter { $0.hasPrefix("loop") }
+        for name in loops.prefix(Self.limit) {
             let device = blocks.appending(name)
-            let file = SmallFile.text(device.appending("loop").appending("backing_file"))
-            guard let file, imageFolders.contains(where: file.hasPrefix) else { continue }
-            let text = SmallFile.text(device.appending("stat"))
-            if let seconds = text.flatMap(Self.requestSeconds) { sum = (sum ?? 0) + seconds }
+            let text = SmallFile.text(device.appending("loop").appending("backing_file"))
+            guard let path = text?.split(separator: "\n").first,
+                LoopDevice(name: name, backingFile: FilePath(String(path)), isDirect: false)
+                    .isBelow(imageFolders)
+            else { continue }
+            let figures = SmallFile.text(device.appending("stat"))
+            if let seconds = figures.flatMap(Self.requestSeconds) { sum = (sum ?? 0) + seconds }
         }
         return sum
     }

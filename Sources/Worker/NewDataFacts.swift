@@ -16,13 +16,13 @@ struct NewDataFacts {
     }
 
     /// The files behind loop devices that write past the page cache where that matters.
-    private let direct: Set<String>
+    private let direct: Set<FileStatus.Identity>
 
     init() {
         let isHarmless = (CheckFacts.kernel?.version).map { $0 >= CheckRules.bufferedDirectWrites }
         direct =
             isHarmless == true
-            ? [] : Set(CheckFacts.loops.filter(\.isDirect).map(\.backingFile))
+            ? [] : Set(CheckFacts.loops.filter(\.isDirect).compactMap(\.backingIdentity))
     }
 
     /// The order of the kernel's own decision (inode_need_compress in fs/btrfs/inode.c).
@@ -46,9 +46,8 @@ struct NewDataFacts {
         let volume = order.volumes[index]
         let path = ImageList.split(volume.volumeIdentifier).directory
         guard let pool = site.pools.first(where: { $0.pool.name == volume.pool }),
-            let directory = try? pool.directory.descriptor.open(
-                beneath: FilePath(path), [.readOnly, .directory, .noFollow]),
-            let flags = try? FileFlags.of(directory)
+            let folder = try? pool.folder(path, on: site.fileSystem),
+            let flags = try? FileFlags.of(folder.descriptor)
         else { return nil }
         let options = MountOptions.ofPool(pool) ?? []
         let later = Self.judge(
@@ -57,12 +56,12 @@ struct NewDataFacts {
                 hasNoCompressFlag: flags.contains(.noCompress),
                 hasCompressFlag: flags.contains(.compress)), options: options)
         let image = Self.written(list.images.filter { $0.volume == index })
-        let now = image.flatMap { place(of: $0, pool, site) }.map {
+        let now = image.flatMap { place(of: $0, site) }.map {
             Self.judge($0, options: options)
         }
         return NewData(
             isCompressed: now?.0, reason: now?.1 ?? later.1, isCompressedLater: later.0,
-            directoryProperty: (try? CompressionProperty.value(of: directory)) ?? nil)
+            directoryProperty: (try? CompressionProperty.value(of: folder.descriptor)) ?? nil)
     }
 
     /// The image that is written to next: what runs, then what the next start takes.
@@ -71,11 +70,11 @@ struct NewDataFacts {
             ?? images.first { $0.role == .clean }
     }
 
-    private func place(of image: ListedImage, _ pool: PoolSite, _ site: Site) -> Place? {
+    private func place(of image: ListedImage, _ site: Site) -> Place? {
         guard let item = try? site.fileSystem.inode(image.inode) else { return nil }
         return Place(
             isNocow: item.hasNoChecksums, hasNoCompressFlag: item.isNoCompress,
             hasCompressFlag: item.isCompress,
-            isWrittenDirectly: direct.contains(pool.pool.directory + "/" + image.path))
+            isWrittenDirectly: direct.contains(image.status.identity))
     }
 }

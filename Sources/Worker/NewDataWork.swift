@@ -59,21 +59,12 @@ struct NewDataWork {
     ) throws(Failure) {
         for site in sites.sites {
             guard let pool = site.pools.first(where: { $0.pool.name == pool }) else { continue }
-            let directory: Descriptor
-            do throws(Errno) {
-                directory = try pool.directory.descriptor.open(
-                    beneath: FilePath(path), [.readOnly, .directory, .noFollow])
-            } catch {
-                throw Failure(
-                    .unsuitablePool,
-                    "The qube has no directory for images yet; start it once, then try again.",
-                    detail: "\(path): \(error)")
-            }
+            let folder = try folder(path, pool, site)
             do throws(BtrfsError) {
                 switch setting {
-                case .zstd: try CompressionProperty.set("zstd", on: directory)
-                case .off: try CompressionProperty.set("none", on: directory)
-                case .inherit: try CompressionProperty.remove(from: directory)
+                case .zstd: try CompressionProperty.set("zstd", on: folder.descriptor)
+                case .off: try CompressionProperty.set("none", on: folder.descriptor)
+                case .inherit: try CompressionProperty.remove(from: folder.descriptor)
                 }
             } catch {
                 guard error.reason == .invalidArgument else { throw Failure(error) }
@@ -83,5 +74,22 @@ struct NewDataWork {
                         + " compressed.", detail: "\(error)")
             }
         }
+    }
+
+    private func folder(
+        _ path: String, _ pool: PoolSite, _ site: Site
+    ) throws(Failure) -> Folder {
+        let found: Folder?
+        do throws(BtrfsError) {
+            found = try pool.folder(path, on: site.fileSystem)
+        } catch {
+            throw Failure(
+                .unsuitablePool,
+                "The qube has no directory for images yet; start it once, then try again.",
+                detail: "\(error)")
+        }
+        if let found { return found }
+        let problem = pool.problem(path, isElsewhere: path)
+        throw Failure(.unsuitablePool, "\(problem.subject): \(problem.message)")
     }
 }

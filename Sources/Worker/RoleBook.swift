@@ -20,15 +20,18 @@ final class RoleBook: LiveRoles {
     }
 
     /// How long a look at the directories is good for.
-    private static let trust = Duration.milliseconds(200)
+    private let trust: Duration
 
-    init(site: Site, order: WorkerOrder, list: ImageList) {
+    init(
+        site: Site, order: WorkerOrder, list: ImageList, trust: Duration = .milliseconds(200)
+    ) {
+        self.trust = trust
         self.site = site
         self.order = order
         state = Monitor(
             State(
                 list: list, live: Self.live(list), leftOut: Self.leftOut(list, order),
-                nextCheck: ContinuousClock.now + Self.trust))
+                nextCheck: ContinuousClock.now + trust))
     }
 
     func isLive(_ inode: InodeIdentifier) -> Bool {
@@ -48,11 +51,14 @@ final class RoleBook: LiveRoles {
     private func refresh(_ state: inout State) {
         guard ContinuousClock.now >= state.nextCheck else { return }
         if state.list.isOutdated(site: site) {
-            state.list = ImageList(site: site, order: order, includesSystem: false)
-            state.live = Self.live(state.list)
-            state.leftOut = Self.leftOut(state.list, order)
+            let list = ImageList(site: site, order: order, includesSystem: false)
+            // What could not be looked at again, as it was covered by a mount, is what it was.
+            state.live = list.problems.isEmpty ? Self.live(list) : state.live.union(Self.live(list))
+            // Numbers are never given twice: what was to be left alone is, whatever became of it.
+            state.leftOut.formUnion(Self.leftOut(list, order))
+            state.list = list
         }
-        state.nextCheck = ContinuousClock.now + Self.trust
+        state.nextCheck = ContinuousClock.now + trust
     }
 
     private static func live(_ list: ImageList) -> Set<InodeIdentifier> {

@@ -14,6 +14,28 @@ final class PoolSite: Sendable {
         self.pool = pool
         self.directory = directory
     }
+
+    /// A directory below the pool's, by no link, for reading.
+    /// - Returns: nil where something of another file system is mounted on the way.
+    func folder(_ path: String, on fileSystem: FileSystem) throws(BtrfsError) -> Folder? {
+        let opened: Descriptor
+        do throws(Errno) {
+            opened = try directory.descriptor.open(
+                beneath: FilePath(path), [.readOnly, .directory])
+        } catch {
+            throw BtrfsError("openat", path, error)
+        }
+        return try Folder(opened, on: fileSystem, path: path)
+    }
+
+    /// What to say of a directory or file that is on another file system.
+    func problem(_ subject: String, isElsewhere path: String) -> Report.Problem {
+        Report.Problem(
+            subject: "\(pool.name):\(subject)",
+            message: "\(pool.directory)/\(path) is on another file system than its pool, which is"
+                + " mounted there, and was left alone. Unmount it (findmnt -T shows it), or make it"
+                + " a pool of its own: qvm-pool add NAME file-reflink -o dir_path=DIRECTORY.")
+    }
 }
 
 /// A Btrfs with the pools that lie on it. Pools on one file system are worked on together: they can
@@ -59,11 +81,11 @@ struct Site: Sendable {
 
 /// Opens pools. What cannot be worked on is named, and the others go on.
 struct Sites: Sendable {
-    private(set) var sites: [Site] = []
-    private(set) var problems: [Report.Problem] = []
+    var sites: [Site] = []
+    var problems: [Report.Problem] = []
 
     init(_ order: WorkerOrder) {
-        for pool in order.pools { add(pool) }
+        for pool in order.pools { add(pool, order) }
         for path in order.systemDirectories ?? [] { add(systemDirectory: path) }
         // Who asks for more than dom0's own files has Btrfs elsewhere, and no use for a complaint.
         let asksForMore = order.volumes.contains { $0.selected && !$0.isSystem }
@@ -77,28 +99,23 @@ struct Sites: Sendable {
         }
     }
 
-    /// What is wrong, when none of the volumes that were asked for lies on a pool that can be
-    /// worked on; or when there is no such pool at all.
-    func problemOfAllSelected(_ order: WorkerOrder) -> Report.Problem? {
-        let fit = Set(
-            sites.flatMap { site in
-                site.pools.map(\.pool.name) + (site.systemFolders.isEmpty ? [] : [""])
-            })
-        let wanted = Set(order.volumes.filter(\.selected).map(\.pool))
-        guard fit.isEmpty || (!wanted.isEmpty && fit.isDisjoint(with: wanted)) else { return nil }
-        return problems.first { problem in
-            wanted.isEmpty || wanted.contains { problem.subject == "pool \($0)" }
-                || problem.subject == WorkerOrder.Volume.systemQube
-        }
-    }
-
-    private mutating func add(_ pool: WorkerOrder.Pool) {
+    private mutating func add(_ pool: WorkerOrder.Pool, _ order: WorkerOrder) {
         let subject = "pool \(pool.name)"
         do throws(Errno) {
             let path = FilePath(pool.directory)
             let directory = try Descriptor.open(path, [.readOnly, .directory])
             let own = SharedDescriptor(try directory.duplicate())
-            try add(PoolSite(pool: pool, directory: own), directory)
+            let site = PoolSite(pool: pool, directory: own)
+            if try site.holdsNone(of: order) {
+                problems.append(
+                    Report.Problem(
+                        subject: subject,
+                        message: "its directory \(pool.directory) holds none of its volumes. If it"
+                            + " is on a disk of its own, that is not mounted: mount it, then try"
+                            + " again"))
+                return
+            }
+            try add(site, directory)
         } catch {
             let message = "its directory \(pool.directory) cannot be opened: \(error)"
             problems.append(Report.Problem(subject: subject, message: message))
@@ -149,7 +166,8 @@ struct Sites: Sendable {
         for index in sites.indices {
             guard let home = sites[index].home else { continue }
             for _ in 0..<lanes {
-                sites[index].scratches.append(try Self.openScratch(in: home))
+                sites[index].scratches.append(
+                    try Self.openScratch(in: home, on: sites[index].fileSystem))
             }
         }
     }
@@ -217,7 +235,7 @@ struct Sites: Sendable {
     }
 
     private static func openScratch(
-        in home: SharedDescriptor
+        in home: SharedDescriptor, on fileSystem: FileSystem
     ) throws(BtrfsError) -> BtrfsScratch {
         let scratch: Descriptor
         do throws(Errno) {
@@ -233,6 +251,6 @@ struct Sites: Sendable {
         let flags = try FileFlags.of(scratch)
         if flags.contains(.noCopyOnWrite) { try FileFlags([]).set(on: scratch) }
         try FileFlags.noCompress.set(on: scratch)
-        return try BtrfsScratch(SharedDescriptor(scratch))
+        return try BtrfsScratch(SharedDescriptor(scratch), on: fileSystem)
     }
 }

@@ -49,54 +49,49 @@ struct SystemWalk: Sendable {
     ///   - pools: their directories are not entered.
     ///   - passedBytes: files of this size or less are passed over.
     init(
-        _ folders: [SystemFolder], except pools: [PoolSite], passing passedBytes: ByteCount,
-        limit: Int = Self.fileLimit
+        _ folders: [SystemFolder], on fileSystem: FileSystem, except pools: [PoolSite],
+        passing passedBytes: ByteCount, limit: Int = Self.fileLimit
     ) {
         self.passedBytes = passedBytes.rawValue
         self.limit = limit
         self.pools = Set(pools.compactMap { try? $0.directory.descriptor.status().identity })
         for folder in folders {
-            do throws(Errno) {
-                try enter(try folder.directory.descriptor.duplicate(), in: nil, depth: 0)
-            } catch {
+            guard let own = try? folder.directory.descriptor.duplicate(),
+                let top = try? Folder(own, on: fileSystem, path: folder.path)
+            else {
                 unread += 1
+                continue
             }
+            enter(top, depth: 0)
         }
         keepLargest()
         describe()
     }
 
-    /// Where a directory lies.
-    private struct Position {
-        let device: UInt64
-        let subvolume: TreeIdentifier
-    }
-
-    private mutating func enter(
-        _ directory: consuming Descriptor, in parent: Position?, depth: Int
-    ) throws(Errno) {
-        let status = try directory.status()
-        if pools.contains(status.identity) { return }
+    private mutating func enter(_ folder: borrowing Folder, depth: Int) {
+        if pools.contains(folder.status.identity) { return }
         guard depth < Self.depthLimit else {
             unread += 1
             return
         }
-        let position = try position(of: directory, status, parent)
         // Only the names of directories are kept: of those there are few.
         var below: [String] = []
-        try directory.forEachEntry { name, kind throws(Errno) in
-            switch kind {
-            case .directory: below.append(name)
-            case .file: add(name, of: directory, position)
-            case .other: break
+        do throws(Errno) {
+            try folder.descriptor.forEachEntry { name, kind throws(Errno) in
+                switch kind {
+                case .directory: below.append(name)
+                case .file: add(name, of: folder)
+                case .other: break
+                }
             }
+        } catch {
+            unread += 1
         }
         for name in below {
-            do throws(Errno) {
-                try enter(
-                    try directory.open(directoryOfSameMount: name), in: position, depth: depth + 1)
-            } catch .noSuchFileOrDirectory {
-            } catch .improperLink {
+            do throws(BtrfsError) {
+                enter(try folder.folder(ofSameMount: name), depth: depth + 1)
+            } catch  where error.reason == .noSuchFileOrDirectory {
+            } catch  where error.reason == .improperLink {
                 // Something else is mounted there.
             } catch {
                 unread += 1
@@ -104,29 +99,13 @@ struct SystemWalk: Sendable {
         }
     }
 
-    /// Each subvolume has a device number of its own.
-    private func position(
-        of directory: borrowing Descriptor, _ status: FileStatus, _ parent: Position?
-    ) throws(Errno) -> Position {
-        if let parent, parent.device == status.identity.device { return parent }
-        do throws(BtrfsError) {
-            return Position(
-                device: status.identity.device,
-                subvolume: try Subvolumes.identifier(of: directory, path: "a system folder"))
-        } catch {
-            throw error.reason
-        }
-    }
-
-    private mutating func add(
-        _ name: String, of directory: borrowing Descriptor, _ position: Position
-    ) {
+    private mutating func add(_ name: String, of folder: borrowing Folder) {
         // It may be gone since; a file that is mounted there is not ours.
-        guard let status = try? directory.status(ofEntry: name), status.isRegularFile,
-            status.identity.device == position.device, status.sizeBytes > passedBytes
+        guard let file = folder.file(name), let inode = file.inode,
+            file.status.identity.device == folder.status.identity.device,
+            file.status.sizeBytes > passedBytes
         else { return }
-        let inode = InodeIdentifier(
-            subvolume: position.subvolume, number: status.identity.inode)
+        let status = file.status
         if status.links > 1 {
             if names[inode] == nil, names.count >= limit {
                 leftOut += 1

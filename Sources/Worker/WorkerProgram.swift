@@ -42,7 +42,13 @@ public enum WorkerProgram {
         }
         let order = try readOrder(input)
         var sites = Sites(order)
-        if let problem = sites.problemOfAllSelected(order) {
+        do throws(BtrfsError) {
+            if order.work.movesReferences { try sites.leaveDegraded() }
+        } catch {
+            throw Failure(error)
+        }
+        // A check is there to say it.
+        if order.work != .check, let problem = sites.problemOfAllSelected(order) {
             throw Failure(.unsuitablePool, "\(problem.subject): \(problem.message)")
         }
         let cache = try places.openCache()
@@ -63,7 +69,7 @@ public enum WorkerProgram {
         if let problem = sites.problemOfAllSelected(order) {
             throw Failure(.unsuitablePool, "\(problem.subject): \(problem.message)")
         }
-        try forbidWriting(exceptBeneath: cache)
+        let landlock = try Ties.tie(for: order.work)
         switch order.work {
         case .report:
             do throws(BtrfsError) {
@@ -73,7 +79,7 @@ public enum WorkerProgram {
             }
         case .check:
             do throws(BtrfsError) {
-                return .check(try CheckWork(order: order, sites: sites).run())
+                return .check(try CheckWork(order: order, sites: sites, landlock: landlock).run())
             } catch {
                 throw Failure(error, among: sites)
             }
@@ -101,7 +107,11 @@ public enum WorkerProgram {
         _ places: WorkerPlaces
     ) throws(Failure) -> Governor {
         let neighbours = Neighbours(
-            groups: places.controlGroups, imageFolders: order.pools.map(\.directory))
+            groups: places.controlGroups,
+            imageFolders: Set(
+                order.pools.compactMap {
+                    (try? Descriptor.status(of: FilePath($0.directory)))?.identity
+                }))
         let governor = Governor(
             sensors: Governor.Sensors(
                 othersWaitedSeconds: { neighbours.waitedSeconds() },
@@ -116,21 +126,6 @@ public enum WorkerProgram {
             throw Failure(.failed, "the worker could not start a thread", detail: "\(error)")
         }
         return governor
-    }
-
-    /// From here on nothing can be opened for writing but in the cache directory: a bug could not
-    /// write to an image. Before any thread is started, as Landlock binds the calling thread and
-    /// its children.
-    private static func forbidWriting(exceptBeneath cache: SharedDescriptor?) throws(Failure) {
-        do throws(Errno) {
-            if try Sandbox.forbidWriting(exceptBeneath: cache.map { [$0] } ?? []) == .unavailable {
-                Log.note("this kernel has no Landlock: images are protected by open flags alone")
-            }
-        } catch {
-            throw Failure(
-                .failed, "the worker could not forbid itself to write; nothing was done",
-                detail: "landlock: \(error)")
-        }
     }
 
     private static func readOrder(_ input: Input) throws(Failure) -> WorkerOrder {

@@ -116,9 +116,9 @@ struct UnitTests {
             #expect(denied.contains(call), "\(call)")
         }
         for call in [
-            "clone3", "execve", "fsync", "ioctl", "ioprio_set", "landlock_add_rule",
-            "landlock_create_ruleset", "landlock_restrict_self", "openat2", "open_by_handle_at",
-            "prctl", "readahead", "sched_setscheduler", "setpriority", "statx", "syncfs",
+            "clone3", "execve", "fsync", "ioctl", "ioprio_set",
+            "landlock_create_ruleset", "landlock_restrict_self", "open_by_handle_at",
+            "prctl", "readahead", "sched_setscheduler", "seccomp", "setpriority", "statx", "syncfs",
         ] {
             #expect(!denied.contains(call), "\(call)")
         }

@@ -56,8 +56,9 @@ struct HarmlessnessTests {
         #expect(!output.fileHandleForReading.availableData.isEmpty)
         let status = try String(
             contentsOfFile: "/proc/\(process.processIdentifier)/status", encoding: .utf8)
-        // landlock_restrict_self(2) wants no_new_privs first, and nothing else sets it here.
+        // Both ties want no_new_privs first, and nothing else sets it here.
         #expect(status.contains("NoNewPrivs:\t1"))
+        #expect(status.contains("Seccomp:\t2"))
         let descriptors = "/proc/\(process.processIdentifier)/fdinfo"
         for name in try FileManager.default.contentsOfDirectory(atPath: descriptors) {
             let link = "/proc/\(process.processIdentifier)/fd/\(name)"

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import FoundationEssentials
+import SystemCalls
 import SystemPackage
 import Testing
 
@@ -11,6 +12,10 @@ private final class KernelFolder {
 
     init(_ files: [String: String]) throws {
         path = FilePath("/tmp/qubes-btrfs-sensors-\(UInt64.random(in: 0...UInt64.max))")
+        try add(files)
+    }
+
+    func add(_ files: [String: String]) throws {
         for (name, text) in files {
             let file = path.appending(name)
             try FileManager.default.createDirectory(
@@ -29,7 +34,7 @@ private final class KernelFolder {
     }
 
     private func folder(own: String) throws -> KernelFolder {
-        try KernelFolder([
+        let folder = try KernelFolder([
             "groups/cgroup.controllers": "io\n",
             "groups/io.pressure": pressure(99_000_000),
             "groups/user.slice/io.pressure": pressure(1_000_000),
@@ -40,49 +45,70 @@ private final class KernelFolder {
             "groups/system.slice/ours.service/io.pressure": pressure(30_000_000),
             "groups/system.slice/ours.service/child/io.pressure": pressure(20_000_000),
             "own": "1:name=systemd:/x\n0::\(own)\n",
-            "block/loop0/loop/backing_file": "/var/lib/qubes/appvms/work/private.img\n",
+            "images/appvms/work/private.img": "",
+            "other/disk.img": "",
             "block/loop0/stat": " 1 2 3 4 5 6 7 8 0 10 3000 0 0 0 0 0 0\n",
-            "block/loop1/loop/backing_file": "/home/user/disk.img\n",
             "block/loop1/stat": " 1 2 3 4 5 6 7 8 0 10 9000 0 0 0 0 0 0\n",
             "block/sda/stat": " 1 2 3 4 5 6 7 8 0 10 9000 0 0 0 0 0 0\n",
         ])
+        try folder.add([
+            "block/loop0/loop/backing_file": "\(folder.path)/images/appvms/work/private.img\n",
+            "block/loop1/loop/backing_file": "\(folder.path)/other/disk.img\n",
+        ])
+        return folder
     }
 
     private func waited(_ folder: KernelFolder, images: String) -> Double? {
         Neighbours(
             groups: folder.path.appending("groups"), blocks: folder.path.appending("block"),
-            ownGroups: folder.path.appending("own"), imageFolders: [images]
+            ownGroups: folder.path.appending("own"),
+            imageFolders: Set(
+                [try? Descriptor.status(of: folder.path.appending(images)).identity]
+                    .compactMap { $0 })
         ).waitedSeconds()
     }
 
     @Test func theWaitingOfAllGroupsBesideOursCountsAndOursDoesNot() throws {
         let folder = try folder(own: "/system.slice/ours.service")
-        #expect(waited(folder, images: "/none") == 3)
+        #expect(waited(folder, images: "none") == 3)
     }
 
     @Test func inTheRootEveryGroupIsAnother() throws {
         let folder = try folder(own: "/")
-        #expect(waited(folder, images: "/none") == 71)
+        #expect(waited(folder, images: "none") == 71)
     }
 
     @Test func whatQubesWaitForInTheirLoopDevicesCounts() throws {
         let folder = try folder(own: "/system.slice/ours.service")
-        #expect(waited(folder, images: "/var/lib/qubes") == 6)
-        #expect(waited(folder, images: "/var/lib/qub") == 3)
+        #expect(waited(folder, images: "images") == 6)
+        #expect(waited(folder, images: "groups") == 3)
+    }
+
+    @Test func aPoolThatIsReachedByALinkIsTheSamePool() throws {
+        let folder = try folder(own: "/system.slice/ours.service")
+        try FileManager.default.createSymbolicLink(
+            atPath: folder.path.appending("link").string, withDestinationPath: "images")
+        #expect(waited(folder, images: "link") == 6)
+    }
+
+    @Test func loopDevicesAreFoundBehindHundredsOfOthers() throws {
+        let folder = try folder(own: "/system.slice/ours.service")
+        for number in 0..<Neighbours.limit { try folder.add(["block/dm-\(number)/stat": "0"]) }
+        #expect(waited(folder, images: "images") == 6)
     }
 
     @Test func aKernelThatCountsNothingIsNotTakenForAnIdleMachine() throws {
         let folder = try KernelFolder([
             "own": "0::/x\n", "groups/cgroup.procs": "", "groups/cgroup.controllers": "",
         ])
-        #expect(waited(folder, images: "/var/lib/qubes") == nil)
+        #expect(waited(folder, images: "images") == nil)
         let hybrid = try KernelFolder([
             "own": "0::/\n", "groups/unified/io.pressure": pressure(5),
             "groups/unified/cgroup.controllers": "",
         ])
-        #expect(waited(hybrid, images: "/var/lib/qubes") == nil)
+        #expect(waited(hybrid, images: "images") == nil)
         let old = try KernelFolder(["own": "1:cpu:/x\n"])
-        #expect(waited(old, images: "/var/lib/qubes") == nil)
+        #expect(waited(old, images: "images") == nil)
     }
 
     @Test(arguments: ["", "some", "some total=x", "full avg10=0.00 total=5", "\0"])

@@ -22,13 +22,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* openat2(2) with a resolve mask; returns a descriptor or -1 with errno. */
-int csystemcalls_openat2(int directory, const char *path, uint64_t flags, uint64_t mode,
-                         uint64_t resolve);
-static const uint64_t csystemcalls_RESOLVE_BENEATH = 0x08;
-static const uint64_t csystemcalls_RESOLVE_NO_XDEV = 0x01;
-static const uint64_t csystemcalls_RESOLVE_NO_SYMLINKS = 0x04;
-static const uint64_t csystemcalls_RESOLVE_NO_MAGICLINKS = 0x02;
+/* Flags of open(2) that need _GNU_SOURCE, or are made of others. */
+static const int csystemcalls_O_PATH = 010000000;
 static const int csystemcalls_O_TMPFILE = 020000000 | O_DIRECTORY;
 
 /* cachestat(2), Linux 6.5: how many pages of a range of a file are in the page cache, or -1 with
@@ -38,8 +33,15 @@ int64_t csystemcalls_cached_pages(int descriptor, uint64_t offset, uint64_t leng
 /* landlock(7). The ABI version, or -1 with errno where the kernel has none. */
 int csystemcalls_landlock_abi(void);
 int csystemcalls_landlock_create(uint64_t handled_access_fs);
-int csystemcalls_landlock_allow_beneath(int ruleset, int directory, uint64_t access);
 int csystemcalls_landlock_restrict_self(int ruleset);
+
+/* prctl(2), PR_SET_NO_NEW_PRIVS. */
+int csystemcalls_no_new_privileges(void);
+
+/* seccomp(2), SECCOMP_SET_MODE_FILTER: a program of struct sock_filter for the calling thread, or
+ * for all threads at once (SECCOMP_FILTER_FLAG_TSYNC; then the number of a thread that could not
+ * be bound, if there is one). SPEC_ALLOW: no thread gets slower. */
+int csystemcalls_filter_calls(const void *instructions, uint16_t count, int all_threads);
 
 /* ioprio_set(2) for the calling process: the idle class. */
 int csystemcalls_idle_io(void);
@@ -51,13 +53,18 @@ int csystemcalls_batch_cpu(void);
  * with errno ESRCH when the parent has gone already. */
 int csystemcalls_die_with_parent(void);
 
-/* fstat/fstatat in fields that need no macro. */
+/* stat/fstat/fstatat in fields that need no macro. */
 struct csystemcalls_status {
     uint64_t device, inode, links, size, mode, blocks512;
     int64_t mtime_seconds, mtime_nanoseconds, ctime_seconds, ctime_nanoseconds;
 };
+int csystemcalls_stat(const char *path, struct csystemcalls_status *status);
 int csystemcalls_fstat(int descriptor, struct csystemcalls_status *status);
 int csystemcalls_fstatat(int directory, const char *path, struct csystemcalls_status *status);
+
+/* statx(2), STATX_MNT_ID: the mount that a name leads to, nothing being mounted for it; of the
+ * directory itself for the empty name. ENOSYS where the kernel does not say. */
+int csystemcalls_mount_identifier(int directory, const char *name, uint64_t *identifier);
 
 /* The name of a directory entry: d_name is an array that Swift imports as a tuple. */
 static inline const char *csystemcalls_name(const struct dirent *entry) { return entry->d_name; }

@@ -25,12 +25,13 @@ public struct ExecutionLimits: Sendable {
     /// never grows by more than this on the way.
     public var commitEvery = ByteCount.mebibytes(256)
     /// The most references that one batch moves: what does not fit goes to a batch behind it. It
-    /// bounds what is held in memory, and what a cancelled job has to finish.
-    public var batchReferences = 8192
+    /// bounds what is held in memory, files that are open, and what a cancelled job has to finish.
+    public var batchReferences = 2048
     /// The most content that is compared before one asks again whether to go on: neighbours whose
     /// references show more are moved one after the other. Of what is begun the smaller part is
-    /// finished, or taken back, when the job is cancelled.
-    public var compareTogether = ByteCount.mebibytes(512)
+    /// finished, or taken back, when the job is cancelled. What is more, as all references to one
+    /// extent may show, is moved by one lane at a time.
+    public var compareTogether = ByteCount.mebibytes(256)
     /// The most content that all references to one extent may show: what is half moved when the job
     /// is cancelled takes as long as comparing half of this.
     public var compareOfExtent = ByteCount.mebibytes(4096)

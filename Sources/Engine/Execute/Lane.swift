@@ -12,6 +12,7 @@ struct LaneContext: Sendable {
     let fresh: FreshSources
     let successors = SuccessorKeepers()
     let refusal = DiskRefusal()
+    let heavyWaves = HeavyWaves()
 
     init(
         store: any ExtentStore, roles: any LiveRoles, limits: ExecutionLimits,
@@ -180,6 +181,7 @@ struct Lane: Sendable {
         var targets: [(Pending, ReplacementTarget)] = []
         var references = 0
         for pending in batch {
+            if context.control.isCancelled { throw .cancellation }
             if references >= limits.batchReferences, pending.moved.isEmpty {
                 left.later.append(pending.replacement)
                 continue

@@ -88,35 +88,3 @@ extension Lane {
     /// The nodes of a file that are written anew when one of its items changes: from the leaf up.
     private static var nodesOfFile: UInt64 { 3 }
 }
-
-/// Cuts a batch into parts of which one after the other is moved. Pure.
-enum Waves {
-    /// In order; each compares at most `limit`, or is one target, or a chain of targets that stand
-    /// in the scratch file without a gap: what is packed together goes together.
-    static func make(_ works: [Lane.Work], limit: ByteCount) -> [Range<Int>] {
-        var waves: [Range<Int>] = []
-        var start = 0
-        var compared = ByteCount.zero
-        for index in works.indices {
-            let own = works[index].target.comparedBytes
-            if index > start, compared + own > limit,
-                !areJoined(works[index - 1].sources, works[index].sources)
-            {
-                waves.append(start..<index)
-                start = index
-                compared = .zero
-            }
-            compared += own
-        }
-        if start < works.count { waves.append(start..<works.count) }
-        return waves
-    }
-
-    private static func areJoined(_ sources: [Source], _ next: [Source]) -> Bool {
-        let ends = sources.filter { !$0.isKeeper }.map {
-            $0.offset + ($0.range.upperBound - $0.range.lowerBound)
-        }.max()
-        let start = next.filter { !$0.isKeeper }.map(\.offset).min()
-        return ends != nil && ends == start
-    }
-}

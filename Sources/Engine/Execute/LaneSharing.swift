@@ -15,17 +15,34 @@ extension Lane {
                 ShareRequests.moves(
                     target: index, works[index].target, sources: works[index].sources)
             }
-            var left = moves.reduce(ByteCount.zero) { $0 + $1.lengthBytes }
-            let others = moves.filter { $0.reference != works[$0.target].lastReference }
-            let half = ByteCount(left.rawValue / 2)
-            try share(others, &works, &outcome, &left, half: half)
-            let last = moves.filter {
-                $0.reference == works[$0.target].lastReference && !works[$0.target].hasDoubt
+            let total = moves.reduce(ByteCount.zero) { $0 + $1.lengthBytes }
+            if total > limits.compareTogether {
+                context.heavyWaves.enter()
+                defer { context.heavyWaves.leave() }
+                // The one before may have taken a while.
+                if isStopped { return }
+                try share(moves, total, &works, &outcome)
+            } else {
+                try share(moves, total, &works, &outcome)
             }
-            try share(last, &works, &outcome, &left, half: half)
             // Made read-only by the kernel: no other request will go.
             if works[wave].contains(where: { $0.failure?.reason == .readOnlyFileSystem }) { return }
         }
+    }
+
+    /// Moves what goes together.
+    private func share(
+        _ moves: [Move], _ total: ByteCount, _ works: inout [Work],
+        _ outcome: inout ExecutionOutcome
+    ) throws(BtrfsError) {
+        var left = total
+        let half = ByteCount(total.rawValue / 2)
+        let others = moves.filter { $0.reference != works[$0.target].lastReference }
+        try share(others, &works, &outcome, &left, half: half)
+        let last = moves.filter {
+            $0.reference == works[$0.target].lastReference && !works[$0.target].hasDoubt
+        }
+        try share(last, &works, &outcome, &left, half: half)
     }
 
     /// - Parameters:
