@@ -20,7 +20,7 @@ struct MetadataGuard {
     var newLook: TreeLook {
         let homes = site.pools.map(\.directory) + site.systemFolders.map(\.directory)
         let subvolumes = homes.compactMap {
-            try? Subvolumes.identifier(of: $0.descriptor, path: "a pool's directory")
+            try? site.fileSystem.subvolume(holding: $0.descriptor, path: "a pool's directory")
         }
         return TreeLook(subvolumes: Set(subvolumes).sorted())
     }
