@@ -18,8 +18,8 @@ LICENSEDIR ?= /usr/share/licenses/qubes-btrfs
 INSTALL ?= install
 DOCUMENTS = $(wildcard README.md CHANGELOG.md docs/*.md)
 
-.PHONY: help build test test-faults test-snapshots fuzz demo check format packages clean
-.PHONY: bench bench-pacing bench-scale
+.PHONY: help build test test-fresh test-faults test-snapshots fuzz demo check format packages
+.PHONY: bench bench-pacing bench-scale clean
 .PHONY: install install-files install-programs install-documents install-vm
 
 help: ## List the targets.
@@ -39,6 +39,9 @@ test-snapshots: ## Run the tests with many snapshots with 500 and 1,000 of them 
 
 test-faults: ## Run the tests on faulty devices with every case of theirs, an hour or so (root).
 	FAULTS=all scripts/test --filter 'BadSectorTests|RefusedWriteTests|PowerCutTests|DamagedTreeTests'
+
+test-fresh: ## Run demo and tests in a root that has nothing but Debian and Swift (root).
+	scripts/test-fresh
 
 bench: ## Compare with other tools, SIZE=small|default|large (root).
 	scripts/bench

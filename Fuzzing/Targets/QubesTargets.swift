@@ -22,6 +22,18 @@ import Protocol
     }
     let names = Set(inventory.qubes.map(\.name))
     demand(names.count == inventory.qubes.count, "no name stands twice")
+    for thing in inventory.leftOut {
+        demand(isPlainText("\(thing.error)"), "what is left out is told in plain words")
+        demand(isPlainText(thing.command), "what mends it is plain text")
+    }
+    let pools = Set((inventory.pools + inventory.protection.pools).map(\.name))
+    demand(
+        pools.count == inventory.pools.count + inventory.protection.pools.count,
+        "no pool stands twice")
+    for volume in inventory.protection.volumes {
+        demand(pools.contains(volume.pool), "a protected volume is in a pool that is known")
+        demand(Qubes.Names.isPathBelow(volume.identifier), "it stays below its pool")
+    }
     order(inventory)
 }
 
@@ -46,6 +58,9 @@ private func order(_ inventory: Inventory) {
         inventory: inventory, visibility: .qubes(seen), qube: nil, systemDirectories: ["/usr"])
     guard let selection = try? Selection(scope, .whole) else { return }
     let (order, problems) = selection.order(.report)
+    demand(
+        order.volumes.count(where: \.skipped) >= inventory.protection.volumes.count,
+        "what is protected is left alone")
     for volume in order.volumes where volume.selected {
         demand(seen.contains(volume.qube), "only what the caller sees is selected")
     }

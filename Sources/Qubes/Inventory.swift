@@ -6,11 +6,20 @@ public struct Inventory: Equatable, Sendable {
     public let pools: [Pool]
     /// The qubes, dom0 (class `AdminVM`) among them.
     public let qubes: [Qube]
+    /// What could not be read, and is in neither of them. In the order of the file.
+    public let leftOut: [LeftOut]
+    /// The files of what could not be read, as far as they can be known: to be left alone.
+    public let protection: Protection
 
     /// Makes an inventory.
-    public init(pools: [Pool], qubes: [Qube]) {
+    public init(
+        pools: [Pool], qubes: [Qube], leftOut: [LeftOut] = [],
+        protection: Protection = Protection()
+    ) {
         self.pools = pools
         self.qubes = qubes
+        self.leftOut = leftOut
+        self.protection = protection
     }
 
     /// The qube of this name.
@@ -19,6 +28,12 @@ public struct Inventory: Equatable, Sendable {
     /// dom0's features: the defaults of ours for all qubes.
     public var adminFeatures: [String: String] {
         qubes.first { $0.kind == Qube.adminKind }?.features ?? [:]
+    }
+
+    /// What is said of dom0, and with it the default of every feature, could not be read. Any
+    /// qube that is left out may be dom0 where no other is.
+    public var hasUnknownDefaults: Bool {
+        !qubes.contains { $0.kind == Qube.adminKind } && leftOut.contains { $0.kind == .qube }
     }
 
     /// The pools that keep volumes as image files on a file system with reflinks.

@@ -21,10 +21,12 @@ public enum InventoryLimits {
     public static let featuresPerQube = 1024
     /// The most tags of one qube.
     public static let tagsPerQube = 1024
+    /// The most volumes of what is left out that are protected.
+    public static let protectedVolumes = 16384
 }
 
-/// Why qubes.xml could not be used: all of it, since a qube that is left out would be a qube whose
-/// settings are not kept.
+/// Why qubes.xml could not be used, or what of it: an error that is thrown is about all of it, one
+/// of `LeftOut` about one thing in it.
 public struct InventoryError: Error, Equatable, Sendable, CustomStringConvertible {
     /// What was wrong.
     public enum Reason: Equatable, Sendable {
@@ -48,6 +50,8 @@ public struct InventoryError: Error, Equatable, Sendable, CustomStringConvertibl
         case missing(String)
         /// A second one of what there can be one of.
         case duplicate(String)
+        /// A volume lies in a pool that is not there, or is left out itself; the pool is escaped.
+        case noSuchPool(String)
         /// A value that cannot be; the value is escaped and cut.
         case invalid(what: String, value: String)
     }
@@ -83,6 +87,7 @@ public struct InventoryError: Error, Equatable, Sendable, CustomStringConvertibl
         case .tooMany(let what, let limit): "has more than \(limit) \(what)"
         case .missing(let what): "has no \(what)"
         case .duplicate(let what): "has a second \(what)"
+        case .noSuchPool(let pool): "lies in the pool \(pool), which is not known"
         case .invalid(let what, let value): "has \(what) \(value), which cannot be"
         }
     }

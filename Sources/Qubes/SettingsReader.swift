@@ -25,11 +25,15 @@ public struct SettingsError: Error, Equatable, Sendable, CustomStringConvertible
     public let qube: String
     /// The feature.
     public let feature: SettingsFeature
-    /// Its value, escaped and cut, in quotes.
-    public let value: String
+    /// Its value, escaped and cut, in quotes; nil where qubes.xml could not be read there.
+    public let value: String?
 
     /// One sentence, of printable ASCII, with what to do.
     public var description: String {
+        guard let value else {
+            return "The feature \(feature.rawValue) of \(qube) is not known, since what qubes.xml"
+                + " says of \(qube) cannot be read: qvm-btrfs check"
+        }
         let (allowed, example) =
             switch feature {
             case .compress: ("zstd:1 to zstd:19, zstd or off", "zstd:3")
@@ -137,6 +141,9 @@ extension Inventory {
         _ feature: SettingsFeature, of qube: Qube, _ meaning: (String) -> Value?
     ) throws(SettingsError) -> Value? {
         let own = qube.features[feature.rawValue]
+        if own == nil, hasUnknownDefaults {
+            throw SettingsError(qube: Qube.adminName, feature: feature, value: nil)
+        }
         guard let value = own ?? adminFeatures[feature.rawValue], !value.isEmpty else { return nil }
         guard let meaning = meaning(value) else {
             let name = own == nil ? Qube.adminName : qube.name

@@ -20,6 +20,17 @@ struct Subject {
         self.init(element, parent.map { "\(own) of \($0)" } ?? own)
     }
 
+    /// It is an element of this name, and of no namespace: another is not passed over, as what is
+    /// in it would be lost without a word.
+    func demand(_ name: String, in section: String) throws(InventoryError) {
+        guard !element.hasNamespace else { throw error(.namespace) }
+        guard element.name == name else {
+            throw InventoryError(
+                .invalid(what: "an element", value: quoted(element.name)),
+                "\(section), at \(label)", line: element.line)
+        }
+    }
+
     func error(_ reason: InventoryError.Reason) -> InventoryError {
         InventoryError(reason, label, line: element.line)
     }

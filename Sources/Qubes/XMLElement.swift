@@ -11,9 +11,14 @@ struct XMLElement {
     let children: [XMLElement]
     /// From 1.
     let line: Int
+    /// It, or an attribute of it, is in a namespace: it is not what its name says.
+    let hasNamespace: Bool
 
     /// The children of this name.
     func children(named name: String) -> [XMLElement] { children.filter { $0.name == name } }
+
+    /// It and all that is in it, in order.
+    var tree: [XMLElement] { [self] + children.flatMap(\.tree) }
 }
 
 extension XMLElement {
@@ -96,9 +101,9 @@ extension XMLElement {
         guard depth <= InventoryLimits.depth else {
             throw InventoryError(.tooDeep, subject, line: line)
         }
-        guard unsafe node.pointee.ns == nil, unsafe node.pointee.nsDef == nil else {
-            throw InventoryError(.namespace, subject, line: line)
-        }
+        // A namespace would give two things one name. One at the root is over all of them.
+        let hasNamespace = unsafe node.pointee.ns != nil || node.pointee.nsDef != nil
+        if hasNamespace, depth == 1 { throw InventoryError(.namespace, subject, line: line) }
         var text = ""
         var children: [XMLElement] = []
         var next = unsafe node.pointee.children
@@ -111,26 +116,31 @@ extension XMLElement {
             }
             unsafe next = child.pointee.next
         }
-        guard let attributes = unsafe attributes(of: node) else {
-            throw InventoryError(.namespace, subject, line: line)
-        }
+        let (attributes, isPlain) = unsafe attributes(of: node)
+        if !isPlain, depth == 1 { throw InventoryError(.namespace, subject, line: line) }
         return XMLElement(
-            name: name, attributes: attributes, text: text, children: children, line: line)
+            name: name, attributes: attributes, text: text, children: children, line: line,
+            hasNamespace: hasNamespace || !isPlain)
     }
 
-    /// nil when one has a namespace. libxml2 itself refuses a second one of a name.
-    private static func attributes(of node: xmlNodePtr) -> [String: String]? {
+    /// The attributes, and whether none has a namespace. libxml2 itself refuses a second one of a
+    /// name.
+    private static func attributes(of node: xmlNodePtr) -> ([String: String], isPlain: Bool) {
         var attributes: [String: String] = [:]
+        var isPlain = true
         var next = unsafe node.pointee.properties
         while let attribute = unsafe next {
-            guard unsafe attribute.pointee.ns == nil else { return nil }
-            let value = unsafe xmlNodeListGetString(
-                node.pointee.doc, attribute.pointee.children, 1)
-            attributes[unsafe string(attribute.pointee.name)] = unsafe string(value)
-            if let value = unsafe value { unsafe clibxml2_free(value) }
+            if unsafe attribute.pointee.ns == nil {
+                let value = unsafe xmlNodeListGetString(
+                    node.pointee.doc, attribute.pointee.children, 1)
+                attributes[unsafe string(attribute.pointee.name)] = unsafe string(value)
+                if let value = unsafe value { unsafe clibxml2_free(value) }
+            } else {
+                isPlain = false
+            }
             unsafe next = attribute.pointee.next
         }
-        return attributes
+        return (attributes, isPlain)
     }
 
     private static func string(_ pointer: UnsafePointer<xmlChar>?) -> String {

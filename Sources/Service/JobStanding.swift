@@ -41,7 +41,8 @@ struct JobStanding {
             let scope = try machine.scope(of: request.target, for: request.caller)
             guard scope.qube?.uuid == request.uuid else { throw .noSuchQube }
             let (now, _) = try Selection(scope, request.argument).order(request.work)
-            return Self.holds(order, now) ? nil : Self.changed
+            let isWhole = scope.inventory.leftOut.isEmpty
+            return Self.holds(order, now, isWhole: isWhole) ? nil : Self.changed
         } catch {
             // qubesd may be starting again: what it does not say now it says at the next look.
             return error.exception.kind == .failed ? nil : error
@@ -54,13 +55,16 @@ struct JobStanding {
 
     /// Nothing that the worker may touch, or share, has been taken from it. A volume that is gone
     /// is nothing to object to: its files are gone, too.
-    static func holds(_ order: WorkerOrder, _ now: WorkerOrder) -> Bool {
+    /// - Parameter isWhole: nothing is left out of qubes.xml. What is left out is not gone.
+    static func holds(_ order: WorkerOrder, _ now: WorkerOrder, isWhole: Bool = true) -> Bool {
         func key(_ volume: WorkerOrder.Volume) -> String {
             "\(volume.qube)\n\(volume.pool)\n\(volume.volumeIdentifier)"
         }
+        let folders = Set(now.systemDirectories ?? [])
+        guard folders.isSuperset(of: order.systemDirectories ?? []) else { return false }
         let volumes = Dictionary(now.volumes.map { (key($0), $0) }) { first, _ in first }
         return order.volumes.allSatisfy { old in
-            guard let new = volumes[key(old)] else { return true }
+            guard let new = volumes[key(old)] else { return isWhole || old.skipped }
             return (new.selected || !old.selected) && (!new.skipped || old.skipped)
                 && new.dedupeGroup == old.dedupeGroup
         }

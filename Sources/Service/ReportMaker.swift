@@ -40,12 +40,7 @@ final class ReportMaker: Sendable {
         guard case .check(var check) = try ending(of: order) else {
             throw .failed("The check's worker failed.", detail: "it gave something else")
         }
-        check.findings =
-            problems.map {
-                CheckReport.Finding(
-                    .problem, "feature", $0.subject, $0.message,
-                    reason: "What a feature means cannot be guessed, so that jobs do nothing.")
-            } + check.findings
+        check.findings = selection.findings(problems) + check.findings
         return check
     }
 

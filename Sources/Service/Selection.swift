@@ -15,7 +15,7 @@ extension Inventory {
 /// Makes a worker's order out of a scope: which volumes it is about, and all others that may share
 /// data with them.
 struct Selection {
-    private let scope: Scope
+    let scope: Scope
     private let argument: CallArgument
     /// The qubes that are left of the target's; nil for all.
     private let only: Set<String>?
@@ -38,6 +38,9 @@ struct Selection {
         case .system: guard scope.visibility.shows(Qube.adminName) else { throw .noSuchQube }
         case .pool(let name): try Self.check(pool: name, in: scope.inventory)
         case .volume(let name): try Self.check(volume: name, of: scope.qube, in: scope.inventory)
+        }
+        if let qube = scope.qube, qube.volumes.isEmpty {
+            throw Refusal(.unsuitablePool, "The qube has no volume on this machine to work on.")
         }
         if let qube = scope.qube, !qube.volumes.contains(where: isSelected(of: qube)) {
             throw Refusal(
@@ -96,8 +99,7 @@ struct Selection {
     func order(
         _ work: WorkerOrder.Work, onBattery: Bool = false, risksReadOnly: Bool = false
     ) -> (order: WorkerOrder, problems: [Report.Problem]) {
-        let pools = scope.inventory.workablePools
-        let names = Set(pools.map(\.name))
+        let names = poolNames
         var volumes: [WorkerOrder.Volume] = []
         var problems: [Report.Problem] = []
         for qube in scope.inventory.qubes {
@@ -123,11 +125,12 @@ struct Selection {
         }
         let system = systemVolume(&problems)
         let order = WorkerOrder(
-            work: work, pools: pools, volumes: volumes + (system.map { [$0] } ?? []),
+            work: work, pools: scope.inventory.knownPools,
+            volumes: volumes + scope.inventory.protectedVolumes + (system.map { [$0] } ?? []),
             wholeMachine: scope.qube == nil, onBattery: onBattery,
             risksReadOnly: risksReadOnly ? true : nil,
-            systemDirectories: system == nil ? nil : scope.systemDirectories)
-        return (order, problems)
+            systemDirectories: system == nil ? nil : scope.certainSystemDirectories)
+        return (order, scope.leftOutProblems + problems)
     }
 
     /// What stands for dom0's own files, when the call is about them. They are a dedupe group of

@@ -141,8 +141,9 @@ struct BadSectorTests {
         }
     }
 
-    /// An extent is given back whole or not at all: of images in extents of a mebibyte one stays for
-    /// the sector's sake; of images that are one extent each the bad one does, and all share it.
+    /// An extent is given back whole or not at all: of images in extents of a mebibyte one stays
+    /// for the sector's sake; of images that are one extent each the bad one does, and all share
+    /// it.
     @Test(
         "Around one bad sector of two equal images all but its extent is shared and packed",
         arguments: [1 << 20, nil])

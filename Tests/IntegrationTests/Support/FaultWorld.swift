@@ -41,7 +41,8 @@ final class FaultWorld {
     }
 
     /// Writes an image in extents of its own.
-    /// - Parameter flushEveryBytes: a flush after so many bytes, as guests send them, ends an extent.
+    /// - Parameter flushEveryBytes: a flush after so many bytes, as guests send them, ends an
+    ///   extent.
     func write(_ content: Data, to image: String, flushEveryBytes: Int? = nil) throws {
         let path = fileSystem.image(image)
         try Files.write(flushEveryBytes == nil ? content : Data(), to: path)
