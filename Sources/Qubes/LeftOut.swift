@@ -45,8 +45,8 @@ public struct LeftOut: Equatable, Sendable {
 /// qube with `btrfs.skip`.
 ///
 /// What is neither here nor in the inventory is a file of nobody's: no job looks at it. Where it
-/// shares an extent with an image that a job works on, it follows as a snapshot does, and the kernel
-/// compares every byte of it.
+/// shares an extent with an image that a job works on, it follows as a snapshot does, and the
+/// kernel compares every byte of it.
 public struct Protection: Equatable, Sendable {
     /// A volume that belongs to no qube that is known.
     public struct Volume: Equatable, Sendable {

@@ -2,8 +2,8 @@
 import Qubes
 import Testing
 
-/// Every test here gives one thing that is wrong to an inventory that is otherwise whole: it is left
-/// out, named, and all others are read.
+/// Every test here gives one thing that is wrong to an inventory that is otherwise whole: it is
+/// left out, named, and all others are read.
 @Suite struct InventoryLeftOutTests {
     /// A qube that is as it should be, in a pool of its own.
     private static let pool =
