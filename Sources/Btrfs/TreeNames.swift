@@ -12,6 +12,7 @@ extension TreeIdentifier {
     public var name: String {
         switch self {
         case .roots: "the tree of roots"
+        case .chunks: "the tree of chunks"
         case .extents: "the tree of extents"
         case .devices: "the tree of devices"
         case .checksums: "the tree of checksums"
@@ -33,9 +34,6 @@ extension BtrfsError {
         guard [.ioError, .structureNeedsCleaning].contains(reason) else { return false }
         return call == "TREE_SEARCH_V2" || call == "LOGICAL_INO_V2"
     }
-
-    /// A transaction did not come to the device.
-    public var isRefusedCommit: Bool { call == "SYNC" && reason == .ioError }
 }
 
 /// A look at the trees that a transaction needs: each is read from its first node to its last, and

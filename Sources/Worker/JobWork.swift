@@ -38,7 +38,7 @@ struct JobWork {
                         subject: "pool \(pools)",
                         message: "the file system is too full to be worked on: \(refusal)."))
             } catch {
-                throw Failure(error)
+                throw Failure(error, on: site)
             }
         }
         if fit.isEmpty, let problem = problems.first {
@@ -64,8 +64,7 @@ struct JobWork {
             do throws(BtrfsError) {
                 leftAlone.add(try run(site, &result))
             } catch {
-                throw Failure(madeReadOnly: site, error) ?? Failure(refusedWrite: error, on: site)
-                    ?? Failure(error, on: site)
+                throw Failure(error, on: site)
             }
         }
         result.leftAlone = leftAlone.lines

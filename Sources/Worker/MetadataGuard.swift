@@ -106,25 +106,17 @@ extension Failure {
         }
     }
 
-    /// A failure on one file system, whose devices and mount point are known.
+    /// A failure on one file system, whose devices and mount point are known. Damaged metadata is
+    /// remembered.
     init(_ error: BtrfsError, on site: Site) {
         let metadata = MetadataGuard(site: site)
-        let stats = "'btrfs device stats \(metadata.point)'"
-        if let damage = metadata.remember(error) {
+        let damage = metadata.remember(error)
+        if let failure = Failure(madeReadOnly: site, error)
+            ?? Failure(refusedWrite: error, on: site)
+        {
+            self = failure
+        } else if let damage {
             self.init(.unsuitablePool, metadata.refusal(damage), detail: "\(error)")
-        } else if error.isRefusedWrite || error.isRefusedCommit {
-            self.init(
-                .unsuitablePool,
-                "the disk refuses writes (\(metadata.deviceText)). Nothing was pointed at what did"
-                    + " not reach it; what was finished stays done. See \(stats) and dmesg.",
-                detail: "\(error)")
-        } else if error.reason == .readOnlyFileSystem {
-            self.init(
-                .unsuitablePool,
-                "the file system is read-only: it was mounted so, or the kernel has given it up"
-                    + " after an error (\(metadata.deviceText)). See dmesg and \(stats). Only then"
-                    + " mount it for writing (mount -o remount,rw), and start the job again.",
-                detail: "\(error)")
         } else {
             self.init(error)
         }

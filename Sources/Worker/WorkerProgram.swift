@@ -66,7 +66,8 @@ public enum WorkerProgram {
         } catch {
             throw Failure(error, among: sites)
         }
-        if let problem = sites.problemOfAllSelected(order) {
+        // A check is there to say it; what a job was asked for may all be damaged.
+        if order.work != .check, let problem = sites.problemOfAllSelected(order) {
             throw Failure(.unsuitablePool, "\(problem.subject): \(problem.message)")
         }
         let landlock = try Ties.tie(for: order.work)

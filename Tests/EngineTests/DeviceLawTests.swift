@@ -241,7 +241,10 @@ import Testing
         // What has to go back after a refused write finds its way on a device that can be read.
         let refusesWrites = seed.isMultiple(of: 5)
         var state = Self.deviceWorld(&generator)
-        if refusesWrites { state.device.badSectors = [:] }
+        if refusesWrites {
+            state.device.badSectors = [:]
+            state.device.pinned = []
+        }
         var job = ModelJob(store: ModelStore(state))
         job.lanes = seed.isMultiple(of: 4) ? 3 : 1
         job.limits.batchContent = .kibibytes(64)

@@ -27,7 +27,9 @@ struct DedupeTests {
         #expect(try fileSystem.inventory() == inventory)
         #expect(after == before / 2)
         #expect(result.measuredDataBytes == Int64(before - after))
-        #expect(result.predictedBytes == before - after)
+        // Less what the trees were thought to grow by: a few references.
+        let predicted = try #require(result.predictedBytes)
+        #expect((before - after - 4096)...(before - after) ~= predicted, "\(predicted)")
     }
 
     @Test("Copies at another offset share, and what is unique is kept", arguments: [1, 3, 17, 100])

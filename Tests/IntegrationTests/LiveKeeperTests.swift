@@ -62,9 +62,8 @@ struct LiveKeeperTests {
         [
             "fio", "--name=qube", "--filename=\(path)", "--rw=randwrite", "--size=24M",
             "--bsrange=4k-64k", "--ioengine=psync", "--direct=1", "--verify=crc32c",
-            "--randseed=11", "--fsync=32", "--verify_fatal=1", "--output-format=terse",
-            // Without it fio leaves a file of its state in the checkout.
-            "--verify_state_save=0",
+            "--randseed=11", "--fsync=32", "--verify_state_save=0", "--verify_fatal=1",
+            "--output-format=terse",
         ]
     }
 }

@@ -152,7 +152,9 @@ struct RefusedWriteTests {
         #expect(
             message.contains("refuses writes") || message.contains("read-only"), "\(message)")
         #expect(message.contains("btrfs device stats"), "\(message)")
-        #expect(message.contains(world.device.path), "\(message)")
+        // Of what the kernel has given up it need not have counted an error.
+        let isGivenUp = message.contains("read-only")
+        #expect(isGivenUp || message.contains(world.device.path), "\(message)")
     }
 }
 
