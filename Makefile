@@ -11,6 +11,7 @@ LIBEXECDIR ?= /usr/libexec/qubes
 RPCDIR ?= /etc/qubes-rpc
 POLICYDIR ?= /etc/qubes/policy.d
 UNITDIR ?= /usr/lib/systemd/system
+LOGROTATEDIR ?= /etc/logrotate.d
 PRESETDIR ?= /usr/lib/systemd/system-preset
 DOCDIR ?= /usr/share/doc/qubes-btrfs
 LICENSEDIR ?= /usr/share/licenses/qubes-btrfs
@@ -18,8 +19,8 @@ LICENSEDIR ?= /usr/share/licenses/qubes-btrfs
 INSTALL ?= install
 DOCUMENTS = $(wildcard README.md CHANGELOG.md docs/*.md)
 
-.PHONY: help build test test-fresh test-faults test-snapshots fuzz demo check format packages
-.PHONY: bench bench-pacing bench-scale clean
+.PHONY: help build test abuse test-fresh test-faults test-snapshots fuzz demo check format
+.PHONY: packages bench bench-pacing bench-scale clean
 .PHONY: install install-files install-programs install-documents install-vm
 
 help: ## List the targets.
@@ -33,6 +34,10 @@ build: ## Build the programs for release; they need no Swift runtime where they 
 
 test: ## Run every test, those on real Btrfs too when root.
 	scripts/test
+
+abuse: ## Flood the daemon for two minutes each way, plant 65,536 guesses (root).
+	FLOOD_SECONDS=120 FLOOD_ANSWER_SECONDS=2 GUESSES=65536 REQUIRE_REAL_BTRFS=1 \
+		$(SWIFT) test --filter 'FloodTests|TwoWorldsTests'
 
 test-snapshots: ## Run the tests with many snapshots with 500 and 1,000 of them (root; minutes).
 	MANY_SNAPSHOTS=1 scripts/test --filter MetadataSpaceTests
@@ -87,6 +92,8 @@ install-files: install-documents ## Install all but the programs.
 	done
 	$(INSTALL) -m 0644 systemd/*.socket systemd/*.service systemd/*.timer $(DESTDIR)$(UNITDIR)/
 	$(INSTALL) -m 0644 systemd/*.preset $(DESTDIR)$(PRESETDIR)/
+	$(INSTALL) -d $(DESTDIR)$(LOGROTATEDIR)
+	$(INSTALL) -m 0644 logrotate/qubes-btrfs $(DESTDIR)$(LOGROTATEDIR)/
 
 install-programs:
 	$(INSTALL) -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(LIBEXECDIR)

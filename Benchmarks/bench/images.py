@@ -205,8 +205,11 @@ def domain(number, kind, name, volumes):
 
 def qubes_xml(qubes):
     """All qubes in one dedupe group: the tools beside us know no groups, and the task is one."""
+    members = " ".join(sorted(folder.name for kind in ("vm-templates", "appvms")
+                              for folder in (qubes / kind).iterdir()))
     domains = [f'    <domain id="domain-0" class="AdminVM"><properties/><features>'
-               f'<feature name="btrfs.dedupe-group">{GROUP}</feature></features><tags/></domain>\n']
+               f'<feature name="btrfs.dedupe-group.{GROUP}">{members}</feature></features>'
+               '<tags/></domain>\n']
     for folder in sorted((qubes / "vm-templates").iterdir()):
         root = volume("root", f"vm-templates/{folder.name}/root")
         domains.append(domain(len(domains), "TemplateVM", folder.name, [root]))

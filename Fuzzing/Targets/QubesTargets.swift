@@ -54,10 +54,11 @@ private func check(_ volume: Qubes.Volume, of qube: Qube, _ inventory: Inventory
 /// A caller that sees every second qube asks about the machine.
 private func order(_ inventory: Inventory) {
     let seen = Set(inventory.qubes.enumerated().filter { $0.offset % 2 == 1 }.map(\.element.name))
-    let scope = Scope(
-        inventory: inventory, visibility: .qubes(seen), qube: nil, systemDirectories: ["/usr"])
-    guard let selection = try? Selection(scope, .whole) else { return }
-    let (order, problems) = selection.order(.report)
+    let target = Target(
+        caller: Caller(name: "admin", visibility: .qubes(seen)), inventory: inventory, qube: nil,
+        systemDirectories: ["/usr"])
+    guard let orders = try? OrderMaker(target, .whole) else { return }
+    let (order, problems) = orders.order(.report)
     demand(
         order.volumes.count(where: \.skipped) >= inventory.protection.volumes.count,
         "what is protected is left alone")

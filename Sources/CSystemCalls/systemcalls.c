@@ -126,6 +126,16 @@ int csystemcalls_unix_address(const char *path, struct sockaddr_un *address) {
     return 0;
 }
 
+int csystemcalls_peer_process(int socket, int32_t *process) {
+    struct ucred credentials;
+    socklen_t length = sizeof credentials;
+    if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &credentials, &length) == -1) {
+        return -1;
+    }
+    *process = credentials.pid;
+    return 0;
+}
+
 int csystemcalls_is_ignored(int signal) {
     struct sigaction action;
     return sigaction(signal, NULL, &action) == 0 && action.sa_handler == SIG_IGN;

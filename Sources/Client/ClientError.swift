@@ -95,16 +95,19 @@ extension ClientError {
     ) -> String {
         let call = "the call of \(service.rawValue) to '\(target)'"
         let policy = "/etc/qubes/policy.d/80-btrfs.policy"
+        let policyTarget = target == ServiceClient.machine ? "@adminvm" : target
         return switch exitStatus {
         case 125, 127:
             "\(call) found no service in dom0 (qrexec status \(exitStatus ?? 0)). Is "
-                + "qubes-btrfs-dom0 installed there, and qubes-btrfsd.socket running?"
+                + "qubes-btrfs installed there, and qubes-btrfsd.socket running?"
         case .some(let status) where status != 126 && status != 0:
             "\(call) failed: qrexec-client-vm ended with status \(status)."
         default:
             "\(call) was refused by policy, or the service is missing in dom0. Look at "
-                + "\(policy) there, and put a line that allows the call into "
-                + "/etc/qubes/policy.d/30-user.policy."
+                + "\(policy) there. To allow it put these lines into "
+                + "/etc/qubes/policy.d/30-btrfs.policy, with this qube's name for THIS: "
+                + "'\(service.rawValue) * THIS \(policyTarget) allow target=dom0' and "
+                + "'admin.vm.List * THIS \(policyTarget) allow target=dom0'."
         }
     }
 }

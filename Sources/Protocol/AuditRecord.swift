@@ -16,6 +16,8 @@ public enum AuditEvent: String, Sendable, CaseIterable {
     case stop
     /// The daemon could not do something that no call waits for.
     case trouble
+    /// A caller made more calls than its share of the log: how many are not written down.
+    case omitted
 }
 
 /// One thing that happened, as the daemon writes it into the journal and the log file, and as
@@ -33,6 +35,9 @@ public struct AuditRecord: Equatable, Sendable {
     public var target = ""
     /// The job's id.
     public var job = ""
+    /// The call's own number, which its request and its end have in common; empty where a call has
+    /// no end of its own.
+    public var call = ""
     /// `accepted`, `done`, a job's last state or an exception's name.
     public var outcome = ""
     /// What a job saved, in bytes.
@@ -48,6 +53,7 @@ public struct AuditRecord: Equatable, Sendable {
         case event, caller, service, argument, target, job, outcome
         case savedBytes = "saved_bytes"
         case detail
+        case call
 
         /// The name of the journal's field: only those of root's processes are read again.
         public var journalName: String { "QUBES_BTRFS_\(rawValue.uppercased())" }
@@ -55,8 +61,9 @@ public struct AuditRecord: Equatable, Sendable {
 
     /// `key=value` pairs in a fixed order, one line, printable ASCII.
     public var line: String {
-        Field.allCases.map { "\($0.rawValue)=\(AuditValue.escaped(self[$0]))" }
-            .joined(separator: " ")
+        // A call's number is there where it has one: most have not.
+        Field.allCases.filter { $0 != .call || !call.isEmpty }
+            .map { "\($0.rawValue)=\(AuditValue.escaped(self[$0]))" }.joined(separator: " ")
     }
 
     /// The record's fields, by their names in the journal; those that hold nothing are left out.
@@ -82,6 +89,7 @@ public struct AuditRecord: Equatable, Sendable {
         job = try value(.job)
         outcome = try value(.outcome)
         detail = try value(.detail)
+        call = try value(.call)
         let saved = try value(.savedBytes)
         if !saved.isEmpty {
             guard let bytes = Int64(saved) else { throw AuditValue.Unreadable() }
@@ -100,6 +108,7 @@ public struct AuditRecord: Equatable, Sendable {
         case .outcome: outcome
         case .savedBytes: savedBytes.map(String.init) ?? ""
         case .detail: detail
+        case .call: call
         }
     }
 }

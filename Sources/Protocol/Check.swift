@@ -20,7 +20,7 @@ public struct CheckReport: Codable, Equatable, Sendable {
         public var level: Level
         /// What was looked at, as a word for programs: `mount.discard`, `image.nocow`.
         public var topic: String
-        /// Which thing: a pool, a qube, `dom0`.
+        /// Which thing, for people: a pool, a qube, `dom0`.
         public var subject: String
         /// What was found.
         public var message: String
@@ -28,8 +28,20 @@ public struct CheckReport: Codable, Equatable, Sendable {
         public var reason: String?
         /// The command that mends it.
         public var command: String?
+        /// Which thing, for programs, and for whoever judges who may read it; nil where nobody has
+        /// said so, and then it is for dom0 alone.
+        public var about: Subject?
 
-        /// Makes a finding.
+        /// Makes a finding about this.
+        public init(
+            _ level: Level, _ topic: String, about: Subject, _ message: String,
+            reason: String? = nil, command: String? = nil
+        ) {
+            self.init(level, topic, about.text, message, reason: reason, command: command)
+            self.about = about
+        }
+
+        /// Makes a finding that is for dom0 alone until it is said what it is about.
         public init(
             _ level: Level, _ topic: String, _ subject: String, _ message: String,
             reason: String? = nil, command: String? = nil

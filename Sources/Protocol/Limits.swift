@@ -22,10 +22,14 @@ public enum Limits {
     /// The most of them that all qubes together may have: the rest of the queue is for dom0 and its
     /// timers.
     public static let queuedJobsOfQubes = 24
-    /// The most jobs that history keeps; the oldest go first.
+    /// The most jobs that history keeps, half of them dom0's; of each caller the oldest go first.
     public static let historyJobs = 200
     /// The most names of files or reasons in one result; the rest is counted, not named.
     public static let namedItems = 50
+    /// The longest text of a worker in a record, in characters.
+    public static let textCharacters = 500
+    /// The longest estimate in bytes: a job's whole result is one line.
+    public static let estimateBytes = eventBytes / 4 * 3
     /// The most other places that are named for the content of an unreadable one.
     public static let namedCopies = 4
     /// The most volumes that an estimate names; those of the qubes that take least are left out.

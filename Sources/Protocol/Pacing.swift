@@ -16,6 +16,8 @@ public struct Pacing: Codable, Equatable, Sendable {
     public enum Reason: String, Codable, Sendable, CaseIterable {
         /// Somebody asked for a pause; `btrfs.job.Resume` ends it.
         case pause
+        /// Another job goes before it; it goes on by itself afterwards.
+        case turn
         /// Too little unallocated or metadata space is left.
         case space
         /// The machine runs on battery.

@@ -83,14 +83,24 @@ public struct Report: Codable, Equatable, Sendable {
         }
     }
 
-    /// A pool that could not be looked at.
+    /// Something that could not be looked at, or was left alone.
     public struct Problem: Codable, Equatable, Sendable {
-        /// Which pool or file.
+        /// Which thing, for people.
         public var subject: String
         /// What is wrong with it and what to do.
         public var message: String
+        /// Which thing, for programs, and for whoever judges who may read it; nil where nobody has
+        /// said so, and then it is for dom0 alone.
+        public var about: Subject?
 
         /// Makes a problem.
+        public init(_ about: Subject, _ message: String) {
+            self.about = about
+            subject = about.text
+            self.message = message
+        }
+
+        /// Makes a problem that is for dom0 alone.
         public init(subject: String, message: String) {
             self.subject = subject
             self.message = message

@@ -61,6 +61,9 @@ public struct WorkerOrder: Codable, Equatable, Sendable {
         public var compressionLevel: Int?
         /// Volumes with the same group may come to share data.
         public var dedupeGroup: String
+        /// It lives from start to stop as a snapshot of another volume: an extent that it shares
+        /// with others is of their groups alone. nil for no.
+        public var follows: Bool?
         /// In a report: the set that its qube is counted in, by the template that it starts from.
         public var family: String?
 

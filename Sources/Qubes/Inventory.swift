@@ -6,6 +6,12 @@ public struct Inventory: Equatable, Sendable {
     public let pools: [Pool]
     /// The qubes, dom0 (class `AdminVM`) among them.
     public let qubes: [Qube]
+    /// dom0's features: the defaults of ours for all qubes.
+    public let adminFeatures: [String: String]
+    /// The place of each qube by its name: a machine may have thousands.
+    private let places: [String: Int]
+    /// The dedupe groups in which dom0 lists a qube, by its name, each list sorted.
+    let listedGroups: [String: [String]]
     /// What could not be read, and is in neither of them. In the order of the file.
     public let leftOut: [LeftOut]
     /// The files of what could not be read, as far as they can be known: to be left alone.
@@ -18,23 +24,21 @@ public struct Inventory: Equatable, Sendable {
     ) {
         self.pools = pools
         self.qubes = qubes
+        places = Dictionary(qubes.enumerated().map { ($1.name, $0) }) { first, _ in first }
+        adminFeatures = qubes.first { $0.kind == Qube.adminKind }?.features ?? [:]
+        listedGroups = DedupeGroup.lists(adminFeatures)
         self.leftOut = leftOut
         self.protection = protection
+        hasUnknownDefaults =
+            !qubes.contains { $0.kind == Qube.adminKind } && leftOut.contains { $0.kind == .qube }
     }
 
     /// The qube of this name.
-    public func qube(named name: String) -> Qube? { qubes.first { $0.name == name } }
-
-    /// dom0's features: the defaults of ours for all qubes.
-    public var adminFeatures: [String: String] {
-        qubes.first { $0.kind == Qube.adminKind }?.features ?? [:]
-    }
+    public func qube(named name: String) -> Qube? { places[name].map { qubes[$0] } }
 
     /// What is said of dom0, and with it the default of every feature, could not be read. Any
     /// qube that is left out may be dom0 where no other is.
-    public var hasUnknownDefaults: Bool {
-        !qubes.contains { $0.kind == Qube.adminKind } && leftOut.contains { $0.kind == .qube }
-    }
+    public let hasUnknownDefaults: Bool
 
     /// The pools that keep volumes as image files on a file system with reflinks.
     public var imagePools: [Pool] { pools.filter { $0.driver == Pool.imageDriver } }
@@ -68,6 +72,8 @@ public struct Qube: Equatable, Sendable {
     public static let templateKind = "TemplateVM"
     /// The name of dom0.
     public static let adminName = "dom0"
+    /// What begins the tag that qubesd gives to a qube, and nobody can take from it: who made it.
+    private static let creatorTag = "created-by-"
     /// The id of dom0 in qubes.xml.
     static let adminIdentifier = "domain-0"
 
@@ -98,6 +104,15 @@ public struct Qube: Equatable, Sendable {
         self.features = features
         self.tags = tags
         self.volumes = volumes
+    }
+}
+
+extension Qube {
+    /// Who made it, by qubesd's word: dom0 where it has no tag of that kind.
+    public var creator: String {
+        let creators = tags.filter { $0.hasPrefix(Self.creatorTag) }
+            .map { $0.dropFirst(Self.creatorTag.count) }.sorted()
+        return creators.isEmpty ? Self.adminName : creators.joined(separator: "+")
     }
 }
 

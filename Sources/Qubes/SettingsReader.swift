@@ -49,18 +49,46 @@ public struct SettingsError: Error, Equatable, Sendable, CustomStringConvertible
     }
 }
 
-/// The names of dedupe groups that nobody chose. A chosen one begins with `named:`, these do not.
+/// The names of dedupe groups. A chosen one begins with `named:`, the others do not.
 public enum DedupeGroup {
-    /// The roots of the templates, and of the qubes that start from them.
-    public static let templates = "templates"
+    /// What begins the name of the feature of dom0 that lists the members of a group: the group's
+    /// name follows, and the value is the qubes' names with blanks between them.
+    public static let listFeature = SettingsFeature.dedupeGroup.rawValue + "."
+
+    /// The roots of the templates that one qube has made: what a template holds is known to who has
+    /// made it, so that only its own may be compared with it. `dom0` made those without a tag.
+    public static func templates(of creator: String) -> String { "templates:\(creator)" }
 
     /// A volume with its own revisions and precache.
     public static func volume(pool: String, identifier: String) -> String {
         "volume:\(pool):\(identifier)"
     }
 
-    /// What the feature `btrfs.dedupe-group` has named.
+    /// What dom0 has named, and lists the members of.
     public static func named(_ name: String) -> String { "named:\(name)" }
+
+    /// What people call a group of more than one volume; nil for one that is a volume alone.
+    public static func shownName(_ group: String) -> String? {
+        let (templates, named) = (templates(of: ""), named(""))
+        if group == self.templates(of: Qube.adminName) { return "templates" }
+        if group.hasPrefix(templates) { return "templates of \(group.dropFirst(templates.count))" }
+        return group.hasPrefix(named) ? String(group.dropFirst(named.count)) : nil
+    }
+
+    /// The groups by member, from dom0's features.
+    static func lists(_ features: [String: String]) -> [String: [String]] {
+        var groups: [String: [String]] = [:]
+        for (key, value) in features.sorted(by: { $0.key < $1.key })
+        where key.hasPrefix(listFeature) {
+            let group = String(key.dropFirst(listFeature.count))
+            guard Names.isPlain(group, limitBytes: SettingsFeature.groupBytes) else { continue }
+            // Names of qubes that are gone are nothing to complain of.
+            for member in Set(value.split(whereSeparator: \.isWhitespace).map(String.init)) {
+                groups[member, default: []].append(group)
+            }
+        }
+        return groups
+    }
 }
 
 extension Inventory {
@@ -72,67 +100,40 @@ extension Inventory {
         VolumeSettings(
             compressionLevel: try feature(.compress, of: qube, compressionLevel),
             skip: try feature(.skip, of: qube, skips) ?? false,
-            dedupeGroup: try dedupeGroup(of: volume, of: qube))
+            dedupeGroup: try dedupeGroup(of: volume, of: qube),
+            followsSource: volume.snapshotOnStart && !volume.saveOnStop)
     }
 
-    /// A qube's own feature, then the group of the template's root that this root starts from, then
-    /// dom0's feature, then a group by kind.
+    /// The group that a qube asks for by its own feature, where dom0 does not list it in that: the
+    /// feature has no effect then.
+    public func unlistedGroup(of qube: Qube) -> String? {
+        guard let own = qube.features[SettingsFeature.dedupeGroup.rawValue],
+            let name = groupName(own), !listedGroups[qube.name, default: []].contains(name)
+        else { return nil }
+        return name
+    }
+
+    /// A named group that dom0 lists the qube in, then that of the templates of one creator, then
+    /// the volume alone.
     private func dedupeGroup(
         of volume: Volume, of qube: Qube
     ) throws(SettingsError) -> String {
-        let own = qube.features[SettingsFeature.dedupeGroup.rawValue]
-        if own == nil, let (root, template) = templateRoot(startedBy: volume) {
-            return try ownDedupeGroup(of: root, of: template)
-        }
-        return try ownDedupeGroup(of: volume, of: qube)
-    }
-
-    /// The same without asking where the volume starts from: a template whose root says that it
-    /// starts from itself must not be followed for ever.
-    private func ownDedupeGroup(
-        of volume: Volume, of qube: Qube
-    ) throws(SettingsError) -> String {
-        if let name = try feature(.dedupeGroup, of: qube, groupName) {
-            return DedupeGroup.named(name)
-        }
-        if isTemplateRoot(volume, of: qube) || templateRoot(startedBy: volume) != nil {
-            return DedupeGroup.templates
+        if let name = try namedGroup(of: qube) { return DedupeGroup.named(name) }
+        if qube.kind == Qube.templateKind, volume.name == Volume.rootName {
+            return DedupeGroup.templates(of: qube.creator)
         }
         return DedupeGroup.volume(pool: volume.pool, identifier: volume.identifier)
     }
 
-    private func isTemplateRoot(_ volume: Volume, of qube: Qube) -> Bool {
-        qube.kind == Qube.templateKind && volume.name == Volume.rootName
-    }
-
-    /// The root of a template, when this root is a snapshot of it that lives from start to stop:
-    /// its clean image is then a second name of the template's. A snapshot of such a snapshot, as a
-    /// disposable may have, is followed to its end.
-    private func templateRoot(startedBy volume: Volume) -> (root: Volume, template: Qube)? {
-        var volume = volume
-        for _ in 0..<Self.snapshotDepth {
-            guard volume.name == Volume.rootName, volume.snapshotOnStart, !volume.saveOnStop,
-                let source = volume.source, let (root, owner) = root(source, pool: volume.pool)
-            else { return nil }
-            if owner.kind == Qube.templateKind { return (root, owner) }
-            volume = root
+    /// Only dom0 lets a qube into a group: whoever may set a qube's features may choose among the
+    /// groups that dom0 lists it in, or none of them.
+    private func namedGroup(of qube: Qube) throws(SettingsError) -> String? {
+        let listed = listedGroups[qube.name, default: []]
+        if let wanted = try feature(.dedupeGroup, of: qube, groupName) {
+            return listed.contains(wanted) ? wanted : nil
         }
-        return nil
-    }
-
-    /// The most snapshots one of another; it ends a circle, too.
-    private static let snapshotDepth = 4
-
-    private func root(_ identifier: String, pool: String) -> (root: Volume, owner: Qube)? {
-        for owner in qubes {
-            for root in owner.volumes
-            where root.name == Volume.rootName && root.pool == pool
-                && root.identifier.utf8.elementsEqual(identifier.utf8)
-            {
-                return (root, owner)
-            }
-        }
-        return nil
+        let isUnwanted = qube.features[SettingsFeature.dedupeGroup.rawValue] != nil
+        return isUnwanted ? nil : listed.first
     }
 
     /// What a feature says: of the qube, or of dom0 where the qube has none.

@@ -8,9 +8,15 @@ public struct VolumeSettings: Equatable, Sendable {
     public let skip: Bool
     /// Volumes with the same group may come to share data.
     public let dedupeGroup: String
+    /// It lives from start to stop as a snapshot of another: what it holds is that one's, but for
+    /// what its qube has written since.
+    public let followsSource: Bool
 
     /// Makes settings.
-    public init(compressionLevel: Int?, skip: Bool, dedupeGroup: String) {
+    public init(
+        compressionLevel: Int?, skip: Bool, dedupeGroup: String, followsSource: Bool = false
+    ) {
+        self.followsSource = followsSource
         self.compressionLevel = compressionLevel
         self.skip = skip
         self.dedupeGroup = dedupeGroup

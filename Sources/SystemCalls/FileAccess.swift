@@ -140,6 +140,11 @@ extension Descriptor {
         return FileStatus(raw)
     }
 
+    /// Sets the file's permissions (`fchmod(2)`), whatever the umask says.
+    public borrowing func setMode(_ mode: UInt32) throws(Errno) {
+        try checked(fchmod(rawValue, mode))
+    }
+
     /// `stat(2)` of a path; links are followed.
     public static func status(of path: FilePath) throws(Errno) -> FileStatus {
         var raw = csystemcalls_status()

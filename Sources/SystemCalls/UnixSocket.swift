@@ -138,6 +138,26 @@ extension Descriptor {
     /// No more reads or writes: another thread blocked on this socket wakes up.
     public borrowing func shutdownBoth() { _ = shutdown(rawValue, Int32(SHUT_RDWR)) }
 
+    /// The process at the other end, as it was when it connected (`SO_PEERCRED`).
+    public borrowing func peerProcess() throws(Errno) -> Int32 {
+        var process: Int32 = 0
+        try checked(unsafe csystemcalls_peer_process(rawValue, &process))
+        return process
+    }
+
+    /// How long one read from this socket may wait, in seconds and at least a millisecond; then it
+    /// fails with EAGAIN.
+    public borrowing func setReadTimeout(seconds: Double) throws(Errno) {
+        let seconds = max(seconds, 0.001)
+        let whole = seconds.rounded(.down)
+        var value = timeval(
+            tv_sec: Int(whole), tv_usec: Int((seconds - whole) * 1_000_000))
+        try checked(
+            unsafe setsockopt(
+                rawValue, SOL_SOCKET, SO_RCVTIMEO, &value,
+                socklen_t(MemoryLayout<timeval>.size)))
+    }
+
     /// How long one read and one write on this socket may wait; then they fail with EAGAIN.
     public borrowing func setTimeouts(readSeconds: Int, writeSeconds: Int) throws(Errno) {
         for (option, seconds) in [(SO_RCVTIMEO, readSeconds), (SO_SNDTIMEO, writeSeconds)] {

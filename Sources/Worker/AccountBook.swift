@@ -38,19 +38,12 @@ struct Levels {
         volumes = Level(order) { "\($0.qube):\($0.name)" }
         qubes = Level(order) { $0.qube }
         families = Level(order) { $0.family }
-        groups = Level(order) { Self.groupName($0.dedupeGroup) }
+        groups = Level(order) { DedupeGroup.shownName($0.dedupeGroup) }
         pools = Level(order) { $0.isSystem ? nil : $0.pool }
         total = Level(order) { _ in "" }
     }
 
     var all: [Level] { [volumes, qubes, families, groups, pools, total] }
-
-    /// Groups that are more than one volume: those that were named, and that of the templates.
-    private static func groupName(_ group: String) -> String? {
-        let named = DedupeGroup.named("")
-        if group == DedupeGroup.templates { return group }
-        return group.hasPrefix(named) ? String(group.dropFirst(named.count)) : nil
-    }
 }
 
 /// The account of one file system.
@@ -61,7 +54,10 @@ struct AccountBook {
     /// The place of each inode in the account.
     private let placeOf: [InodeIdentifier: Int]
 
-    init(site: Site, order: WorkerOrder, levels: Levels) throws(BtrfsError) {
+    /// - Parameter governor: holds the walk while others need the disk.
+    init(
+        site: Site, order: WorkerOrder, levels: Levels, governor: Governor
+    ) throws(BtrfsError) {
         let list = ImageList(site: site, order: order)
         let names = list.knownNames()
         let files = list.imageFiles().map {
@@ -74,8 +70,10 @@ struct AccountBook {
             sectorBytes: site.fileSystem.sectorBytes, spill: site.spills.first)
         var problems = list.problems
         try site.fileSystem.forEachFileOfAllTrees { (inode, item) throws(BtrfsError) in
+            try governor.checkpoint()
             accountant.add(inode, item)
         } extent: { (inode, extent) throws(BtrfsError) in
+            try governor.checkpoint()
             try accountant.add(inode, extent)
         } unreadable: { tree, error in
             problems.append(Self.problem(tree, error, site))
@@ -91,8 +89,8 @@ struct AccountBook {
         _ tree: TreeIdentifier, _ error: BtrfsError, _ site: Site
     ) -> Report.Problem {
         Report.Problem(
-            subject: "pool \(site.pools.first?.pool.name ?? "")",
-            message: "subvolume \(tree.rawValue) of its file system cannot be read to its end"
+            .pools(site.pools.map(\.pool.name)),
+            "subvolume \(tree.rawValue) of its file system cannot be read to its end"
                 + " (\(error.reason)), so that figures lack what it holds; see dmesg")
     }
 

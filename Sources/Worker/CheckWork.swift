@@ -8,21 +8,25 @@ internal import SystemCalls
 struct CheckWork {
     let order: WorkerOrder
     let sites: Sites
+    let governor: Governor
     /// What came of the worker's own first tie.
     let landlock: Landlock.Outcome
 
     func run() throws(BtrfsError) -> CheckReport {
         var findings = sites.problems.map {
-            CheckReport.Finding(
-                .problem, "pool.unsuitable", $0.subject, $0.message,
+            Self.finding(
+                "pool.unsuitable", $0,
                 reason: "Its qubes can be neither reported on nor worked on.")
         }
         let kernel = CheckFacts.kernel
         if order.wholeMachine, let kernel {
-            findings += CheckRules.kernel(kernel.release, kernel.version)
+            findings += Self.all(
+                CheckRules.kernel(kernel.release, kernel.version), about: .machine)
         }
         if order.wholeMachine {
-            findings.append(SandboxRules.sandbox(landlock, modules: CheckFacts.securityModules))
+            findings += Self.all(
+                [SandboxRules.sandbox(landlock, modules: CheckFacts.securityModules)],
+                about: .machine)
         }
         let levels = Levels(order)
         for site in sites.sites {
@@ -31,9 +35,12 @@ struct CheckWork {
             // A commit is a write: it may need what cannot be read.
             if found == nil { try site.fileSystem.synchronize() }
             if order.wholeMachine {
-                findings += try fileSystem(site, kernel: kernel?.version)
+                findings += Self.all(
+                    try fileSystem(site, kernel: kernel?.version),
+                    about: .pools(site.pools.map(\.pool.name)))
             }
-            let book = try AccountBook(site: site, order: order, levels: levels)
+            let book = try AccountBook(
+                site: site, order: order, levels: levels, governor: governor)
             findings += problems(book)
             findings += damage.findings(found, book.list)
             findings += ImageRules(order: order, book: book, site: site).findings(levels)
@@ -44,11 +51,31 @@ struct CheckWork {
             findings: order.flatMap { level in findings.filter { $0.level == level } })
     }
 
+    private static func finding(
+        _ topic: String, _ problem: Report.Problem, reason: String, command: String? = nil
+    ) -> CheckReport.Finding {
+        var finding = CheckReport.Finding(
+            .problem, topic, problem.subject, problem.message, reason: reason, command: command)
+        finding.about = problem.about
+        return finding
+    }
+
+    /// The same findings, for whoever judges who may read them.
+    private static func all(
+        _ findings: [CheckReport.Finding], about: Subject
+    ) -> [CheckReport.Finding] {
+        findings.map { finding in
+            var finding = finding
+            finding.about = about
+            return finding
+        }
+    }
+
     private func problems(_ book: AccountBook) -> [CheckReport.Finding] {
         let elsewhere = book.list.elsewhere
         let foreign = elsewhere.map {
-            CheckReport.Finding(
-                .problem, "pool.foreign", $0.problem.subject, $0.problem.message,
+            Self.finding(
+                "pool.foreign", $0.problem,
                 reason: "What lies there can be neither reported on nor worked on.",
                 command: "findmnt -T \($0.path)")
         }
@@ -56,9 +83,9 @@ struct CheckWork {
         let others = book.problems.filter { !subjects.contains($0.subject) }
         return foreign
             + others.map {
-                CheckReport.Finding(
-                    .problem, "pool.unreadable", $0.subject, $0.message,
-                    reason: "A disk that loses data loses more.", command: "dmesg")
+                Self.finding(
+                    "pool.unreadable", $0, reason: "A disk that loses data loses more.",
+                    command: "dmesg")
             }
     }
 

@@ -25,7 +25,12 @@ struct DamageRules {
     /// - Parameter damage: what `look()` has found.
     func findings(_ damage: SiteNotes.Damage?, _ list: ImageList) -> [Finding] {
         let metadata = MetadataGuard(site: site)
-        return damageFindings(damage, metadata) + devices(metadata)
+        let ofSite = (damageFindings(damage, metadata) + devices(metadata)).map {
+            var finding = $0
+            finding.about = Subject(site)
+            return finding
+        }
+        return ofSite
             + Self.places(UnreadableBook(site: site, order: order).current(list))
     }
 
@@ -39,7 +44,9 @@ struct DamageRules {
         return [
             Finding(
                 .problem, "metadata.damaged", subject,
-                "its metadata is damaged: \(damage.what) cannot be read (\(metadata.deviceText))",
+                "its metadata is damaged: \(damage.what) cannot be read"
+                    // Which devices there are is for who asks about the machine.
+                    + (order.wholeMachine ? " (\(metadata.deviceText))" : ""),
                 reason: "A write that needs it makes the kernel set the file system read-only, and"
                     + " every running qube loses what it writes. No job is begun there until a"
                     + " scrub has ended without an uncorrectable error.",
@@ -69,7 +76,8 @@ struct DamageRules {
     static func places(_ places: [Protocol.UnreadablePlace]) -> [Finding] {
         places.map {
             Finding(
-                .problem, "image.unreadable", "\($0.qube):\($0.volume)",
+                .problem, "image.unreadable",
+                about: .image(qube: $0.qube, volume: $0.volume, path: nil),
                 "the disk does not give back \($0.lengthBytes) bytes of \($0.image), at byte"
                     + " \($0.offsetBytes)",
                 reason: "Nothing is pointed at it; what reads it gets an error.",
@@ -78,20 +86,31 @@ struct DamageRules {
     }
 }
 
+extension Subject {
+    /// What is said of a file system as a whole.
+    init(_ site: Site) {
+        self = site.pools.isEmpty ? .machine : .pools(site.pools.map(\.pool.name))
+    }
+}
+
 extension Report.Problem {
     /// What is known of damage, for a report.
     static func damage(_ site: Site, _ order: WorkerOrder, _ list: ImageList) -> [Report.Problem] {
         let metadata = MetadataGuard(site: site)
-        let pools = site.pools.map(\.pool.name).joined(separator: ", ")
         let damage = metadata.remembered.map {
+            // Which devices there are, and where they are mounted, is for who asks about the
+            // machine.
             Report.Problem(
-                subject: pools.isEmpty ? WorkerOrder.Volume.systemQube : "pool \(pools)",
-                message: metadata.refusal($0))
+                Subject(site),
+                order.wholeMachine
+                    ? metadata.refusal($0)
+                    : "its metadata is damaged: \($0.what) cannot be read; dom0's 'qvm-btrfs check'"
+                        + " says more")
         }
         let places = UnreadableBook(site: site, order: order).current(list).map {
             Report.Problem(
-                subject: "\($0.qube):\($0.volume), \($0.image)",
-                message: "the disk does not give back \($0.lengthBytes) bytes at byte"
+                .image(qube: $0.qube, volume: $0.volume, path: $0.image),
+                "the disk does not give back \($0.lengthBytes) bytes at byte"
                     + " \($0.offsetBytes); 'qvm-btrfs check \($0.qube)' says more")
         }
         return (damage.map { [$0] } ?? []) + places

@@ -14,14 +14,13 @@ extension Sites {
                 whole.append(site)
                 continue
             }
-            let subjects =
-                site.pools.isEmpty
-                ? [WorkerOrder.Volume.systemQube] : site.pools.map { "pool \($0.pool.name)" }
+            let subjects: [Subject] =
+                site.pools.isEmpty ? [.machine] : site.pools.map { .pools([$0.pool.name]) }
             for subject in subjects {
                 problems.append(
                     Report.Problem(
-                        subject: subject,
-                        message: Degraded.message(missing.count) + ": what a job moves would lose"
+                        subject,
+                        Degraded.message(missing.count) + ": what a job moves would lose"
                             + " its second copy. \(Degraded.advice(first, site))"))
             }
         }

@@ -42,7 +42,8 @@ struct EstimateWork {
         }
         // Nothing was changed: what others wrote meanwhile is no saving, and no loss.
         result.after = result.before
-        result.estimate = estimate(books)
+        // A machine may have more qubes than a line has room for.
+        result.estimate = estimate(books).fitting()
         result.leftAlone = leftAlone.lines
         result.problems = Array(result.problems.prefix(Limits.namedItems))
         result.elapsedSeconds = output.elapsedSeconds

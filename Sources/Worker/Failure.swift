@@ -15,6 +15,14 @@ struct Failure: Error {
         self.detail = detail
     }
 
+    /// None of what was asked about can be looked at. Who reads it may not know of each of the
+    /// pools: dom0's log names them.
+    init(unfit problem: Report.Problem) {
+        self.init(
+            .unsuitablePool, "What was asked about cannot be looked at: \(problem.message)",
+            detail: problem.subject)
+    }
+
     init(_ error: BtrfsError) {
         switch error.reason {
         case .noSpace where error.subject == Spill.subject:

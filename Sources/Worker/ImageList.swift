@@ -90,7 +90,7 @@ struct ImageList: Sendable {
         do throws(BtrfsError) {
             guard let folder = try pool.folder(path, on: fileSystem) else {
                 for (_, volume) in volumes where volume.selected {
-                    add(volume.volumeIdentifier, elsewhere: path, pool)
+                    add(volume.volumeIdentifier, elsewhere: path, pool, volume)
                 }
                 return
             }
@@ -105,7 +105,7 @@ struct ImageList: Sendable {
                     else { continue }
                     let filePath = "\(path)/\(name)"
                     guard let inode = file.inode else {
-                        if volume.selected { add(filePath, elsewhere: filePath, pool) }
+                        if volume.selected { add(filePath, elsewhere: filePath, pool, volume) }
                         continue
                     }
                     let item = try? fileSystem.inode(inode)
@@ -118,15 +118,17 @@ struct ImageList: Sendable {
         } catch  where error.reason == .noSuchFileOrDirectory {
             // A qube that was never started, or was removed meanwhile, has no directory.
         } catch {
-            problems.append(
-                Report.Problem(
-                    subject: "pool \(pool.pool.name), directory \(path)",
-                    message: "it cannot be read: \(error.reason)"))
+            for qube in Set(volumes.map(\.1.qube)).sorted() {
+                problems.append(
+                    Report.Problem(.qube(qube), "its directory cannot be read: \(error.reason)"))
+            }
         }
     }
 
-    private mutating func add(_ subject: String, elsewhere path: String, _ pool: PoolSite) {
-        let problem = pool.problem(subject, isElsewhere: path)
+    private mutating func add(
+        _ subject: String, elsewhere path: String, _ pool: PoolSite, _ volume: WorkerOrder.Volume
+    ) {
+        let problem = pool.problem(subject, isElsewhere: path, volume)
         problems.append(problem)
         elsewhere.append(Elsewhere(path: "\(pool.pool.directory)/\(path)", problem: problem))
     }

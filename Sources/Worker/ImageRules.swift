@@ -41,13 +41,20 @@ struct ImageRules {
         }
         if findings.isEmpty && !volumes.isEmpty {
             findings.append(
-                Finding(.good, "images", "qubes", "no image is NOCOW, stale or in fragments"))
+                Finding(
+                    .good, "images", about: asked, "no image is NOCOW, stale or in fragments"))
         }
         return findings
     }
 
-    private func subject(_ index: Int) -> String {
-        "\(order.volumes[index].qube):\(order.volumes[index].name)"
+    /// What was asked about: one qube, or more than that.
+    private var asked: Subject {
+        let names = Set(order.volumes.filter(\.selected).map(\.qube))
+        return names.count == 1 ? names.first.map { .qube($0) } ?? .machine : .machine
+    }
+
+    private func subject(_ index: Int) -> Subject {
+        .image(qube: order.volumes[index].qube, volume: order.volumes[index].name, path: nil)
     }
 
     private func nocow(_ images: [ListedImage], _ index: Int) -> [Finding] {
@@ -55,7 +62,7 @@ struct ImageRules {
         guard let first = found.first else { return [] }
         return [
             Finding(
-                .problem, "image.nocow", subject(index),
+                .problem, "image.nocow", about: subject(index),
                 "\(found.count) of its images \(found.count == 1 ? "is" : "are") NOCOW, as"
                     + " \(first.path)",
                 reason: "It can be neither compressed nor shared, and bit rot in it goes unseen.",
@@ -75,7 +82,7 @@ struct ImageRules {
         {
             return [
                 Finding(
-                    .note, "image.precache", subject(index),
+                    .note, "image.precache", about: subject(index),
                     "its precache is not a copy of its image any more",
                     reason: "qubesd makes a new one when the qube next starts; until then it takes"
                         + " space.")
@@ -86,7 +93,7 @@ struct ImageRules {
         else { return [] }
         return [
             Finding(
-                .warning, "image.precache", subject(index),
+                .warning, "image.precache", about: subject(index),
                 "its precache shares \(own >> 20) MiB less with its image than it could",
                 reason: "Something has rewritten the image alone. At the next start the precache"
                     + " becomes the image, and what was won is lost.",
@@ -102,7 +109,7 @@ struct ImageRules {
                 now - image.status.modified.seconds > Self.staleSeconds
             else { return nil }
             return Finding(
-                .warning, "image.stale", subject(index),
+                .warning, "image.stale", about: subject(index),
                 "\(image.path) was begun and never finished",
                 reason: "A crash has left it, and it takes space until the qube next starts.",
                 command: "qvm-start \(order.volumes[index].qube)")
@@ -120,7 +127,7 @@ struct ImageRules {
         guard let first = found.first else { return [] }
         return [
             Finding(
-                .warning, "image.revision", subject(index),
+                .warning, "image.revision", about: subject(index),
                 "a revision is dated in the future: \(first.path)",
                 reason: "Revisions are sorted by date: 'qvm-volume revert' takes this one for the"
                     + " newest until then.", command: "date  # is the clock right?")
@@ -136,7 +143,7 @@ struct ImageRules {
         else { return [] }
         return [
             Finding(
-                .warning, "image.fragments", qube,
+                .warning, "image.fragments", about: .qube(qube),
                 "its images lie in \(figures.extents) extents of"
                     + " \(content / UInt64(figures.extents) >> 10) KiB on average",
                 reason: "Starting and stopping it takes longer with each of them, and metadata"

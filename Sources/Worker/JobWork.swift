@@ -32,17 +32,17 @@ struct JobWork {
                     fit.append(site)
                     continue
                 }
-                let pools = site.pools.map(\.pool.name).joined(separator: ", ")
                 problems.append(
                     Report.Problem(
-                        subject: "pool \(pools)",
-                        message: "the file system is too full to be worked on: \(refusal)."))
+                        .pools(site.pools.map(\.pool.name)),
+                        "the file system is too full to be worked on: \(refusal)."))
             } catch {
                 throw Failure(error, on: site)
             }
         }
         if fit.isEmpty, let problem = problems.first {
-            throw Failure(.unsuitablePool, "\(problem.subject): \(problem.message)")
+            // Who reads it may not know of each of the pools; dom0's log names them.
+            throw Failure(.unsuitablePool, problem.message, detail: problem.subject)
         }
         return (fit, problems)
     }

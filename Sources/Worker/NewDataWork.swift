@@ -89,7 +89,10 @@ struct NewDataWork {
                 detail: "\(error)")
         }
         if let found { return found }
-        let problem = pool.problem(path, isElsewhere: path)
-        throw Failure(.unsuitablePool, "\(problem.subject): \(problem.message)")
+        // It is of one qube, whose name its caller knows.
+        guard let volume = order.volumes.first(where: \.selected) else {
+            throw Failure(.unsuitablePool, "The qube has no volume to look at.")
+        }
+        throw Failure(unfit: pool.problem(path, isElsewhere: path, volume))
     }
 }

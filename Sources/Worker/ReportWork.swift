@@ -10,6 +10,7 @@ struct ReportWork {
     let order: WorkerOrder
     let sites: Sites
     let output: Output
+    let governor: Governor
 
     func run() throws(BtrfsError) -> Report {
         let levels = Levels(order)
@@ -21,7 +22,8 @@ struct ReportWork {
             if MetadataGuard(site: site).remembered == nil {
                 try site.fileSystem.synchronize()
             }
-            let book = try AccountBook(site: site, order: order, levels: levels)
+            let book = try AccountBook(
+                site: site, order: order, levels: levels, governor: governor)
             problems += book.problems + Report.Problem.damage(site, order, book.list)
             books.append(book)
         }

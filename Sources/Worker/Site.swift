@@ -29,12 +29,16 @@ final class PoolSite: Sendable {
     }
 
     /// What to say of a directory or file that is on another file system.
-    func problem(_ subject: String, isElsewhere path: String) -> Report.Problem {
-        Report.Problem(
+    func problem(
+        _ subject: String, isElsewhere path: String, _ volume: WorkerOrder.Volume
+    ) -> Report.Problem {
+        var problem = Report.Problem(
             subject: "\(pool.name):\(subject)",
-            message: "\(pool.directory)/\(path) is on another file system than its pool, which is"
+            message: "\(path) is on another file system than its pool, which is"
                 + " mounted there, and was left alone. Unmount it (findmnt -T shows it), or make it"
                 + " a pool of its own: qvm-pool add NAME file-reflink -o dir_path=DIRECTORY.")
+        problem.about = .image(qube: volume.qube, volume: volume.name, path: path)
+        return problem
     }
 }
 
@@ -93,14 +97,13 @@ struct Sites: Sendable {
         if order.systemDirectories != nil, !asksForMore, !isHere {
             problems.append(
                 Report.Problem(
-                    subject: WorkerOrder.Volume.systemQube,
-                    message: "none of its own folders is on Btrfs, so that nothing can be reported"
+                    .machine,
+                    "none of its own folders is on Btrfs, so that nothing can be reported"
                         + " on or worked on"))
         }
     }
 
     private mutating func add(_ pool: WorkerOrder.Pool, _ order: WorkerOrder) {
-        let subject = "pool \(pool.name)"
         do throws(Errno) {
             let path = FilePath(pool.directory)
             let directory = try Descriptor.open(path, [.readOnly, .directory])
@@ -109,16 +112,16 @@ struct Sites: Sendable {
             if try site.holdsNone(of: order) {
                 problems.append(
                     Report.Problem(
-                        subject: subject,
-                        message: "its directory \(pool.directory) holds none of its volumes. If it"
+                        .pools([pool.name]),
+                        "its directory holds none of its volumes. If it"
                             + " is on a disk of its own, that is not mounted: mount it, then try"
                             + " again"))
                 return
             }
             try add(site, directory)
         } catch {
-            let message = "its directory \(pool.directory) cannot be opened: \(error)"
-            problems.append(Report.Problem(subject: subject, message: message))
+            problems.append(
+                Report.Problem(.pools([pool.name]), "its directory cannot be opened: \(error)"))
         }
     }
 
@@ -138,9 +141,8 @@ struct Sites: Sendable {
             guard error.reason == .inappropriateIOCTLForDevice else { throw error.reason }
             problems.append(
                 Report.Problem(
-                    subject: "pool \(pool.pool.name)",
-                    message: "\(pool.pool.directory) is not on Btrfs; only pools on Btrfs can be"
-                        + " reported on or worked on"))
+                    .pools([pool.pool.name]),
+                    "it is not on Btrfs; only pools on Btrfs can be reported on or worked on"))
         }
     }
 
@@ -214,11 +216,8 @@ struct Sites: Sendable {
                 sites[index].treeLook = look
             }
             guard let damage else { continue }
-            let pools = sites[index].pools.map(\.pool.name).joined(separator: ", ")
             problems.append(
-                Report.Problem(
-                    subject: pools.isEmpty ? WorkerOrder.Volume.systemQube : "pool \(pools)",
-                    message: metadata.refusal(damage)))
+                Report.Problem(Subject(sites[index]), metadata.refusal(damage)))
             sites.remove(at: index)
         }
     }

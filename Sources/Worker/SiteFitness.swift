@@ -54,7 +54,9 @@ extension Sites {
             guard let (pool, fileSystem) = place(of: volume.pool),
                 Self.isElsewhere(path, pool, fileSystem)
             else { return nil }
-            if problem == nil { problem = pool.problem(volume.volumeIdentifier, isElsewhere: path) }
+            if problem == nil {
+                problem = pool.problem(volume.volumeIdentifier, isElsewhere: path, volume)
+            }
         }
         return problem
     }

@@ -31,6 +31,6 @@ enum SurveyProblems {
     ) -> Report.Problem {
         let volume = order.volumes[image.volume]
         return Report.Problem(
-            subject: "\(volume.qube):\(volume.name), \(image.path)", message: message)
+            .image(qube: volume.qube, volume: volume.name, path: image.path), message)
     }
 }

@@ -129,14 +129,14 @@ struct SystemWalk: Sendable {
         if unread > 0 {
             problems.append(
                 Report.Problem(
-                    subject: WorkerOrder.Volume.systemQube,
-                    message: "\(unread) of its own folders could not be read"))
+                    .machine,
+                    "\(unread) of its own folders could not be read"))
         }
         if leftOut > 0 {
             problems.append(
                 Report.Problem(
-                    subject: WorkerOrder.Volume.systemQube,
-                    message: "\(leftOut) of its own files were left out: one job takes the"
+                    .machine,
+                    "\(leftOut) of its own files were left out: one job takes the"
                         + " \(limit) largest"))
         }
     }

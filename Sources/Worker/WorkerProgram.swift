@@ -49,7 +49,7 @@ public enum WorkerProgram {
         }
         // A check is there to say it.
         if order.work != .check, let problem = sites.problemOfAllSelected(order) {
-            throw Failure(.unsuitablePool, "\(problem.subject): \(problem.message)")
+            throw Failure(unfit: problem)
         }
         let cache = try places.openCache()
         sites.openNotes(in: try places.openState())
@@ -68,22 +68,14 @@ public enum WorkerProgram {
         }
         // A check is there to say it; what a job was asked for may all be damaged.
         if order.work != .check, let problem = sites.problemOfAllSelected(order) {
-            throw Failure(.unsuitablePool, "\(problem.subject): \(problem.message)")
+            throw Failure(unfit: problem)
         }
         let landlock = try Ties.tie(for: order.work)
         switch order.work {
-        case .report:
-            do throws(BtrfsError) {
-                return .report(try ReportWork(order: order, sites: sites, output: output).run())
-            } catch {
-                throw Failure(error, among: sites)
-            }
-        case .check:
-            do throws(BtrfsError) {
-                return .check(try CheckWork(order: order, sites: sites, landlock: landlock).run())
-            } catch {
-                throw Failure(error, among: sites)
-            }
+        case .report, .check:
+            let governor = try govern(order, sites, output, input, places)
+            defer { governor.stop() }
+            return try account(order, sites, output, governor, landlock)
         case .newData(let setting):
             return .newData(
                 try NewDataWork(order: order, sites: sites, setting: setting).run())
@@ -101,8 +93,28 @@ public enum WorkerProgram {
         }
     }
 
-    /// Starts what holds, slows and cancels a job. Its threads are bound by what the worker has
-    /// forbidden itself.
+    /// A report or a check.
+    private static func account(
+        _ order: WorkerOrder, _ sites: Sites, _ output: Output, _ governor: Governor,
+        _ landlock: Landlock.Outcome
+    ) throws(Failure) -> WorkerMessage {
+        do throws(BtrfsError) {
+            if order.work == .check {
+                return .check(
+                    try CheckWork(
+                        order: order, sites: sites, governor: governor, landlock: landlock
+                    ).run())
+            }
+            return .report(
+                try ReportWork(order: order, sites: sites, output: output, governor: governor)
+                    .run())
+        } catch {
+            throw Failure(error, among: sites)
+        }
+    }
+
+    /// Starts what holds, slows and cancels a job, and slows an account. Its threads are bound by
+    /// what the worker has forbidden itself.
     private static func govern(
         _ order: WorkerOrder, _ sites: Sites, _ output: Output, _ input: Input,
         _ places: WorkerPlaces
@@ -119,7 +131,9 @@ public enum WorkerProgram {
                 isOnBattery: {
                     PowerSupply.isOnBattery(PowerSupply.all(in: places.powerSupplies))
                 }),
-            mayUseBattery: order.onBattery, report: { output.pacing($0) })
+            // Somebody waits for an account, and it is over soon.
+            mayUseBattery: order.onBattery || order.work == .report || order.work == .check,
+            report: { output.pacing($0) })
         do throws(Errno) {
             try input.follow { governor.obey($0) }
             try governor.start()

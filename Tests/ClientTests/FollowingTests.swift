@@ -31,7 +31,7 @@ import Testing
             run.calls[0].hasPrefix("btrfs.Compress+private dom0 name work\0"))
         #expect(run.calls[0].contains("\"level\":9"))
         #expect(run.calls[0].contains("\"running\":true"))
-        #expect(run.calls[1].hasPrefix("btrfs.job.Watch+\(Sample.job) dom0 name dom0\0"))
+        #expect(run.calls[1].hasPrefix("btrfs.job.Watch+\(Sample.job) dom0 name work\0"))
         #expect(
             run.error == """
                 Job \(Sample.job) was taken.
@@ -182,7 +182,24 @@ import Testing
             ])
         #expect(run.status == .done)
         #expect(run.calls[0].hasPrefix("btrfs.job.List+ dom0 name dom0\0"))
-        #expect(run.calls[1].hasPrefix("btrfs.job.Watch+\(Sample.job) "))
+        // On the job's own qube: policy may allow that alone.
+        #expect(run.calls[1].hasPrefix("btrfs.job.Watch+\(Sample.job) dom0 name work\0"))
+    }
+
+    @Test(arguments: ["watch", "cancel", "pause", "resume"])
+    func whoMayAskAboutOneQubeAloneNamesIt(command: String) throws {
+        let ends = ["watch", "cancel"].contains(command)
+        let record = Sample.record(ends ? .cancelled : .paused)
+        let answers = try [
+            Envelope.answer(JobList(jobs: [record])), .answer(record), .answer(record),
+        ].prefix(command == "cancel" ? 3 : 2)
+        let run = try Run(
+            [command, "0123", "--qube", "work"], answers.map { .answer($0.encoded()) })
+        #expect(run.calls.count > 1)
+        for call in run.calls { #expect(call.contains(" dom0 name work\0"), "\(call)") }
+        let list = try Run(
+            ["jobs", "--qube", "work"], [.answer(Envelope.answer(JobList(jobs: [])).encoded())])
+        #expect(list.calls[0].hasPrefix("btrfs.job.List+ dom0 name work\0"))
     }
 
     @Test func theBeginningOfSeveralIdsIsWrongUsage() throws {

@@ -136,7 +136,7 @@ import Testing
             QrexecTransport.program, "printf '1\\000job\\000heartbeat\\000\\000'; read line <&1")
         let interruption = Interruption()
         #expect(throws: ClientError.interrupted) {
-            try client(interruption).watch(Sample.job) { (_) throws(ClientError) in
+            try client(interruption).watch(JobPlace(Sample.job)) { (_) throws(ClientError) in
                 _ = interruption.interrupt()
             }
         }

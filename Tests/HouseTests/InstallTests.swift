@@ -57,6 +57,7 @@ struct InstallTests {
             }
             + Self.units.map { "usr/lib/systemd/system/\($0)" }
             + [
+                "etc/logrotate.d/qubes-btrfs",
                 "usr/lib/systemd/system-preset/75-qubes-btrfs.preset", "usr/bin/qvm-btrfs",
                 "usr/libexec/qubes/qubes-btrfsd", "usr/libexec/qubes/qubes-btrfs-worker",
                 "usr/share/licenses/qubes-btrfs/LICENSE",

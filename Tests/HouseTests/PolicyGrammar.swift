@@ -30,13 +30,15 @@ enum PolicyError: Error, Equatable {
     case parameter(String)
     case path(String)
     case depth
+    /// A byte that is neither printable ASCII nor a tab: readers of lines differ in what ends one.
+    case character
 }
 
 /// The policy grammar of Qubes 4.2 to 4.4, held to what is good in all of them.
 enum PolicyGrammar {
     /// Reads a line of a `*.policy` file that is neither empty nor a comment.
     static func policyLine(_ line: String) throws(PolicyError) -> PolicyLine {
-        let fields = split(line)
+        let fields = try split(line)
         if fields.first?.hasPrefix("!") == true { return try directive(fields) }
         guard fields.count >= 5 else { throw .fieldCount }
         let service = try service(fields[0], argument: fields[1])
@@ -48,7 +50,7 @@ enum PolicyGrammar {
     static func includeLine(
         _ line: String, service: String, argument: String
     ) throws(PolicyError) -> PolicyLine {
-        let fields = split(line)
+        let fields = try split(line)
         if fields.first?.hasPrefix("!") == true {
             guard fields[0] == "!include" else { throw .directive }
             return try directive(fields)
@@ -57,8 +59,11 @@ enum PolicyGrammar {
         return .rule(try rule(service: try self.service(service, argument: argument), fields))
     }
 
-    private static func split(_ line: String) -> [String] {
-        line.split { $0 == " " || $0 == "\t" }.map(String.init)
+    private static func split(_ line: String) throws(PolicyError) -> [String] {
+        guard line.utf8.allSatisfy({ (0x20...0x7e).contains($0) || $0 == 0x09 }) else {
+            throw .character
+        }
+        return line.split { $0 == " " || $0 == "\t" }.map(String.init)
     }
 
     private static func directive(_ fields: [String]) throws(PolicyError) -> PolicyLine {
@@ -81,7 +86,7 @@ enum PolicyGrammar {
             guard argument == "*" else { throw .argument }
             return (service, argument)
         }
-        guard consists(service, of: "_.-") else { throw .service }
+        guard consists(service, of: "_.-"), service.utf8.count <= 64 else { throw .service }
         guard argument == "*" || argument.hasPrefix("+") && consists(argument, of: "_.-+")
         else { throw .argument }
         return (service, argument)
@@ -131,10 +136,10 @@ enum PolicyGrammar {
     /// A call from dom0 never meets a policy, so dom0 as a source is a mistake.
     private static func isSource(_ token: String) -> Bool {
         if token == "*" || token == "@anyvm" { return true }
-        for prefix in ["@tag:", "@type:", "@dispvm:@tag:", "@dispvm:"]
-        where token.hasPrefix(prefix) {
+        for prefix in ["@tag:", "@type:", "@dispvm:@tag:"] where token.hasPrefix(prefix) {
             return consists(String(token.dropFirst(prefix.count)), of: "_.-")
         }
+        if token.hasPrefix("@dispvm:") { return isName(String(token.dropFirst("@dispvm:".count))) }
         return isName(token) && token != "dom0"
     }
 
@@ -149,8 +154,10 @@ enum PolicyGrammar {
 
     private static func isName(_ token: String) -> Bool {
         if token.hasPrefix("uuid:") {
-            let digits = token.dropFirst("uuid:".count)
-            return digits.count == 36 && digits.allSatisfy { $0.isHexDigit || $0 == "-" }
+            let groups = token.dropFirst("uuid:".count)
+                .split(separator: "-", omittingEmptySubsequences: false)
+            return groups.map(\.utf8.count) == [8, 4, 4, 4, 12]
+                && groups.joined().utf8.allSatisfy { "0123456789abcdef".utf8.contains($0) }
         }
         guard let first = token.first, first.isASCII, first.isLetter, token.count <= 31
         else { return false }

@@ -39,6 +39,11 @@ struct PolicyGrammarTests {
             ("a.B * work dom0 allow default_target=x", .parameter("default_target=x")),
             ("a.B * work @default allow", .parameter("target")),
             ("a.B * work dom0 deny # comment", .parameter("#")),
+            ("a.B * work dom0 deny\r", .character), ("a.B * work\u{a0}dom0 deny", .character),
+            ("a.B * work\u{b}dom0 x deny", .character), ("a.B * w\u{f6}rk dom0 deny", .character),
+            ("a.B * @dispvm:1x dom0 deny", .source), ("a.B * @dispvm: dom0 deny", .source),
+            ("a.B * uuid:6f1c0c3e8d7b-4f0e-9c55-0a4be1a7d2c1-- dom0 deny", .source),
+            ("a.B * uuid:6F1C0C3E-8d7b-4f0e-9c55-0a4be1a7d2c1 dom0 deny", .source),
         ] as [(String, PolicyError)])
     func broken(line: String, error: PolicyError) {
         #expect(throws: error) { try PolicyGrammar.policyLine(line) }

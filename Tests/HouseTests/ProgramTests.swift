@@ -13,7 +13,8 @@ struct ProgramTests {
         stty sync tail tee timeout touch tr true truncate uname uniq wc yes chroot
         """,
         "dash": "sh", "diffutils": "cmp diff", "dpkg": "dpkg-query", "findutils": "find xargs",
-        "grep": "grep", "mawk": "awk", "sed": "sed", "tar": "tar", "apt": "apt-get apt-config",
+        "grep": "grep", "mawk": "awk", "perl-base": "perl", "sed": "sed", "tar": "tar",
+        "apt": "apt-get apt-config",
         "util-linux": "fallocate findmnt flock ionice lsblk mountpoint setpriv setsid unshare",
     ]
     /// What `scripts/install-packages` gets, by the package that has it.

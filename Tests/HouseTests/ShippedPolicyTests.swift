@@ -97,7 +97,7 @@ struct ShippedPolicyTests {
         let text = try #require(files["80-btrfs.policy"])
         let lines = Policy.examplesOf(text).joined(separator: "\n") + "\n"
         let policy = try policy(adding: ["30-btrfs.policy": lines])
-        let tags = ["lab": ["created-by-mgmt"], "bad": ["untrusted-admin"]]
+        let tags = ["lab": ["created-by-mgmt"]]
         func action(
             _ service: ServiceName, _ argument: String, from source: String, to target: String
         ) -> String? {
@@ -106,13 +106,78 @@ struct ShippedPolicyTests {
         }
         #expect(action(.report, "", from: "mgmt", to: "dom0") == "allow")
         #expect(action(.report, "", from: "mgmt", to: "work") == "deny")
-        #expect(action(.compress, "", from: "mgmt", to: "lab") == "allow")
+        for service in [ServiceName.compress, .jobWatch, .jobCancel] {
+            #expect(action(service, "", from: "mgmt", to: "lab") == "allow")
+        }
         #expect(action(.compress, "private", from: "mgmt", to: "work") == "allow")
         #expect(action(.compress, "root", from: "mgmt", to: "work") == "deny")
         #expect(action(.compress, "", from: "mgmt", to: "work") == "deny")
         #expect(action(.dedupe, "", from: "mgmt", to: "dom0") == "ask")
-        #expect(action(.dedupe, "", from: "bad", to: "dom0") == "deny")
         #expect(action(.jobCancel, "0123", from: "mgmt", to: "dom0") == "allow")
         #expect(action(.jobCancel, "0123", from: "mgmt", to: "work") == "deny")
+    }
+
+    @Test("Whoever is allowed something in an example is shown what it is about")
+    func examplesAreSeen() throws {
+        let rules = try Policy.examplesOf(try #require(files["80-btrfs.policy"])).map {
+            guard case .rule(let rule) = try PolicyGrammar.policyLine($0) else {
+                throw PolicyError.directive
+            }
+            return rule
+        }
+        let seen = Set(
+            rules.filter { $0.service == "admin.vm.List" }.map { "\($0.source) \($0.target)" })
+        for rule in rules where rule.action != "deny" {
+            #expect(seen.contains("\(rule.source) \(rule.target)"), "\(rule)")
+        }
+        for name in Self.includes {
+            #expect(try #require(files[name]).contains("admin.vm.List"), "\(name)")
+        }
+    }
+
+    @Test("The lines that refuse a qube everything refuse it every service there is")
+    func denial() throws {
+        let text = try #require(files["include/btrfs-rwx"])
+        let lines = Policy.examplesOf(text).filter { $0.contains("deny") }
+        #expect(lines.count == 2)
+        var files = files
+        // First, as the text beside them says; then everything is allowed.
+        files["include/btrfs-rwx"] =
+            lines.joined(separator: "\n") + "\n@anyvm * allow target=dom0\n"
+        let policy = try Policy(files: files)
+        for service in ServiceName.allCases {
+            for target in ["dom0", "work", "@default"] {
+                func action(_ tags: [String: [String]]) -> String? {
+                    policy.action(service.rawValue, from: "bad", to: target, tags: tags)
+                }
+                #expect(action(["bad": ["untrusted-admin"]]) == "deny", "\(service)")
+                #expect(action([:]) == "allow", "\(service)")
+            }
+        }
+    }
+
+    @Test("No refusal shows a notification: a qube may be refused as often as it likes")
+    func quiet() throws {
+        for (name, text) in files {
+            let lines = (Policy.rulesOf(text) + Policy.examplesOf(text)).filter {
+                $0.contains(" deny")
+            }
+            for line in lines { #expect(line.hasSuffix("deny notify=no"), "\(name): \(line)") }
+        }
+    }
+
+    @Test("What is said of services in the includes and in the documents is said of each of them")
+    func lists() throws {
+        func named(_ text: String) -> Set<String> {
+            Set(text.matches(of: #/btrfs\.(?:job\.)?[A-Z][A-Za-z]+/#).map { String($0.output) })
+        }
+        let all = Set(ServiceName.allCases.map(\.rawValue))
+        let reading = Set(Self.reading.map(\.rawValue))
+        #expect(named(try #require(files["include/btrfs-ro"])) == reading)
+        #expect(named(try #require(files["include/btrfs-rwx"])) == all.subtracting(reading))
+        for document in ["docs/protocol.md", "docs/client.md"] {
+            let table = try Checkout.lines(document).filter { $0.hasPrefix("|") }
+            #expect(named(table.joined(separator: "\n")) == all, "\(document)")
+        }
     }
 }

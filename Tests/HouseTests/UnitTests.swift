@@ -145,6 +145,35 @@ struct UnitTests {
         #expect(try values("OOMPolicy", of: "qubes-btrfsd.service") == ["continue"])
     }
 
+    @Test("Daemon and workers together leave most of dom0's memory to dom0")
+    func memory() throws {
+        let name = "qubes-btrfsd.service"
+        func share(_ key: String) throws -> Int {
+            let value = try #require(try values(key, of: name).first)
+            return try #require(Int(value.dropLast()))
+        }
+        #expect(try values("MemoryHigh", of: name).first?.hasSuffix("%") == true)
+        #expect(try share("MemoryHigh") <= 50)
+        #expect(try share("MemoryMax") <= 75)
+        #expect(try share("MemoryHigh") < share("MemoryMax"))
+    }
+
+    @Test("The unit is started when the daemon says that it serves")
+    func readiness() throws {
+        #expect(try values("Type", of: "qubes-btrfsd.service") == ["notify"])
+        #expect(try values("NotifyAccess", of: "qubes-btrfsd.service") == ["main"])
+    }
+
+    @Test("The log is rotated, made as its neighbours are, and nobody has to be told")
+    func rotation() throws {
+        let text = try Checkout.text("logrotate/qubes-btrfs")
+        let settings = linesOf(text).map { $0.trimmingCharacters(in: .whitespaces) }
+        #expect(settings.contains("/var/log/qubes/btrfs.log {"))
+        #expect(settings.contains("create 0640 root qubes"))
+        #expect(settings.contains { $0.hasPrefix("maxsize ") })
+        #expect(!settings.contains("copytruncate"))
+    }
+
     @Test("The socket is for root and the group qubes")
     func socket() throws {
         let name = "qubes-btrfsd.socket"

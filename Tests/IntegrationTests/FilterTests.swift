@@ -47,7 +47,7 @@ struct FilterTests {
         try fileSystem.synchronize()
         let inventory = try fileSystem.inventory()
         let daemon = try filter.confining {
-            try DaemonRun(on: fileSystem, groups: ["dom0": "all"])
+            try DaemonRun(on: fileSystem, groups: ["work": "all", "vault": "all", "deb": "all"])
         }
         for words in [
             ["check"], ["estimate"], ["report"], ["new-data", "work"], ["dedupe", "dom0"],

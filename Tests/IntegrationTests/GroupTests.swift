@@ -19,11 +19,12 @@ struct GroupTests {
 
     /// What dom0's dedupe of the machine leaves of three equal files, in copies.
     private func copies(
-        groups: [String: String], _ words: [String] = ["dedupe", "dom0"]
+        groups: [String: String], wishes: [String: String] = [:],
+        _ words: [String] = ["dedupe", "dom0"]
     ) throws -> UInt64 {
         let fileSystem = try populated()
         let inventory = try fileSystem.inventory()
-        let daemon = try DaemonRun(on: fileSystem, groups: groups)
+        let daemon = try DaemonRun(on: fileSystem, groups: groups, wishes: wishes)
         let ending = try daemon.client(words)
         #expect(ending.status == 0, "\(ending.errors)")
         #expect(try fileSystem.inventory() == inventory)
@@ -37,19 +38,40 @@ struct GroupTests {
         #expect(try copies(groups: [:], ["optimize", "dom0"]) == 3)
     }
 
-    @Test("A feature joins the qubes that have it, and no other")
+    @Test("dom0's list joins the qubes that are in it, and no other")
     func joined() throws {
         #expect(try copies(groups: ["work": "team", "vault": "team"]) == 2)
         #expect(try copies(groups: ["work": "team", "vault": "team", "deb": "other"]) == 2)
         #expect(try copies(groups: ["work": "team"]) == 3)
+        #expect(try copies(groups: ["work": "all", "vault": "all", "deb": "all"]) == 1)
     }
 
-    @Test("A default on dom0 joins all, but for those with a feature of their own")
-    func joinedByDefault() throws {
-        #expect(try copies(groups: ["dom0": "all"]) == 1)
-        #expect(try copies(groups: ["dom0": "all", "vault": "alone"]) == 2)
+    @Test("A qube's own feature lets it into nothing, and out of a group")
+    func wishes() throws {
+        #expect(try copies(groups: [:], wishes: ["work": "team", "vault": "team"]) == 3)
+        #expect(try copies(groups: ["vault": "team"], wishes: ["work": "team"]) == 3)
+        #expect(try copies(groups: [:], wishes: ["dom0": "all"]) == 3)
         // An empty feature is Qubes' way to say no.
-        #expect(try copies(groups: ["dom0": "all", "vault": ""]) == 2)
+        #expect(try copies(groups: ["work": "team", "vault": "team"], wishes: ["work": ""]) == 3)
+    }
+
+    @Test("A caller's job compares only what the caller sees, also within a group")
+    func unseen() throws {
+        let fileSystem = try populated()
+        let daemon = try DaemonRun(
+            on: fileSystem, groups: ["work": "all", "vault": "all", "deb": "all"])
+        func dedupe(_ caller: String) throws -> UInt64 {
+            let accepted = try DaemonRun.reply(
+                daemon.call("btrfs.Dedupe", from: caller, to: .name("work")), as: JobAccepted.self)
+            let watched = try daemon.call(
+                "btrfs.job.Watch", argument: accepted.job, from: caller, to: .name("work"))
+            #expect(try DaemonRun.reply(watched, as: JobRecord.self).state == .done)
+            return try fileSystem.dataUsedBytes() >> 23
+        }
+        // `work` sees itself alone, `mgmt` sees `deb` besides, and dom0 all.
+        #expect(try dedupe("work") == 3)
+        #expect(try dedupe("mgmt") == 2)
+        #expect(try dedupe("dom0") == 1)
     }
 
     @Test("No payload widens a group")
@@ -69,7 +91,8 @@ struct GroupTests {
     @Test("One pool is worked on when it is named")
     func pool() throws {
         let fileSystem = try populated()
-        let daemon = try DaemonRun(on: fileSystem, groups: ["dom0": "all"])
+        let daemon = try DaemonRun(
+            on: fileSystem, groups: ["work": "all", "vault": "all", "deb": "all"])
         let accepted = try DaemonRun.reply(
             daemon.call(
                 "btrfs.Dedupe", argument: "pool.varlibqubes", from: "dom0", to: .name("dom0")),

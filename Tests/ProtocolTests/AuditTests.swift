@@ -43,6 +43,7 @@ import Testing
         record.outcome = "done"
         record.savedBytes = -5
         record.detail = String(repeating: "ä", count: 3)
+        record.call = "0123abcd"
         let fields = Dictionary(uniqueKeysWithValues: record.journalFields.map { ($0, $1) })
         #expect(fields.count == AuditRecord.Field.allCases.count)
         #expect(try AuditRecord(untrusted: fields) == record)

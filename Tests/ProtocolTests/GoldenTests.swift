@@ -107,7 +107,48 @@ import Testing
                 with: #""pacing":{"heldShare":0,"reason":"disk","state":"slowed"},"savedBytes""#))
         #expect(Pacing.State.allCases.map(\.rawValue) == ["full", "slowed", "held"])
         #expect(
-            Pacing.Reason.allCases.map(\.rawValue) == ["pause", "space", "battery", "disk"])
+            Pacing.Reason.allCases.map(\.rawValue) == [
+                "pause", "turn", "space", "battery", "disk",
+            ])
+    }
+
+    @Test func subjects() throws {
+        try check(Subject.qube("work"), #"{"kind":"qube","qube":"work"}"#)
+        try check(
+            Subject.image(qube: "work", volume: "root", path: "appvms/work/root.img"),
+            #"{"kind":"image","path":"appvms/work/root.img","qube":"work","volume":"root"}"#)
+        try check(
+            Subject.image(qube: "work", volume: "root", path: nil),
+            #"{"kind":"image","qube":"work","volume":"root"}"#)
+        try check(Subject.pools(["a", "b"]), #"{"kind":"pools","pools":["a","b"]}"#)
+        try check(Subject.machine, #"{"kind":"machine"}"#)
+        try check(
+            Report.Problem(.qube("work"), "gone"),
+            #"{"about":{"kind":"qube","qube":"work"},"message":"gone","subject":"work"}"#)
+    }
+
+    @Test("An estimate of a machine with thousands of qubes fits into a line")
+    func estimates() throws {
+        let most = Estimate.Saving(savedBytes: .max, errorBytes: .max)
+        let figures = Estimate.Figures(
+            diskBytes: .max, dedupe: most,
+            levels: [nil, 1, 3, 6, 9, 12, 15, 19].map {
+                .init(level: $0, compress: most, optimize: most)
+            })
+        let whole = Estimate(
+            total: figures,
+            qubes: (0..<4096).map { number in
+                .init(
+                    name: "a-name-as-long-as-one-may-\(number)", figures: figures,
+                    volumes: ["root", "private"].map { .init(name: $0, figures: figures) })
+            }, qubesLeftOut: 0, sampledFrames: .max)
+        let cut = whole.fitting()
+        #expect(try JSONEncoder().encode(cut).count <= Limits.estimateBytes)
+        #expect(cut.total == whole.total && !cut.qubes.isEmpty)
+        #expect(cut.qubes.count + cut.qubesLeftOut == 4096)
+    }
+
+    @Test func controls() {
         #expect(WorkerControl.allCases.map(\.rawValue) == ["pause", "resume", "cancel"])
     }
 

@@ -7,11 +7,12 @@ import Testing
     /// features for some of them by name.
     func inventory(_ features: [String: [String: String]] = [:]) -> Inventory {
         func qube(
-            _ name: String, _ kind: String, _ volumes: [Volume] = [], template: String? = nil
+            _ name: String, _ kind: String, _ volumes: [Volume] = [], template: String? = nil,
+            tags: Set<String> = []
         ) -> Qube {
             Qube(
                 name: name, kind: kind, template: template, features: features[name] ?? [:],
-                volumes: volumes)
+                tags: tags, volumes: volumes)
         }
         func kept(_ name: String, _ directory: String, pool: String = "main") -> Volume {
             Volume(
@@ -30,6 +31,9 @@ import Testing
                 qube("dom0", "AdminVM"),
                 qube("deb", "TemplateVM", [kept("root", template), kept("private", template)]),
                 qube("fed", "TemplateVM", [kept("root", "vm-templates/fed")]),
+                qube(
+                    "made", "TemplateVM", [kept("root", "vm-templates/made")],
+                    tags: ["created-by-mgmt", "other"]),
                 qube(
                     "work", "AppVM",
                     [
@@ -50,19 +54,6 @@ import Testing
                 qube("disp2", "DispVM", [started("root", "appvms/disp2", from: "appvms/work")]),
                 qube("circle", "AppVM", [started("root", "appvms/circle", from: "appvms/circle")]),
             ])
-    }
-
-    @Test func aTemplateRootThatStartsFromItselfEndsTheSearch() throws {
-        let root = Volume(
-            name: "root", pool: "main", identifier: "vm-templates/odd/root", snapshotOnStart: true,
-            saveOnStop: false, sizeBytes: 1, source: "vm-templates/odd/root")
-        let odd = Qube(
-            name: "odd", kind: "TemplateVM", template: nil, features: [:], volumes: [root])
-        let whole = inventory()
-        let inventory = Inventory(pools: whole.pools, qubes: whole.qubes + [odd])
-        #expect(
-            try settings("odd", in: inventory).dedupeGroup
-                == settings("deb", in: inventory).dedupeGroup)
     }
 
     func settings(
@@ -159,16 +150,21 @@ import Testing
         #expect(error?.feature == .skip)
     }
 
-    @Test func `The roots of templates, and what starts from them, are one group`() throws {
-        for qube in ["deb", "fed", "work", "disp1", "disp2"] {
-            #expect(try group(qube) == "templates")
-        }
+    @Test func `The roots of templates are one group for each who has made them`() throws {
+        #expect(try group("deb") == "templates:dom0")
+        #expect(try group("fed") == "templates:dom0")
+        #expect(try group("made") == "templates:mgmt")
     }
 
-    @Test func `Every other volume is a group of its own`() throws {
-        #expect(try group("alone") == "volume:main:appvms/alone/root")
-        #expect(try group("other") == "volume:main:appvms/other/root")
-        #expect(try group("circle") == "volume:main:appvms/circle/root")
+    @Test func `Every other volume is a group of its own, snapshots of templates among them`()
+        throws
+    {
+        for (qube, directory) in [
+            ("work", "appvms/work"), ("disp1", "appvms/disp1"), ("disp2", "appvms/disp2"),
+            ("alone", "appvms/alone"), ("other", "appvms/other"), ("circle", "appvms/circle"),
+        ] {
+            #expect(try group(qube) == "volume:main:\(directory)/root")
+        }
         for (qube, directory) in [
             ("deb", "vm-templates/deb"), ("work", "appvms/work"), ("disp1", "appvms/disp1"),
             ("alone", "appvms/alone"),
@@ -177,65 +173,101 @@ import Testing
         }
     }
 
-    @Test func `A source of the same name in another pool is not the template's root`() throws {
-        let base = inventory()
-        let work = try #require(base.qube(named: "work"))
-        let root = Volume(
-            name: "root", pool: "second", identifier: "appvms/work/root", snapshotOnStart: true,
-            saveOnStop: false, sizeBytes: 1, source: "vm-templates/deb/root")
-        #expect(
-            try base.settings(for: root, of: work).dedupeGroup == "volume:second:appvms/work/root")
+    @Test func `A snapshot that lives from start to stop follows what it was made from`() throws {
+        for qube in ["work", "disp1", "other"] {
+            #expect(try settings(qube, in: inventory()).followsSource)
+        }
+        #expect(try settings("disp1", "private", in: inventory()).followsSource)
+        for qube in ["deb", "alone"] {
+            #expect(try !settings(qube, in: inventory()).followsSource)
+        }
+        #expect(try !settings("work", "private", in: inventory()).followsSource)
     }
 
-    @Test func `A named group takes all volumes of a qube, and those of others that name it`()
+    @Test func `A qube joins no group by itself`() throws {
+        let features = ["work": ["btrfs.dedupe-group": "x"], "alone": ["btrfs.dedupe-group": "x"]]
+        for qube in ["work", "alone"] {
+            let own = "volume:main:appvms/\(qube)/private"
+            #expect(try group(qube, "private", features) == own)
+        }
+        let byDefault = ["dom0": ["btrfs.dedupe-group": "x"]]
+        #expect(try group("alone", "root", byDefault) == "volume:main:appvms/alone/root")
+    }
+
+    @Test func `A group that dom0 lists takes all volumes of its members, and nothing of others`()
         throws
     {
-        let features = ["work": ["btrfs.dedupe-group": "x"], "alone": ["btrfs.dedupe-group": "x"]]
+        let features = ["dom0": ["btrfs.dedupe-group.x": "work alone\tnosuch"]]
         for qube in ["work", "alone"] {
             #expect(try group(qube, "root", features) == "named:x")
             #expect(try group(qube, "private", features) == "named:x")
         }
-        #expect(try group("deb", "root", features) == "templates")
-        #expect(try group("disp1", "root", features) == "templates")
+        #expect(try group("deb", "root", features) == "templates:dom0")
+        #expect(try group("disp1", "root", features) == "volume:main:appvms/disp1/root")
     }
 
-    @Test func `A template's named group takes the roots that start from it, and no private`()
-        throws
-    {
-        let features = ["deb": ["btrfs.dedupe-group": "x"]]
-        for qube in ["deb", "work", "disp1", "disp2"] {
-            #expect(try group(qube, "root", features) == "named:x")
+    @Test func `A listed qube chooses among its groups, or none`() throws {
+        func chosen(_ own: String?) throws -> String {
+            var features = [
+                "dom0": ["btrfs.dedupe-group.x": "alone", "btrfs.dedupe-group.y": "work alone"]
+            ]
+            features["alone"] = own.map { ["btrfs.dedupe-group": $0] }
+            return try group("alone", "private", features)
         }
-        #expect(try group("fed", "root", features) == "templates")
-        #expect(try group("work", "private", features) == "volume:main:appvms/work/private")
+        #expect(try chosen(nil) == "named:x")
+        #expect(try chosen("y") == "named:y")
+        #expect(try chosen("") == "volume:main:appvms/alone/private")
+        #expect(try chosen("z") == "volume:main:appvms/alone/private")
     }
 
-    @Test func `A default on dom0 joins all`() throws {
-        let features = ["dom0": ["btrfs.dedupe-group": "all"]]
-        let inventory = inventory(features)
-        for qube in inventory.qubes {
-            for volume in qube.volumes {
-                let settings = try inventory.settings(for: volume, of: qube)
-                #expect(settings.dedupeGroup == "named:all")
-            }
-        }
-    }
-
-    @Test func `An empty group on a qube keeps it out of dom0's default`() throws {
-        let features = [
-            "dom0": ["btrfs.dedupe-group": "all"], "alone": ["btrfs.dedupe-group": ""],
-            "deb": ["btrfs.dedupe-group": ""],
-        ]
-        #expect(try group("alone", "private", features) == "volume:main:appvms/alone/private")
-        #expect(try group("deb", "root", features) == "templates")
-        #expect(try group("work", "root", features) == "templates")
-        #expect(try group("work", "private", features) == "named:all")
+    @Test func `Who asks for a group that dom0 does not list it in is known`() throws {
+        let whole = inventory([
+            "work": ["btrfs.dedupe-group": "x"], "alone": ["btrfs.dedupe-group": "x"],
+            "dom0": ["btrfs.dedupe-group.x": "alone"],
+        ])
+        let unlisted = whole.qubes.filter { whole.unlistedGroup(of: $0) != nil }
+        #expect(unlisted.map(\.name) == ["work"])
     }
 
     @Test(arguments: ["templates", "system", "volume", "named"])
     func `A named group is never one of the built-in ones`(name: String) throws {
-        let features = ["alone": ["btrfs.dedupe-group": name]]
+        let features = ["dom0": ["btrfs.dedupe-group.\(name)": "alone"]]
         #expect(try group("alone", "root", features) == "named:\(name)")
+    }
+
+    @Test(arguments: ["templates:mgmt", "a b", "\u{e4}", ""])
+    func `A list whose name could be taken for another is none`(name: String) throws {
+        let features = ["dom0": ["btrfs.dedupe-group.\(name)": "alone"]]
+        #expect(try group("alone", "root", features) == "volume:main:appvms/alone/root")
+    }
+
+    @Test func `Groups have names for people`() {
+        #expect(DedupeGroup.shownName(DedupeGroup.templates(of: "dom0")) == "templates")
+        #expect(DedupeGroup.shownName(DedupeGroup.templates(of: "mgmt")) == "templates of mgmt")
+        #expect(DedupeGroup.shownName(DedupeGroup.named("x")) == "x")
+        #expect(DedupeGroup.shownName(DedupeGroup.volume(pool: "p", identifier: "v")) == nil)
+    }
+
+    @Test func `Settings of a machine at its limits are found at once`() throws {
+        let qubes = (0..<InventoryLimits.qubes).map { number in
+            Qube(
+                name: "q\(number)", kind: "AppVM",
+                volumes: (0..<64).map { volume in
+                    Volume(
+                        name: volume == 0 ? "root" : "v\(volume)", pool: "main",
+                        identifier: "appvms/q\(number)/\(volume)", snapshotOnStart: volume == 0,
+                        saveOnStop: volume != 0, sizeBytes: 1, source: "vm-templates/t/root")
+                })
+        }
+        let whole = Inventory(pools: [], qubes: qubes)
+        var groups = 0
+        // A quarter of a million of them: a look through all others for each would take hours.
+        for qube in whole.qubes {
+            for volume in qube.volumes {
+                groups += try whole.settings(for: volume, of: qube).dedupeGroup.isEmpty ? 0 : 1
+            }
+        }
+        #expect(groups == InventoryLimits.qubes * 64)
     }
 
     @Test(arguments: [
@@ -252,14 +284,10 @@ import Testing
 
     @Test func `A group's name may be as long as the limit`() throws {
         let name = String(repeating: "x", count: SettingsFeature.groupBytes)
-        let features = ["alone": ["btrfs.dedupe-group": name]]
+        let features = ["dom0": ["btrfs.dedupe-group.\(name)": "alone"]]
         #expect(try group("alone", "root", features) == "named:\(name)")
-    }
-
-    @Test func `Nothing that a template's feature spoils is passed over in what starts from it`() {
-        let error = #expect(throws: SettingsError.self) {
-            try group("work", "root", ["deb": ["btrfs.dedupe-group": "a b"]])
-        }
-        #expect(error?.qube == "deb")
+        #expect(
+            try group("alone", "root", ["dom0": ["btrfs.dedupe-group.\(name)x": "alone"]])
+                == "volume:main:appvms/alone/root")
     }
 }

@@ -57,7 +57,7 @@ import Testing
             })
         #expect(
             lines.contains {
-                $0.hasPrefix("\(start) target=\"@default\" job=- outcome=QubesValueError")
+                $0.hasPrefix("\(start) target=\"@default\" job=- outcome=QubesVMNotFoundError")
             })
     }
 
@@ -67,7 +67,73 @@ import Testing
         let events = try fixture.auditLines().filter { $0.contains("btrfs.Report") }
         #expect(events.count == 2)
         #expect(events.last?.hasPrefix("event=report-end") == true)
-        #expect(events.last?.hasSuffix("outcome=BtrfsPoolError saved_bytes=- detail=EROFS") == true)
+        #expect(
+            events.last?.contains(
+                "outcome=BtrfsPoolError saved_bytes=- detail=\"Read-only. EROFS\" call=")
+                == true)
+        // Which end belongs to which request: by the call's number.
+        let numbers = events.map { $0.split(separator: " ").last }
+        #expect(numbers.first == numbers.last && numbers.first??.hasPrefix("call=") == true)
+    }
+
+    @Test(arguments: [ServiceName.report, .check, .newData])
+    func whateverTakesTimeHasItsEndInTheLog(service: ServiceName) throws {
+        let messages: [ServiceName: WorkerMessage] = [
+            .report: .report(Samples.report(qubes: ["work"])),
+            .check: .check(CheckReport(checkedAt: 1, findings: [])),
+            .newData: .newData(NewDataReply(volumes: [])),
+        ]
+        let message = try #require(messages[service])
+        let fixture = try ServiceFixture(worker: "say own") { settings in
+            try ServiceFixture.message("own", message, settings)
+        }
+        _ = try fixture.call(service, from: "admin")
+        let lines = try fixture.auditLines().filter { $0.contains(service.rawValue) }
+        #expect(lines.count == 2)
+        #expect(lines.last?.hasPrefix("event=report-end caller=admin") == true)
+        #expect(lines.last?.contains("outcome=done") == true)
+    }
+
+    @Test func theLogIsForTheGroupThatAdministersQubesWhateverTheUmaskSays() throws {
+        let old = umask(0o077)
+        defer { umask(old) }
+        let fixture = try ServiceFixture()
+        let mode = try Descriptor.open(fixture.settings.logFile, .readOnly).status().mode
+        #expect(mode & 0o777 == AuditLog.fileMode)
+        #expect(AuditLog.fileMode == 0o640)
+    }
+
+    @Test func aCallerThatFloodsFillsNoMoreThanItsShareOfTheLog() throws {
+        var bounds = Bounds()
+        bounds.logLines = 5
+        bounds.logLinesPerSecond = 0
+        let fixture = try ServiceFixture(bounds: bounds)
+        for _ in 0..<20 {
+            _ = try fixture.exception(.report, from: "admin", on: .name("vault"))
+            _ = try fixture.call(.jobList, from: "admin")
+        }
+        _ = try fixture.exception(.report, from: "other", on: .name("vault"))
+        for _ in 0..<20 { #expect(try fixture.isAlive()) }
+        // What changes something is written down all the same.
+        let job = try fixture.submit(from: "admin")
+        _ = try fixture.end(of: job)
+        fixture.daemon.stop()
+        let lines = try fixture.auditLines()
+        func count(_ text: String) -> Int { lines.count { $0.contains(text) } }
+        #expect(count("event=request caller=admin") == 6)
+        #expect(count("event=request caller=other") == 1)
+        #expect(count("event=request caller=dom0 service=btrfs.job.List") == 20)
+        #expect(count("event=omitted caller=admin") == 1)
+        #expect(count("detail=\"35 more calls\"") == 1)
+        #expect(count("event=job-end caller=admin") == 1)
+    }
+
+    @Test func systemdIsToldThatItServes() throws {
+        let path = FilePath("/tmp/qubes-btrfs-notify-\(UInt64.random(in: 0...UInt64.max))")
+        let systemd = try JournalStandIn(path)
+        Readiness.tell(environment: [:])
+        Readiness.tell(environment: ["NOTIFY_SOCKET": path.string])
+        #expect(try systemd.next() == "READY=1")
     }
 
     @Test func theLogHasATimeAtTheBeginningOfEachLine() throws {

@@ -108,9 +108,9 @@ import Testing
             let exception = try refusal(
                 fixture,
                 ServiceFixture.bytes(
-                    service.rawValue, service.takesJob ? Names.newJob() : "",
+                    service.rawValue, service.takesJob ? JobID.random().text : "",
                     on: .keyword(keyword)))
-            #expect(exception?.kind == .badRequest)
+            #expect(exception == Refusal.noSuchQube.exception)
         }
     }
 

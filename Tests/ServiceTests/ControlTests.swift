@@ -184,6 +184,11 @@ import Testing
             let exception = try fixture.exception(service, job, from: "admin", on: .name("dom0"))
             #expect(exception == Refusal.noSuchJob.exception)
         }
+        let seen = try fixture.submit(on: .name("work"))
+        // It sees this one; on the machine it is another's all the same.
+        let others = try fixture.exception(service, seen, from: "admin", on: .name("dom0"))
+        #expect(others == Refusal.othersJob.exception)
+        _ = try change(fixture, .jobCancel, seen)
         // Whoever asked for a job on the machine may change it.
         #expect(try change(fixture, service, machine, from: "other").job == machine)
         let work = try fixture.submit(on: .name("work"))

@@ -115,9 +115,9 @@ import Testing
     @Test func anEstimateIsCutToItsBounds() throws {
         let most = Limits.estimatedVolumes
         let whole = Self.estimate(volumes: most / 2, of: ["a", "b"])
-        #expect(whole.bounded() == whole)
+        #expect(whole.fitting() == whole)
         let longer = Self.estimate(volumes: most / 2, of: ["a", "b", "c"])
-        #expect(longer.bounded().qubes.map(\.name) == ["a", "b"])
-        #expect(longer.bounded().qubesLeftOut == 1)
+        #expect(longer.fitting().qubes.map(\.name) == ["a", "b"])
+        #expect(longer.fitting().qubesLeftOut == 1)
     }
 }

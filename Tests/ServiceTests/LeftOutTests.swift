@@ -122,7 +122,7 @@ import Testing
             try fixture.waitForProgress(of: job)
             let spoilt = ServiceFixture.inventory.replacing(fault.old, with: fault.new)
             try ServiceFixture.write(spoilt, to: fixture.settings.qubesXML)
-            #expect(try fixture.end(of: job).error == JobStanding.changed.exception.message)
+            #expect(try fixture.end(of: job).error == JobOversight.changed.exception.message)
         }
     }
 

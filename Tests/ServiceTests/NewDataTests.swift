@@ -57,7 +57,8 @@ import Testing
             payload: #"{"version":1,"compress":"off"}"#)
         #expect(
             try fixture.auditLines().contains {
-                $0.contains("caller=admin service=btrfs.NewData") && $0.hasSuffix("detail=off")
+                $0.contains("caller=admin service=btrfs.NewData")
+                    && $0.contains(" detail=off call=")
             })
     }
 }

@@ -135,6 +135,12 @@ import Testing
         let job = try #require(report.history?.first { $0.operation != nil })
         #expect(job.operation == "compress" && job.savedBytes == 200)
         #expect(job.dataUsedBytes == 500)
+        // Another caller's history is of the jobs that it may know of.
+        let seen = try fixture.reply(Report.self, .report, from: "admin", on: .name("dom0"))
+        #expect(seen.history?.contains { $0.operation != nil } == true)
+        let unseen = try fixture.reply(Report.self, .report, from: "other", on: .name("dom0"))
+        #expect(unseen.history?.isEmpty == false)
+        #expect(unseen.history?.contains { $0.operation != nil } == false)
     }
 
     @Test func historyIsThinnedOutAndABrokenFileIsBegunAnew() throws {
@@ -189,13 +195,14 @@ import Testing
         let job = Self.record(.compress, "work", at: 2)
         let new = Self.record(.estimate, "vault", at: 3, saved: 7)
         func report(
-            _ records: [JobRecord], _ visibility: Visibility = .everything, caller: String = "dom0"
+            _ records: [JobRecord], for caller: Caller = .machine
         ) -> Report {
             var report = Samples.report(qubes: ["work", "vault"])
             report.machine = MachineFigures(
                 everything: Figures(), others: Figures(), savedByCompressionBytes: 0,
                 savedBySharingBytes: 0)
-            report.addGains(records, visibility, caller: caller)
+            report.addEstimates(
+                JobArchive(history: records.reversed()).records(for: caller), for: caller)
             return report
         }
         let first = report([old])
@@ -210,27 +217,50 @@ import Testing
         theirs.caller = "admin"
         #expect(report([theirs]).machine?.gains == [])
         // What was asked for by dom0 tells another caller nothing.
-        let other = report([old], .qubes(["work"]), caller: "admin")
+        let other = report(
+            [old], for: Caller(name: "admin", visibility: .qubes(["work"])))
         #expect(other.qubes.allSatisfy { $0.gains == nil } && other.machine?.gains == [])
     }
 
     // MARK: Check
 
     @Test func aCheckIsOfWhatTheCallerSees() throws {
-        let check = CheckReport(
-            checkedAt: 1, findings: [.init(.good, "kernel", "dom0", "the kernel is 6.12")])
+        func image(_ qube: String) -> Subject { .image(qube: qube, volume: "root", path: nil) }
+        let pools = Subject.pools(["varlibqubes", "secret"])
+        let all: [CheckReport.Finding] = [
+            .init(.good, "kernel", about: .machine, "the kernel is 6.12"),
+            .init(.problem, "image.nocow", about: image("work"), "a"),
+            .init(.problem, "image.nocow", about: image("deb"), "b"),
+            .init(.problem, "image.nocow", about: image("vault"), "c"),
+            .init(.warning, "image.fragments", about: .qube("vault"), "d"),
+            .init(.warning, "space.data", about: pools, "e", command: "f"),
+            .init(.warning, "space.data", about: .pools(["secret"]), "g"),
+            // One that does not say what it is about.
+            .init(.warning, "work", "work", "h"),
+        ]
+        let check = CheckReport(checkedAt: 1, findings: all)
         let json = String(
             decoding: try JSONEncoder().encode(WorkerMessage.check(check)), as: UTF8.self)
         let fixture = try ServiceFixture(worker: "say check") { settings in
             try ServiceFixture.write(
                 json + "\n", to: settings.cacheDirectory.appending("check.json"))
         }
-        #expect(
-            try fixture.reply(CheckReport.self, .check, from: "admin", on: .name("dom0")) == check)
-        #expect(try selected(fixture) == ["admin", "deb", "dom0", "work"])
+        func read(_ caller: String, _ target: String) throws -> [CheckReport.Finding] {
+            try fixture.reply(CheckReport.self, .check, from: caller, on: .name(target)).findings
+        }
+        #expect(try read("dom0", "dom0") == all)
+        #expect(try selected(fixture) == ["admin", "deb", "dom0", "other", "vault", "work"])
         #expect(try fixture.order().work == .check && fixture.order().wholeMachine)
-        _ = try fixture.call(.check, from: "admin", on: .name("work"))
+        // It sees dom0, and so may know how each file system is.
+        let machine = try read("admin", "dom0")
+        #expect(machine.map(\.message) == ["the kernel is 6.12", "a", "b", "e", "g"])
+        #expect(try selected(fixture) == ["admin", "deb", "dom0", "work"])
+        let work = try read("admin", "work")
+        #expect(work.map(\.message) == ["a", "e"])
+        #expect(work.last?.subject == "pool varlibqubes" && work.last?.command == nil)
         #expect(try !fixture.order().wholeMachine)
+        // It sees itself alone, and asks about the machine.
+        #expect(try read("other", "dom0").map(\.message) == ["the kernel is 6.12", "e"])
         #expect(
             try fixture.exception(.check, from: "admin", on: .name("vault"))?.kind == .noSuchQube)
     }

@@ -112,7 +112,7 @@ import Testing
 
     @Test func oneReportTooManyIsToldToTryAgain() throws {
         var bounds = Bounds()
-        bounds.reportWorkers = 0
+        bounds.accountWorkersOfDom0 = 0
         bounds.reportWaitSeconds = 0.01
         let fixture = try ServiceFixture(worker: "say report", bounds: bounds)
         #expect(try fixture.exception(.report)?.kind == .busy)

@@ -8,7 +8,7 @@ import Testing
 @testable import Service
 
 @Suite struct RestartTests {
-    private func record(_ state: JobState, job: String = Names.newJob()) -> JobRecord {
+    private func record(_ state: JobState, job: String = JobID.random().text) -> JobRecord {
         var record = JobRecord(
             job: job, operation: .compress, caller: "admin", target: "work", argument: "",
             submittedAt: 1_700_000_000)
@@ -97,10 +97,10 @@ import Testing
     }
 
     @Test func whatAPowerCutLeftHalfWrittenIsRemovedAndStrangersAreLeftAlone() throws {
-        let half = Names.newJob() + ".new"
+        let half = JobID.random().text + ".new"
         let fixture = try ServiceFixture { settings in
             try ServiceFixture.leave(record(.done), settings)
-            for name in [half, "strange", Names.newJob() + ".json"] {
+            for name in [half, "strange", JobID.random().text + ".json"] {
                 try ServiceFixture.write(
                     "{", to: settings.stateDirectory.appending("jobs").appending(name))
             }
@@ -113,7 +113,7 @@ import Testing
 
     @Test func historyThatIsTooLongIsCutAtStart() throws {
         var bounds = Bounds()
-        bounds.historyJobs = 2
+        bounds.historyJobsPerCaller = 2
         let fixture = try ServiceFixture(bounds: bounds) { settings in
             for _ in 0..<4 { try ServiceFixture.leave(record(.done), settings) }
         }
@@ -152,8 +152,8 @@ import Testing
     }
 
     @Test func theBoundsOfHistoryHoldForALongQueueToo() {
-        #expect(Bounds().queuedJobs == Limits.queuedJobs)
-        #expect(Bounds().historyJobs == Limits.historyJobs)
-        #expect(Bounds().connections == 64)
+        #expect(Bounds().historyJobs + Bounds().historyJobsOfQubes == Limits.historyJobs)
+        #expect(Bounds().historyJobsPerCaller < Bounds().historyJobsOfQubes)
+        #expect(Bounds().historyJobsPerCaller > Bounds().queuedJobsPerCaller)
     }
 }

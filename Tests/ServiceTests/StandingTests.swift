@@ -76,7 +76,7 @@ import Testing
 
     @Test(arguments: [
         #"<feature name="btrfs.skip">1</feature>"#, #"<feature name="btrfs.skip">?</feature>"#,
-        #"<feature name="btrfs.dedupe-group">other</feature>"#,
+        #"<feature name="btrfs.compress">off</feature>"#,
     ])
     func aJobThatRunsEndsWhenAFeatureTakesSomethingFromIt(feature: String) throws {
         let fixture = try fixture()
@@ -85,12 +85,33 @@ import Testing
             ServiceFixture.inventory(workFeatures: feature), to: fixture.settings.qubesXML)
         let record = try fixture.end(of: job)
         #expect(record.state == .failed)
-        #expect(record.error == JobStanding.changed.exception.message)
+        #expect(record.error == JobOversight.changed.exception.message)
+    }
+
+    @Test func aJobThatRunsEndsWhenDom0TakesItsQubeOutOfAGroup() throws {
+        let fixture = try fixture()
+        try fixture.writeInventory(
+            adminFeatures: #"<feature name="btrfs.dedupe-group.x">work deb</feature>"#)
+        let job = try start(fixture)
+        try fixture.writeInventory(adminFeatures: "")
+        #expect(try fixture.end(of: job).error == JobOversight.changed.exception.message)
+    }
+
+    @Test func aWorkerThatSaysNothingIsLookedAfterByTheClock() throws {
+        var bounds = Bounds()
+        bounds.standingSeconds = 0.05
+        let fixture = try ServiceFixture(
+            worker: "say progress; \(ServiceFixture.waitForGate)", bounds: bounds)
+        let job = try start(fixture)
+        fixture.qubesd?.change { $0.visible["admin"] = ["admin"] }
+        let record = try fixture.end(of: job)
+        #expect(record.state == .failed)
+        #expect(record.error == Refusal.noSuchQube.exception.message)
     }
 
     @Test func aJobThatRunsGoesOnWhileQubesdIsAway() throws {
         var bounds = Bounds()
-        bounds.standingSeconds = 0
+        bounds.standingSeconds = 0.01
         let fixture = try ServiceFixture(
             worker: "say progress; \(ServiceFixture.waitForGate); say progress; say result",
             bounds: bounds)
@@ -116,11 +137,11 @@ import Testing
 
     @Test func whatIsNewOrGoneIsNothingToObjectTo() {
         let old = order([("a", true, false), ("b", false, true)])
-        #expect(JobStanding.holds(old, old))
-        #expect(JobStanding.holds(old, order([("b", false, true)])))
-        #expect(JobStanding.holds(old, order([("a", true, false), ("c", false, true)])))
-        #expect(JobStanding.holds(old, order([("a", true, false), ("b", true, false)])))
-        #expect(!JobStanding.holds(old, order([("a", false, false), ("b", false, true)])))
-        #expect(!JobStanding.holds(old, order([("a", true, true), ("b", false, true)])))
+        #expect(JobOversight.holds(old, old))
+        #expect(JobOversight.holds(old, order([("b", false, true)])))
+        #expect(JobOversight.holds(old, order([("a", true, false), ("c", false, true)])))
+        #expect(JobOversight.holds(old, order([("a", true, false), ("b", true, false)])))
+        #expect(!JobOversight.holds(old, order([("a", false, false), ("b", false, true)])))
+        #expect(!JobOversight.holds(old, order([("a", true, true), ("b", false, true)])))
     }
 }

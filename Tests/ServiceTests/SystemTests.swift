@@ -45,7 +45,7 @@ import Testing
 
     @Test func aGroupThatIsTheDefaultForQubesIsNotTheirs() throws {
         let (order, _) = try order(
-            "", adminFeatures: #"<feature name="btrfs.dedupe-group">all</feature>"#)
+            "", adminFeatures: #"<feature name="btrfs.dedupe-group.all">dom0 work vault</feature>"#)
         let system = try #require(order.volumes.first(where: { $0.isSystem }))
         #expect(order.volumes.filter { $0.dedupeGroup == system.dedupeGroup }.count == 1)
     }

@@ -79,11 +79,17 @@ import Testing
 
     @Test func aJobThatIsWatchedWhileItFallsOutOfHistoryEndsTheWatch() throws {
         let jobs = Jobs(history: [], bounds: Bounds())
+        let job = JobID.random().text
+        let call = try Call(
+            untrusted: CallHeader(
+                service: "btrfs.job.Watch", argument: job, source: "dom0", target: .name("dom0")))
+        let target = Target(
+            caller: .machine, inventory: .init(pools: [], qubes: []), qube: nil,
+            systemDirectories: [])
+        let qubes = QubesState(
+            qubesXML: "/nonexistent", qubesdSocket: "/nonexistent", systemRoot: "/", keptSeconds: 0)
         var watch = JobWatch(
-            job: Names.newJob(), jobs: jobs,
-            redaction: Redaction(
-                visibility: .everything, inventory: .init(pools: [], qubes: [])),
-            heartbeatSeconds: 1)
+            job, call, Reader(target), jobs: jobs, qubes: qubes, bounds: Bounds())
         #expect(watch.next() == .exception(Refusal.noSuchJob.exception))
         #expect(watch.next() == nil)
     }

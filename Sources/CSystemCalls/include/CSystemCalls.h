@@ -78,6 +78,9 @@ int csystemcalls_pipe(int *reading, int *writing);
 /* accept4(2) with SOCK_CLOEXEC. */
 int csystemcalls_accept(int socket);
 
+/* The process at the other end of a Unix socket (SO_PEERCRED), as it was when it connected. */
+int csystemcalls_peer_process(int socket, int32_t *process);
+
 /* Fills a sockaddr_un; -1 when the path is too long for it. */
 int csystemcalls_unix_address(const char *path, struct sockaddr_un *address);
 

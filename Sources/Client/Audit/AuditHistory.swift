@@ -114,7 +114,7 @@ struct AuditHistory {
         case .request: addRequest(record, microseconds)
         case .reportEnd: endReport(record, microseconds)
         case .jobStart, .jobEnd: follow(record, microseconds)
-        case .start, .stop, .trouble: break
+        case .start, .stop, .trouble, .omitted: break
         }
     }
 

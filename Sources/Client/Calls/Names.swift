@@ -1,23 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import Protocol
 
-/// A qube's name, or `dom0`, as Qubes allows it: `[A-Za-z][A-Za-z0-9_.-]{0,30}`.
-struct QubeName: Equatable, Sendable {
-    /// The longest name in characters.
-    static let maximumLength = 31
-
-    /// The name.
-    let text: String
-
-    /// nil when it is none.
-    init?(_ text: String) {
-        guard let first = text.utf8.first, first.isLetter, text.utf8.count <= Self.maximumLength,
-            text.utf8.allSatisfy({ $0.isLetter || $0.isDigit || "_.-".utf8.contains($0) })
-        else { return nil }
-        self.text = text
-    }
-}
-
 /// A volume's name: `[a-z][a-z0-9-]*`.
 struct VolumeName: Equatable, Sendable {
     /// The name.

@@ -12,6 +12,19 @@ enum JobEvent: Equatable {
     case heartbeat
 }
 
+/// A job, and the target to ask about it on: the qube that it is about, as policy may allow that
+/// alone, or the machine.
+struct JobPlace: Equatable {
+    /// The whole id.
+    let job: String
+    let target: String
+
+    init(_ job: String, on target: String = ServiceClient.machine) {
+        self.job = job
+        self.target = target
+    }
+}
+
 /// The service's calls, typed.
 struct ServiceClient {
     /// The target that stands for the machine, and for calls that are about no single qube.
@@ -40,9 +53,9 @@ struct ServiceClient {
         try call(.newData, target: target, request, as: NewDataReply.self, named: "reply")
     }
 
-    /// Queue and history, newest first.
-    func jobs() throws(ClientError) -> JobList {
-        try call(.jobList, as: JobList.self, named: "job list")
+    /// Queue and history, newest first: of one qube, or of all that may be seen.
+    func jobs(target: String = machine) throws(ClientError) -> JobList {
+        try call(.jobList, target: target, as: JobList.self, named: "job list")
     }
 
     /// Starts a job.
@@ -57,9 +70,12 @@ struct ServiceClient {
     /// Follows a job to its end.
     /// - Returns: what became of it.
     func watch(
-        _ job: String, event: (JobEvent) throws(ClientError) -> Void
+        _ place: JobPlace, event: (JobEvent) throws(ClientError) -> Void
     ) throws(ClientError) -> JobRecord {
-        let record = try call(.jobWatch, argument: job, as: JobRecord.self, named: "job record") {
+        let record = try call(
+            .jobWatch, argument: place.job, target: place.target, as: JobRecord.self,
+            named: "job record"
+        ) {
             (name, fields) throws(ClientError) in
             if let known = try Self.jobEvent(name, fields) { try event(known) }
         }
@@ -69,21 +85,27 @@ struct ServiceClient {
 
     /// Cancels, pauses or resumes a job.
     /// - Returns: the job as it stands then.
-    func change(_ job: String, _ word: WorkerControl) throws(ClientError) -> JobRecord {
-        try call(word.service, argument: job, as: JobRecord.self, named: "job record")
+    func change(_ place: JobPlace, _ word: WorkerControl) throws(ClientError) -> JobRecord {
+        try call(
+            word.service, argument: place.job, target: place.target, as: JobRecord.self,
+            named: "job record")
     }
 
-    /// The whole id of the job that starts with these digits.
-    func resolve(_ prefix: JobPrefix) throws(ClientError) -> String {
-        if prefix.isWhole { return prefix.digits }
-        let matches = try jobs().jobs.map(\.job).filter { $0.hasPrefix(prefix.digits) }
+    /// The job that starts with these digits.
+    /// - Parameter qube: the one that it is about; nil where that is not said.
+    func resolve(_ prefix: JobPrefix, of qube: QubeName?) throws(ClientError) -> JobPlace {
+        let target = qube?.text ?? Self.machine
+        if prefix.isWhole { return JobPlace(prefix.digits, on: target) }
+        let matches = try jobs(target: target).jobs.filter { $0.job.hasPrefix(prefix.digits) }
         guard let job = matches.first else { throw .noSuchJob(prefix: prefix.digits) }
         guard matches.count == 1 else {
             throw .ambiguousJob(prefix: prefix.digits, matches: matches.count)
         }
-        // It goes back as an argument, and qrexec would take other bytes in its own way.
-        guard JobPrefix(job)?.isWhole == true else { throw .unreadable("job list") }
-        return job
+        // Both go back in a call, and qrexec would take other bytes in its own way.
+        guard JobPrefix(job.job)?.isWhole == true, QubeName(job.target) != nil else {
+            throw .unreadable("job list")
+        }
+        return JobPlace(job.job, on: job.target)
     }
 
     private func call<Answer: Decodable>(

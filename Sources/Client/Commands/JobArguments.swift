@@ -71,6 +71,12 @@ struct LevelOptions: ParsableArguments {
 struct JobArguments: ParsableArguments {
     @Argument(help: "The job's id, or its first digits.", transform: Arguments.job)
     var job: JobPrefix
+
+    @Option(
+        help: ArgumentHelp(
+            "The job's qube.", valueName: "name"),
+        transform: Arguments.qube)
+    var qube: QubeName?
 }
 
 /// A command that says one word to a job, and is done.
@@ -83,7 +89,7 @@ protocol WordCommand: ClientCommand {
 
 extension WordCommand {
     func execute(_ context: CommandContext) throws(ClientError) -> ExitStatus {
-        let job = try context.client.resolve(place.job)
+        let job = try context.client.resolve(place.job, of: place.qube)
         try context.follower(json: shared.json).change(job, Self.word)
         return .done
     }

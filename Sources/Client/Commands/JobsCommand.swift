@@ -13,10 +13,16 @@ struct JobsCommand: ClientCommand {
             Example: qvm-btrfs jobs --json
             """)
 
+    @Option(
+        help: ArgumentHelp("Those about this qube alone.", valueName: "name"),
+        transform: Arguments.qube)
+    var qube: QubeName?
+
     @OptionGroup var shared: SharedOptions
 
     func execute(_ context: CommandContext) throws(ClientError) -> ExitStatus {
-        let list = try context.client.jobs()
+        let list = try context.client.jobs(
+            target: qube?.text ?? ServiceClient.machine)
         if shared.json {
             try context.console.raw(JSONText.plain(list))
         } else {

@@ -17,6 +17,7 @@ struct WatchCommand: ClientCommand {
     @OptionGroup var shared: SharedOptions
 
     func execute(_ context: CommandContext) throws(ClientError) -> ExitStatus {
-        try context.follower(json: shared.json).follow(context.client.resolve(place.job))
+        try context.follower(json: shared.json).follow(
+            context.client.resolve(place.job, of: place.qube))
     }
 }

@@ -32,25 +32,28 @@ struct JobFollower {
             try display.leave(accepted)
             return .done
         }
-        return try follow(accepted.job)
+        return try follow(JobPlace(accepted.job, on: target))
     }
 
     /// Follows a job to its end. After a signal a person is asked whether to leave it running;
     /// where nobody can be asked it is left running.
-    /// - Parameter job: a whole id.
-    func follow(_ job: String) throws(ClientError) -> ExitStatus {
+    func follow(_ place: JobPlace) throws(ClientError) -> ExitStatus {
+        let job = place.job
         while true {
             do throws(ClientError) {
-                let record = try client.watch(job) { (event) throws(ClientError) in
+                let record = try client.watch(place) { (event) throws(ClientError) in
                     try display.event(event)
                 }
                 try display.end(record)
                 return record.exitStatus
             } catch .interrupted {
-                guard try endsIt(job) else {
+                guard try endsIt(place) else {
                     console.note("The job goes on. Watch it again: qvm-btrfs watch \(job)")
                     throw .interrupted
                 }
+            } catch .refused(let service, let target, let status) {
+                console.note("Job \(job) goes on; it cannot be followed from here.")
+                throw .refused(service: service, target: target, exitStatus: status)
             } catch {
                 throw error
             }
@@ -59,14 +62,14 @@ struct JobFollower {
 
     /// Asks, and cancels the job when that is wanted.
     /// - Returns: whether it is on its way to its end, to be followed there.
-    private func endsIt(_ job: String) throws(ClientError) -> Bool {
+    private func endsIt(_ place: JobPlace) throws(ClientError) -> Bool {
         guard display.isForPeople,
             let answer = console.ask("Leave the job running? [Y/n] "),
             ["n", "no"].contains(answer.lowercased())
         else { return false }
         client.interruption.clear()
         do throws(ClientError) {
-            try change(job, .cancel)
+            try change(place, .cancel)
             return true
         } catch .service(let exception) where exception.kind == .jobOver {
             return true
@@ -76,7 +79,7 @@ struct JobFollower {
     }
 
     /// Cancels, pauses or resumes a job, and says so.
-    func change(_ job: String, _ word: WorkerControl) throws(ClientError) {
-        try display.changed(try client.change(job, word), word)
+    func change(_ place: JobPlace, _ word: WorkerControl) throws(ClientError) {
+        try display.changed(try client.change(place, word), word)
     }
 }

@@ -98,6 +98,7 @@ enum ProgressLine {
         let reason =
             switch pacing.reason {
             case .pause: "paused"
+            case .turn: "another job goes first"
             case .space: "no space"
             case .battery: "on battery"
             case .disk: "others need the disk"

@@ -35,10 +35,19 @@ public struct DedupePlanner {
 
     /// The extents that may be matched. Others can keep what one in scope gives up, though they are
     /// not in scope themselves; but not those that are to be left out altogether, and not what a
-    /// running qube alone uses and will soon have overwritten.
+    /// running qube alone uses and will soon have overwritten. Nor those of groups that nothing in
+    /// scope is of: a request on one qube costs no more than what that qube can be compared with.
     public static func eligible(_ survey: Survey, scope: Scope) -> [Int] {
-        survey.extents.indices.filter { index in
-            let references = survey.references(to: survey.extents[index])
+        var groups: Set<Int> = []
+        for extent in survey.extents where scope.judge(extent, in: survey) == .candidate {
+            groups.formUnion(scope.groups(of: extent, in: survey))
+        }
+        return survey.extents.indices.filter { index in
+            let extent = survey.extents[index]
+            guard !groups.isDisjoint(with: scope.groups(of: extent, in: survey)) else {
+                return false
+            }
+            let references = survey.references(to: extent)
             let isLiveOnly = references.allSatisfy { survey.files[$0.file].image.isLive }
             return (scope.includesLiveOnly || !isLiveOnly)
                 && references.allSatisfy { reference in
@@ -72,8 +81,7 @@ public struct DedupePlanner {
         self.scope = scope
         self.sectorBytes = sectorBytes
         groupNumbers = fingerprints.extents.map { index in
-            let owners = scope.owners(of: survey.extents[index], in: survey)
-            return groups.number(of: Set(owners.map { scope.volumes[$0].group }))
+            groups.number(of: scope.groups(of: survey.extents[index], in: survey))
         }
     }
 

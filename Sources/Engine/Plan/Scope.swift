@@ -13,9 +13,15 @@ public struct Scope: Sendable {
         public let compressionLevel: Int?
         /// Volumes of one group may come to share data.
         public let group: Int
+        /// It is a snapshot of another volume: what both use is of the other's group alone.
+        public let isFollower: Bool
 
         /// Makes rules.
-        public init(isSelected: Bool, isSkipped: Bool, compressionLevel: Int?, group: Int) {
+        public init(
+            isSelected: Bool, isSkipped: Bool, compressionLevel: Int?, group: Int,
+            isFollower: Bool = false
+        ) {
+            self.isFollower = isFollower
             self.isSelected = isSelected
             self.isSkipped = isSkipped
             self.compressionLevel = compressionLevel
@@ -68,6 +74,14 @@ public struct Scope: Sendable {
         if allTransient { return .leave(.beingMade) }
         if allLive && !includesLiveOnly { return .leave(.onlyLive) }
         return .candidate
+    }
+
+    /// The groups of an extent: those of the volumes that use it. Snapshots follow what they were
+    /// made from, and count only for what nobody else uses.
+    func groups(of extent: Survey.Extent, in survey: Survey) -> Set<Int> {
+        let owners = owners(of: extent, in: survey)
+        let origins = owners.filter { !volumes[$0].isFollower }
+        return Set((origins.isEmpty ? owners : origins).map { volumes[$0].group })
     }
 
     /// The indices of the volumes that use an extent.

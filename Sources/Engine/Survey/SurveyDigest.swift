@@ -9,7 +9,7 @@ internal import Btrfs
 /// the same digest would have spared himself a job.
 public struct SurveyDigest: Hashable, Sendable {
     /// Changes whenever plans are made otherwise: what an older release has settled may not be.
-    private static let plannerVersion: UInt64 = 3
+    private static let plannerVersion: UInt64 = 4
 
     /// The first 64 bits.
     public private(set) var high: UInt64 = 0x6a09_e667_f3bc_c908
@@ -42,7 +42,9 @@ public struct SurveyDigest: Hashable, Sendable {
         add(scope.includesLiveOnly ? 1 : 0)
         add(UInt64(scope.volumes.count))
         for volume in scope.volumes {
-            add((volume.isSelected ? 1 : 0) | (volume.isSkipped ? 2 : 0))
+            add(
+                (volume.isSelected ? 1 : 0) | (volume.isSkipped ? 2 : 0)
+                    | (volume.isFollower ? 4 : 0))
             add(UInt64(volume.group))
             add(volume.compressionLevel.map { UInt64($0) } ?? .max)
         }

@@ -17,24 +17,29 @@ final class DaemonRun {
     private let arguments: [String]
 
     /// - Parameters:
-    ///   - groups: the feature `btrfs.dedupe-group` by qube, `dom0` for the default.
+    ///   - groups: the dedupe group by qube, as dom0 lists it.
+    ///   - wishes: the feature `btrfs.dedupe-group` by qube.
+    ///   - inventory: another qubes.xml than the usual one.
+    ///   - visible: other qubes that a caller sees.
     ///   - spoil: what becomes of qubes.xml before it is written.
     init(
         on fileSystem: LoopFileSystem, groups: [String: String] = [:],
-        spoil: (String) -> String = { $0 }
+        wishes: [String: String] = [:], inventory: String? = nil,
+        visible: [String: Set<String>]? = nil, spoil: (String) -> String = { $0 }
     ) throws {
         self.fileSystem = fileSystem
         socket = FilePath(fileSystem.folder + "/socket")
         log = fileSystem.folder + "/btrfs.log"
         var world = QubesdStandIn.World()
-        for name in ["mgmt", "work", "deb", "vault"] {
+        world.visible = visible ?? ["mgmt": ["mgmt", "work", "deb"], "work": ["work"]]
+        let usualNames: Set<String> = ["mgmt", "work", "deb", "vault"]
+        for name in world.visible.values.reduce(usualNames, { $0.union($1) }) {
             world.qubes[name] = "class=AppVM state=Halted"
         }
-        world.visible = ["mgmt": ["mgmt", "work", "deb"]]
         qubesd = try QubesdStandIn(world)
         let xml = fileSystem.folder + "/qubes.xml"
-        let inventory = spoil(Self.inventory(pool: fileSystem.pool, groups: groups))
-        try Data(inventory.utf8).write(to: URL(fileURLWithPath: xml))
+        let usual = Self.inventory(pool: fileSystem.pool, groups: groups, wishes: wishes)
+        try Data(spoil(inventory ?? usual).utf8).write(to: URL(fileURLWithPath: xml))
         for name in ["state", "cache"] {
             try FileManager.default.createDirectory(
                 atPath: fileSystem.folder + "/" + name, withIntermediateDirectories: true)
@@ -133,12 +138,19 @@ final class DaemonRun {
             [Command.program("qvm-btrfs")] + words + ["--socket", socket.string])
     }
 
-    private static func inventory(pool: String, groups: [String: String]) -> String {
+    private static func inventory(
+        pool: String, groups: [String: String], wishes: [String: String]
+    ) -> String {
         func features(_ name: String) -> String {
-            let feature = groups[name].map {
+            let wish = wishes[name].map {
                 #"<feature name="btrfs.dedupe-group">\#($0)</feature>"#
             }
-            return "<features>\(feature ?? "")</features>"
+            let lists = Dictionary(grouping: groups.keys.sorted()) { groups[$0, default: ""] }
+                .map {
+                    #"<feature name="btrfs.dedupe-group.\#($0)">\#($1.joined(separator: " "))"#
+                        + "</feature>"
+                }
+            return "<features>\(wish ?? "")\(name == "dom0" ? lists.joined() : "")</features>"
         }
         func domain(_ number: Int, _ kind: String, _ name: String, _ folder: String) -> String {
             """

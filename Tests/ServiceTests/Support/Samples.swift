@@ -23,7 +23,9 @@ enum Samples {
         problems: [problem("work"), problem("vault")], elapsedSeconds: 2)
 
     static func problem(_ qube: String) -> Report.Problem {
-        Report.Problem(subject: "appvms/\(qube)/private.img", message: "It is NOCOW.")
+        Report.Problem(
+            .image(qube: qube, volume: "private", path: "appvms/\(qube)/private.img"),
+            "It is NOCOW.")
     }
 
     static func report(qubes: [String]) -> Report {

@@ -26,13 +26,14 @@ final class ServiceFixture {
     ///   - prepare: gets the directory before the daemon starts.
     init(
         worker: String = "say result", bounds: Bounds = Bounds(), graceSeconds: Double = 0.1,
-        hasQubesd: Bool = true,
+        hasQubesd: Bool = true, visibilitySeconds: Double = 0,
         prepare: (Settings) throws -> Void = { _ in }
     ) throws {
         directory = FilePath("/tmp/qubes-btrfs-service-\(UInt64.random(in: 0...UInt64.max))")
         // Most scripts do not obey: nobody waits for them.
         var bounds = bounds
         bounds.graceSeconds = graceSeconds
+        bounds.visibilitySeconds = visibilitySeconds
         self.bounds = bounds
         var settings = Settings()
         settings.socket = directory.appending("socket")

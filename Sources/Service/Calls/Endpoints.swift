@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+internal import Protocol
+internal import Qubes
+
+/// What disks hold, and whether they are fit.
+extension CallHandler {
+    var report: Endpoint<ReportRequest, Report> {
+        Endpoint(hasEnd: true) { [self] (request, open) throws(Refusal) in
+            let names = try QubeFilter(request, open.target, qubes).names
+            let orders = try OrderMaker(open.target, open.call.argument, only: names)
+            open.accept()
+            let (order, problems) = orders.order(.report)
+            open.ask(about: Set(order.volumes.filter(\.selected).map(\.qube)))
+            var report = try accounts.report(order, for: open.target.caller)
+            report.problems += problems
+            report.describe(open.target, running: try? qubes.running(visibleTo: open.target.caller))
+            let jobs = runner.jobs.records(for: open.target.caller)
+            report.addEstimates(jobs, for: open.target.caller)
+            if open.target.qube == nil {
+                note(report)
+                report.history = history.all(with: jobs)
+            }
+            return report
+        }
+    }
+
+    /// Keeps the machine's totals.
+    private func note(_ report: Report) {
+        guard !report.fileSystems.isEmpty else { return }
+        var point = HistoryPoint(at: report.generatedAt, report.fileSystems)
+        point.referencedBytes = report.machine?.everything.dataBytes
+        history.add(point)
+    }
+
+    var check: Endpoint<PlainRequest, CheckReport> {
+        Endpoint(hasEnd: true) { [self] (_, open) throws(Refusal) in
+            let orders = try OrderMaker(open.target, open.call.argument)
+            open.accept()
+            let (order, problems) = orders.order(.check)
+            open.ask(about: Set(order.volumes.filter(\.selected).map(\.qube)))
+            var check = try accounts.check(order, for: open.target.caller)
+            check.findings =
+                orders.findings(problems)
+                + unlisted(order, in: open.target.inventory) + check.findings
+            return check
+        }
+    }
+
+    /// Features that ask for a dedupe group, and have no effect.
+    private func unlisted(
+        _ order: WorkerOrder, in inventory: Inventory
+    ) -> [CheckReport.Finding] {
+        let names = Set(order.volumes.filter(\.selected).map(\.qube)).sorted()
+        return names.compactMap { inventory.qube(named: $0) }.compactMap { qube in
+            guard let group = inventory.unlistedGroup(of: qube) else { return nil }
+            let feature = DedupeGroup.listFeature + group
+            return CheckReport.Finding(
+                .note, "feature", about: .qube(qube.name),
+                "its feature \(SettingsFeature.dedupeGroup.rawValue) has no effect: dom0 does not"
+                    + " list it in the group \(group)",
+                reason: "Sharing tells members what the others hold, so that dom0 alone lets a qube"
+                    + " into a group.",
+                command: "qvm-features dom0 \(feature) '\(qube.name) ...'  # all its members")
+        }
+    }
+
+    var newData: Endpoint<NewDataRequest, NewDataReply> {
+        Endpoint(hasEnd: true) { [self] (request, open) throws(Refusal) in
+            let orders = try OrderMaker(open.target, open.call.argument)
+            open.accept(detail: request.compress?.rawValue ?? "")
+            return try accounts.newData(
+                orders.order(.newData(request.compress)).order, for: open.target.caller)
+        }
+    }
+}
+
+/// What starts a job.
+extension CallHandler {
+    var estimate: Endpoint<EstimateRequest, JobAccepted> {
+        Endpoint { [self] (request, open) throws(Refusal) in
+            // Somebody waits for it, and it is over soon.
+            try submit(.estimate, .estimate(running: request.running), onBattery: true, open)
+        }
+    }
+
+    /// What packs: at a level, or at that of each qube's settings.
+    func packing(
+        _ operation: Operation, _ work: @escaping (Int?, Bool) -> WorkerOrder.Work
+    ) -> Endpoint<CompressRequest, JobAccepted> {
+        Endpoint { [self] (request, open) throws(Refusal) in
+            try submit(
+                operation, work(request.level, request.running), onBattery: request.battery,
+                risksReadOnly: request.riskReadOnly ?? false, open)
+        }
+    }
+
+    func sharing(
+        _ operation: Operation, _ work: @escaping (Bool) -> WorkerOrder.Work
+    ) -> Endpoint<DedupeRequest, JobAccepted> {
+        Endpoint { [self] (request, open) throws(Refusal) in
+            try submit(
+                operation, work(request.running), onBattery: request.battery,
+                risksReadOnly: request.riskReadOnly ?? false, open)
+        }
+    }
+
+    private func submit(
+        _ operation: Operation, _ work: WorkerOrder.Work, onBattery: Bool,
+        risksReadOnly: Bool = false, _ open: OpenCall
+    ) throws(Refusal) -> JobAccepted {
+        let target = open.target
+        guard !risksReadOnly || target.caller.isMachine else {
+            throw Refusal(.badRequest, "Only dom0 may ask for riskReadOnly.")
+        }
+        _ = try OrderMaker(target, open.call.argument)
+        var named = CallTarget.machine
+        if let qube = target.qube {
+            guard let name = QubeName(qube.name) else { throw .noSuchQube }
+            named = .qube(name)
+        }
+        let request = JobRequest(
+            operation: operation, work: work, caller: target.caller.name, target: named,
+            uuid: target.qube?.uuid, argument: open.call.argument, onBattery: onBattery,
+            risksReadOnly: risksReadOnly)
+        let job = try runner.submit(request, targetName: target.name)
+        open.accept(job: job)
+        runner.jobs.enqueue(job)
+        return JobAccepted(job: job)
+    }
+}
+
+/// What is about jobs.
+extension CallHandler {
+    var jobList: Endpoint<PlainRequest, JobList> {
+        Endpoint { [self] (_, open) throws(Refusal) in
+            let jobs = runner.jobs.records(for: open.target.caller)
+                .filter { open.target.concerns($0) }
+            open.accept()
+            return JobList(jobs: jobs)
+        }
+    }
+
+    var jobWatch: Endpoint<PlainRequest, JobWatch> {
+        Endpoint { [self] (_, open) throws(Refusal) in
+            let record = try job(of: open)
+            open.accept(job: record.job)
+            return JobWatch(
+                record.job, open, jobs: runner.jobs, qubes: qubes, bounds: bounds)
+        }
+    }
+
+    func change(_ word: WorkerControl) -> Endpoint<PlainRequest, JobRecord> {
+        Endpoint { [self] (_, open) throws(Refusal) in
+            let record = try job(of: open)
+            guard open.target.mayChange(record) else { throw .othersJob }
+            return try runner.change(record.job, word) { open.accept(job: record.job) }
+        }
+    }
+
+    /// The job that a call names. One that is not there and one that is none of the caller's
+    /// business look the same.
+    private func job(of open: OpenCall) throws(Refusal) -> JobRecord {
+        guard case .job(let job) = open.call.argument,
+            let record = runner.jobs.record(job.text, for: open.target.caller),
+            open.target.concerns(record)
+        else { throw .noSuchJob }
+        return record
+    }
+}

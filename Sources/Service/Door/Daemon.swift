@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+internal import Protocol
+internal import SystemCalls
+internal import SystemPackage
+
+/// The daemon: takes connections, each on a thread of its own.
+final class Daemon: Sendable {
+    private let listener: SharedDescriptor
+    private let bounds: Bounds
+    private let entrance: Entrance
+    private let handler: CallHandler
+    private let audit: AuditLog
+    private let isStopping = Monitor(false)
+
+    /// Reads history and starts. From here on calls are answered.
+    init(
+        _ settings: Settings, listener: consuming Descriptor, bounds: Bounds = Bounds()
+    ) throws(StartError) {
+        // A client or a worker that is gone is an error of one write, not the end of the daemon.
+        Signals.ignoreBrokenPipes()
+        self.listener = SharedDescriptor(listener)
+        self.bounds = bounds
+        entrance = Entrance(bounds: bounds)
+        audit = AuditLog(
+            file: settings.logFile, journalSocket: settings.journalSocket, bounds: bounds)
+        let workers = WorkerProgram(
+            executable: settings.worker, cacheDirectory: settings.cacheDirectory,
+            stateDirectory: settings.stateDirectory)
+        let qubes = QubesState(
+            qubesXML: settings.qubesXML, qubesdSocket: settings.qubesdSocket,
+            systemRoot: settings.systemRoot, keptSeconds: bounds.visibilitySeconds)
+        let accounts = AccountMaker(workers: workers, bounds: bounds)
+        do {
+            let store = try JobStore(stateDirectory: settings.stateDirectory)
+            let jobs = Jobs(history: try JobRunner.history(store, audit: audit), bounds: bounds)
+            let runner = JobRunner(
+                jobs: jobs, store: store, qubes: qubes, workers: workers, audit: audit,
+                bounds: bounds, onEnd: { accounts.forget() })
+            handler = CallHandler(
+                qubes: qubes, accounts: accounts, runner: runner,
+                history: HistoryStore(stateDirectory: settings.stateDirectory, audit: audit),
+                audit: audit, bounds: bounds)
+            try runner.start()
+            audit.write(AuditRecord(.start))
+            try WorkThread.start { [self] in acceptAll() }
+        } catch {
+            throw StartError(description: "\(error)")
+        }
+    }
+
+    /// The jobs, for tests.
+    var jobs: Jobs { handler.runner.jobs }
+
+    /// Takes no more calls, ends reports, and has the running job's worker end, which takes back
+    /// what is half moved; the job is noted down as interrupted.
+    func stop() {
+        isStopping.withLock { $0 = true }
+        listener.descriptor.shutdownBoth()
+        handler.accounts.stop()
+        handler.runner.jobs.stop()
+        audit.flush()
+        audit.write(AuditRecord(.stop))
+    }
+
+    private func acceptAll() {
+        /// How long a failure that may last is left to pass, in seconds.
+        let pauseSeconds = 1.0
+        while !isStopping.withLock({ $0 }) {
+            do throws(Errno) {
+                try admit(SharedDescriptor(try listener.descriptor.accept()))
+            } catch .connectionAbort {
+            } catch {
+                if isStopping.withLock({ $0 }) { return }
+                audit.trouble("a connection could not be taken: \(error)")
+                _ = isStopping.wait(timeoutSeconds: pauseSeconds) { $0 ? true : nil }
+            }
+        }
+    }
+
+    /// Gives a connection its thread. It has a stranger's place until it says who calls.
+    private func admit(_ socket: SharedDescriptor) throws(Errno) {
+        let connection = try Connection(socket, bounds: bounds)
+        let place = entrance.admitStranger(origin: Origin.of(socket.descriptor)) {
+            // Small enough for the socket's buffer, so that it waits for nobody.
+            try? connection.write(.exception(Entrance.displaced.exception))
+            connection.cut()
+        }
+        try WorkThread.start { [self] in serve(connection, place) }
+    }
+
+    /// Reads one call, answers it, and is done. A client that goes away changes nothing: what was
+    /// asked for whole is done, and only the answer is lost.
+    private func serve(_ connection: Connection, _ place: Ticket) {
+        var untrustedHeader: CallHeader?
+        do throws(Refusal) {
+            let (header, untrustedRest) = try connection.readHeader()
+            untrustedHeader = header
+            let own = try entrance.admit(header.source)
+            place.giveBack()
+            defer { own.giveBack() }
+            let untrustedPayload = try connection.readPayload(untrustedRest: untrustedRest)
+            send(handler.answer(header, untrustedPayload: untrustedPayload), connection)
+        } catch {
+            // Whatever place it had is free before it is told so: it may take its time to read it.
+            let wasDisplaced = !place.giveBack()
+            audit.refused(untrustedHeader, wasDisplaced ? Entrance.displaced : error)
+            if !wasDisplaced { refuse(connection, error) }
+        }
+    }
+
+    /// Tells why. What it sends meanwhile is read and dropped, so that it gets to read this; where
+    /// there are too many of those, the answer may be lost.
+    private func refuse(_ connection: Connection, _ refusal: Refusal) {
+        try? connection.write(.exception(refusal.exception))
+        guard let leaving = entrance.admitToLeave() else { return }
+        connection.linger(seconds: bounds.refusalSeconds)
+        leaving.giveBack()
+    }
+
+    private func send(_ answer: Answer, _ connection: Connection) {
+        do throws(Errno) {
+            switch answer {
+            case .whole(let envelope): try connection.write(envelope)
+            case .stream(var watch):
+                while let envelope = watch.next() { try connection.write(envelope) }
+            }
+        } catch {
+            // Gone, or it does not read: the job goes on, and its record stays to be asked for.
+        }
+    }
+}
+
+/// Why the daemon did not start.
+struct StartError: Error, CustomStringConvertible {
+    let description: String
+}

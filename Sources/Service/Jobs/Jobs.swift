@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+internal import FoundationEssentials
+internal import Protocol
+internal import SystemCalls
+
+/// All jobs, in memory. Every access is one short turn under the lock; no file is touched and no
+/// process waited for within it.
+final class Jobs: Sendable {
+    private struct State {
+        var archive: JobArchive
+        /// Jobs started so far.
+        var turns = 0
+        var submissions: RateLimit
+        var isStopping = false
+        var isRunnerOver = false
+
+        /// Nothing of ours touches anything any more.
+        var isOver: Bool { isRunnerOver && archive.entries.allSatisfy { $0.running == nil } }
+    }
+
+    private let bounds: Bounds
+    private let state: Monitor<State>
+
+    /// With the history, oldest first.
+    init(history: [JobRecord], bounds: Bounds) {
+        self.bounds = bounds
+        state = Monitor(
+            State(
+                archive: JobArchive(history: history),
+                submissions: RateLimit(
+                    burst: bounds.submissions, perSecond: bounds.submissionsPerSecond)))
+    }
+
+    /// Seconds since 1970.
+    static var now: Int64 { Int64(Date().timeIntervalSince1970) }
+
+    // MARK: The calls' side
+
+    /// Takes a job in, not yet to be run.
+    func reserve(_ record: JobRecord, _ request: JobRequest) throws(Refusal) {
+        try state.withLock { state throws(Refusal) in
+            guard !state.isStopping else {
+                throw Refusal(.busy, "The service is being stopped; try again in a minute.")
+            }
+            let queued = state.archive.entries.filter { $0.waiting != nil }.map(\.record)
+            try bounds.checkQueue(queued.map(\.caller), adding: record.caller)
+            if record.caller != QubeName.machine, !state.submissions.take(record.caller) {
+                throw Refusal(
+                    .busy, "This qube has asked for too many jobs; try again in a minute.")
+            }
+            state.archive.append(
+                JobEntry(record: record, phase: .waiting(request, isReady: false)))
+        }
+    }
+
+    /// Lets a job that was taken in run when its turn comes.
+    func enqueue(_ job: String) {
+        state.withLock { state in
+            guard let (request, _) = state.archive[job]?.waiting else { return }
+            state.archive[job]?.phase = .waiting(request, isReady: true)
+        }
+    }
+
+    /// The jobs that a caller may know of, newest first.
+    func records(for caller: Caller) -> [JobRecord] {
+        state.withLock { $0.archive.records(for: caller) }
+    }
+
+    /// One job, if the caller may know of it.
+    func record(_ job: String, for caller: Caller) -> JobRecord? {
+        state.withLock { $0.archive[job]?.record }.flatMap { caller.sees($0) ? $0 : nil }
+    }
+
+    /// Cancels, pauses or resumes a job.
+    /// - Returns: the job as it stands now, and whether that is its end.
+    func change(
+        _ job: String, _ word: WorkerControl
+    ) throws(Refusal) -> (record: JobRecord, hasEnded: Bool) {
+        let outcome: Result<(JobRecord, Bool), Refusal> = state.withLock { state in
+            guard var entry = state.archive[job] else { return .failure(.noSuchJob) }
+            guard !entry.record.state.isOver else { return .failure(.jobOver) }
+            let before = entry.record.state
+            switch entry.phase {
+            case .waiting:
+                switch word {
+                case .cancel:
+                    entry.record.state = .cancelled
+                    entry.record.endedAt = Self.now
+                    entry.phase = .over
+                case .pause: entry.record.state = .paused
+                case .resume: entry.record.state = .queued
+                }
+            case .running(var running):
+                switch word {
+                case .cancel:
+                    running.isCancelled = true
+                    running.worker?.cancel(graceSeconds: bounds.cancelSeconds)
+                case .pause: entry.record.state = .paused
+                case .resume: entry.record.state = .running
+                }
+                running.paused.set(isRunning: entry.record.state == .paused)
+                entry.phase = .running(running)
+            case .over: return .failure(.jobOver)
+            }
+            if entry.record.state != before { entry.stateChange += 1 }
+            state.archive[job] = entry
+            state.archive.shareTurns()
+            return .success((entry.record, entry.record.state.isOver))
+        }
+        return try outcome.get()
+    }
+
+    /// Waits for a job to be other than last seen.
+    /// - Returns: nil when the time went by without a change.
+    /// - Throws: when the job is not there any more.
+    func change(
+        of job: String, after seen: JobSnapshot?, timeoutSeconds: Double
+    ) throws(Refusal) -> JobSnapshot? {
+        let found: Result<JobSnapshot, Refusal>? = state.wait(timeoutSeconds: timeoutSeconds) {
+            guard let entry = $0.archive[job] else { return .failure(.noSuchJob) }
+            if let seen, seen.stateChange == entry.stateChange,
+                seen.progressChange == entry.progressChange
+            {
+                return nil
+            }
+            return .success(
+                JobSnapshot(
+                    record: entry.record, stateChange: entry.stateChange,
+                    progressChange: entry.progressChange))
+        }
+        return try found?.get()
+    }
+
+    // MARK: The runner's side
+
+    /// Waits for the next job and takes it; nil when the daemon stops.
+    func next() -> (record: JobRecord, request: JobRequest)? {
+        state.wait { [bounds] state -> (record: JobRecord, request: JobRequest)?? in
+            if state.isStopping { return .some(nil) }
+            guard let job = state.archive.next(bounds), var entry = state.archive[job],
+                let (request, _) = entry.waiting
+            else { return nil }
+            state.turns += 1
+            // Here and not later: from now on a worker has to be told, and not the queue.
+            entry.phase = .running(RunningJob())
+            entry.turn = state.turns
+            entry.record.state = .running
+            entry.record.startedAt = Self.now
+            entry.stateChange += 1
+            state.archive[job] = entry
+            state.archive.shareTurns()
+            return .some((entry.record, request))
+        } ?? nil
+    }
+
+    /// How far a job is.
+    func update(_ job: String, _ progress: JobProgress) {
+        state.withLock { state in
+            guard var entry = state.archive[job] else { return }
+            var progress = progress
+            // The worker knows that it is to hold, and not why.
+            if entry.running?.isSetAside == true, progress.pacing?.reason == .pause {
+                progress.pacing?.reason = .turn
+            }
+            entry.record.progress = progress
+            entry.progressChange += 1
+            state.archive[job] = entry
+            state.archive.shareTurns()
+        }
+    }
+
+    /// How far a job has come.
+    func progress(of job: String) -> JobProgress? {
+        state.withLock { $0.archive[job]?.record.progress }
+    }
+
+    /// A job has its worker now; a word that was said before is passed on.
+    func setWorker(_ worker: WorkerProcess?, of job: String) {
+        state.withLock { state in
+            guard var entry = state.archive[job], var running = entry.running else { return }
+            running.worker = worker
+            entry.running = running
+            state.archive[job] = entry
+            entry.tellWorker()
+            if running.isCancelled { worker?.cancel(graceSeconds: bounds.cancelSeconds) }
+            if state.isStopping { worker?.cancel(graceSeconds: bounds.graceSeconds) }
+        }
+    }
+
+    /// A job is over, and noted down.
+    func finish(_ record: JobRecord) {
+        state.withLock { state in
+            guard var entry = state.archive[record.job] else { return }
+            entry.record = record
+            entry.phase = .over
+            entry.stateChange += 1
+            state.archive[record.job] = entry
+            state.archive.shareTurns()
+        }
+    }
+
+    /// Somebody wants this job to end.
+    func isCancelled(_ job: String) -> Bool {
+        state.withLock { $0.archive[job]?.running?.isCancelled == true }
+    }
+
+    /// A job that is not over any more is no longer to be noted down as one that waits.
+    func isWaiting(_ job: String) -> Bool { state.withLock { $0.archive[job]?.waiting != nil } }
+
+    /// This job runs, was paused for longer than it may be, and others wait for its place.
+    func mustMakeRoom(_ job: String) -> Bool {
+        state.withLock { $0.archive.mustMakeRoom(job, bounds) }
+    }
+
+    /// Forgets what is beyond what is kept.
+    /// - Parameter ending: a job that is about to be over.
+    /// - Returns: the ids of those that are gone.
+    func trim(ending: String? = nil) -> [String] {
+        state.withLock { $0.archive.trim(bounds, ending: ending) }
+    }
+
+    /// The runner starts nothing any more.
+    func runnerIsOver() { state.withLock { $0.isRunnerOver = true } }
+
+    /// Has the running jobs' workers end, starts no other, and waits until their ends are noted
+    /// down.
+    func stop() {
+        let workers = state.withLock { state in
+            state.isStopping = true
+            return state.archive.entries.compactMap { $0.running?.worker }
+        }
+        for worker in workers { worker.cancel(graceSeconds: bounds.graceSeconds) }
+        _ = state.wait(timeoutSeconds: bounds.stopSeconds) { $0.isOver ? true : nil }
+    }
+}

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+internal import Protocol
+internal import Qubes
+
+extension Inventory {
+    /// The pools that a worker can be sent to.
+    var workablePools: [WorkerOrder.Pool] {
+        imagePools.compactMap { pool in
+            guard let directory = pool.directory, directory.hasPrefix("/") else { return nil }
+            return WorkerOrder.Pool(name: pool.name, directory: directory)
+        }
+    }
+}
+
+/// Makes a worker's order out of a target: which volumes it is about, and all others that may share
+/// data with them.
+struct OrderMaker {
+    let target: Target
+    private let argument: CallArgument
+    /// The qubes that are left of the target's; nil for all.
+    private let only: Set<String>?
+
+    /// Refuses an argument that names nothing that exists, or that no worker can look at.
+    /// - Parameter only: narrows the target to these qubes.
+    init(
+        _ target: Target, _ argument: CallArgument, only: Set<String>? = nil
+    ) throws(Refusal) {
+        self.target = target
+        self.argument = argument
+        self.only = only
+        guard argument == .system || !target.inventory.workablePools.isEmpty else {
+            throw Refusal(
+                .unsuitablePool,
+                "This machine has no storage pool of the driver \(Pool.imageDriver).")
+        }
+        switch argument {
+        case .whole, .job: break
+        case .system: guard target.caller.sees(Qube.adminName) else { throw .noSuchQube }
+        case .pool(let name): try Self.check(pool: name.text, for: target)
+        case .volume(let name):
+            try Self.check(volume: name.text, of: target.qube, in: target.inventory)
+        }
+        if let qube = target.qube, qube.volumes.isEmpty {
+            throw Refusal(.unsuitablePool, "The qube has no volume on this machine to work on.")
+        }
+        if let qube = target.qube, !qube.volumes.contains(where: isSelected(of: qube)) {
+            throw Refusal(
+                .unsuitablePool,
+                "None of the qube's volumes lies on a storage pool of the driver"
+                    + " \(Pool.imageDriver).")
+        }
+    }
+
+    /// A pool on which the caller sees no qube is not there for it.
+    private static func check(pool name: String, for target: Target) throws(Refusal) {
+        let known = Reader(target).pools(target.inventory.workablePools.map(\.name))
+        guard !known.contains(name) else { return }
+        let names = known.compactMap { PlainName($0)?.text }
+        throw Refusal(
+            .unsuitablePool,
+            "There is no storage pool of that name and of the driver \(Pool.imageDriver);"
+                + " there are \(names.joined(separator: ", ")).")
+    }
+
+    private static func check(
+        volume name: String, of qube: Qube?, in inventory: Inventory
+    ) throws(Refusal) {
+        let volumes = qube?.volumes ?? []
+        guard let volume = volumes.first(where: { $0.name == name }) else {
+            let known = volumes.compactMap { PlainName($0.name)?.text }
+            throw Refusal(
+                .noSuchVolume,
+                "The qube has no such volume; it has \(known.joined(separator: ", ")).")
+        }
+        guard inventory.workablePools.contains(where: { $0.name == volume.pool }) else {
+            throw Refusal(
+                .unsuitablePool,
+                "The volume does not lie on a storage pool of the driver \(Pool.imageDriver).")
+        }
+    }
+
+    private var poolNames: Set<String> { Set(target.inventory.workablePools.map(\.name)) }
+
+    /// The request is about this volume.
+    private func isSelected(of qube: Qube) -> (Volume) -> Bool {
+        let pools = poolNames
+        return { volume in
+            guard target.qube.map({ $0.name == qube.name }) ?? true,
+                target.caller.sees(qube.name), pools.contains(volume.pool),
+                only?.contains(qube.name) ?? true
+            else { return false }
+            return switch argument {
+            case .whole, .job: true
+            case .system: false
+            case .volume(let name): volume.name == name.text
+            case .pool(let name): volume.pool == name.text
+            }
+        }
+    }
+
+    /// The order, and what of it is left alone for a reason that no worker knows.
+    func order(
+        _ work: WorkerOrder.Work, onBattery: Bool = false, risksReadOnly: Bool = false
+    ) -> (order: WorkerOrder, problems: [Report.Problem]) {
+        let names = poolNames
+        var volumes: [WorkerOrder.Volume] = []
+        var problems: [Report.Problem] = []
+        for qube in target.inventory.qubes {
+            let isSelected = isSelected(of: qube)
+            let family = work == .report && target.qube == nil ? target.family(of: qube) : nil
+            for volume in qube.volumes where names.contains(volume.pool) {
+                let settings: VolumeSettings?
+                do throws(SettingsError) {
+                    settings = try target.inventory.settings(for: volume, of: qube)
+                } catch {
+                    settings = nil
+                    let problem = malformed(error, of: qube)
+                    if isSelected(volume) && problems.count < Limits.namedItems
+                        && !problems.contains(problem)
+                    {
+                        problems.append(problem)
+                    }
+                }
+                var item = Self.item(volume, of: qube, settings, selected: isSelected(volume))
+                // What the caller does not see is compared with nothing: neither what a job frees
+                // nor how long it takes then tells what that holds.
+                if !target.caller.sees(qube.name) { item.dedupeGroup = Self.alone(volume) }
+                item.family = item.selected ? family : nil
+                volumes.append(item)
+            }
+        }
+        let system = systemVolume(&problems)
+        let order = WorkerOrder(
+            work: work, pools: target.inventory.knownPools,
+            volumes: volumes + target.inventory.protectedVolumes + (system.map { [$0] } ?? []),
+            wholeMachine: target.qube == nil, onBattery: onBattery,
+            risksReadOnly: risksReadOnly ? true : nil,
+            systemDirectories: system == nil ? nil : target.certainSystemDirectories)
+        return (order, target.leftOutProblems + problems)
+    }
+
+    /// What stands for dom0's own files, when the call is about them. They are a dedupe group of
+    /// their own, whatever is named as the default for qubes.
+    private func systemVolume(_ problems: inout [Report.Problem]) -> WorkerOrder.Volume? {
+        guard target.qube == nil, argument == .whole || argument == .system,
+            target.caller.sees(Qube.adminName), only?.contains(Qube.adminName) ?? true,
+            let admin = target.inventory.qubes.first(where: { $0.kind == Qube.adminKind })
+        else { return nil }
+        let volume = Volume(
+            name: WorkerOrder.Volume.systemName, pool: "", identifier: "", snapshotOnStart: false,
+            saveOnStop: true, sizeBytes: 0)
+        let settings: VolumeSettings?
+        do throws(SettingsError) {
+            settings = try target.inventory.settings(for: volume, of: admin)
+        } catch {
+            settings = nil
+            let problem = malformed(error, of: admin)
+            // As the default for qubes it is named already.
+            if !problems.contains(where: { $0.subject == problem.subject }) {
+                problems.append(problem)
+            }
+        }
+        var item = Self.item(volume, of: admin, settings, selected: true)
+        item.qube = WorkerOrder.Volume.systemQube
+        item.dedupeGroup = "system"
+        return item
+    }
+
+    /// The group of a volume that is compared with itself alone.
+    private static func alone(_ volume: Volume) -> String {
+        DedupeGroup.volume(pool: volume.pool, identifier: volume.identifier)
+    }
+
+    /// A feature that cannot be read may have meant `btrfs.skip`, so that the qube is left alone.
+    private static func item(
+        _ volume: Volume, of qube: Qube, _ settings: VolumeSettings?, selected: Bool
+    ) -> WorkerOrder.Volume {
+        var item = WorkerOrder.Volume(
+            qube: qube.name, qubeKind: qube.kind, name: volume.name, pool: volume.pool,
+            volumeIdentifier: volume.identifier, selected: selected,
+            skipped: settings?.skip ?? true, isVolatile: volume.isVolatile,
+            compressionLevel: settings?.compressionLevel,
+            dedupeGroup: settings?.dedupeGroup ?? "malformed:\(qube.name):\(volume.name)")
+        if settings?.followsSource == true { item.follows = true }
+        return item
+    }
+
+    /// Named once, at the qube that has the feature: a default of dom0, or what a template says of
+    /// its root, counts for others as well. A caller that may not know of that qube learns which of
+    /// those it sees is left alone.
+    private func malformed(_ error: SettingsError, of qube: Qube) -> Report.Problem {
+        guard target.caller.sees(error.qube) else {
+            return Report.Problem(
+                .qube(qube.name),
+                "Jobs leave it alone: a feature that counts for it, of a qube that is not"
+                    + " visible to the caller, has a value that cannot be. dom0 can correct it.")
+        }
+        let who = error.qube == qube.name ? "it" : "every qube for which this counts"
+        let about = error.qube == Qube.adminName ? Subject.machine : .qube(error.qube)
+        return Report.Problem(about, "Jobs leave \(who) alone: \(error)")
+    }
+}
