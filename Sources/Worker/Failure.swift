@@ -15,12 +15,10 @@ struct Failure: Error {
         self.detail = detail
     }
 
-    /// None of what was asked about can be looked at. Who reads it may not know of each of the
-    /// pools: dom0's log names them.
+    /// None of what was asked about can be looked at. The name is that of a pool, or of a folder in
+    /// it, that holds volumes which the caller has asked about, and so sees.
     init(unfit problem: Report.Problem) {
-        self.init(
-            .unsuitablePool, "What was asked about cannot be looked at: \(problem.message)",
-            detail: problem.subject)
+        self.init(.unsuitablePool, "\(problem.subject): \(problem.message)")
     }
 
     init(_ error: BtrfsError) {

@@ -42,7 +42,7 @@ struct JobWork {
         }
         if fit.isEmpty, let problem = problems.first {
             // Who reads it may not know of each of the pools; dom0's log names them.
-            throw Failure(.unsuitablePool, problem.message, detail: problem.subject)
+            throw Failure(unfit: problem)
         }
         return (fit, problems)
     }

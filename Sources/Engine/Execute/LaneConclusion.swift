@@ -89,6 +89,7 @@ extension Lane {
             .sorted { $0.lengthBytes > $1.lengthBytes }
     }
 
+    private static var attemptsToLetGo: Int { 3 }
     /// What a few holders do not take back, a thousand others hardly would.
     private static var attemptsToGiveBack: Int { 8 }
 
@@ -118,10 +119,12 @@ extension Lane {
         let start = ByteCount(offset.rawValue)
         let length = part.upperBound - part.lowerBound
         let range = start..<(start + length)
-        let fresh = context.fresh.refresh([
-            FreshSources.Part(inode: holder.inode, file: holder.file, range: range)
-        ])
-        guard fresh.parts(of: range, in: holder.inode).isEmpty else { return false }
+        let whole = FreshSources.Part(inode: holder.inode, file: holder.file, range: range)
+        // What another lane is reading at the moment goes a moment later.
+        let isFresh = (0..<Self.attemptsToLetGo).contains { _ in
+            context.fresh.refresh([whole]).parts(of: range, in: holder.inode).isEmpty
+        }
+        guard isFresh else { return false }
         store.prefetch(holder.file, at: offset, lengthBytes: length)
         return move(moved, part, to: holder)
     }
