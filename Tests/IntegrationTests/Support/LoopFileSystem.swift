@@ -140,7 +140,7 @@ final class LoopFileSystem {
     /// Everything about every file below the file system's root that must never change: names,
     /// inodes, sizes, time stamps, and the content as a SHA-256. Read from the device.
     func inventory() throws -> [String: String] {
-        try synchronize()
+        try Command.check("sync")
         try Data("3\n".utf8).write(to: URL(fileURLWithPath: "/proc/sys/vm/drop_caches"))
         let files = try Command.check(
             "find", path, "-type", "f", "-printf", "%P|%i|%s|%T@|%C@|%n\n"
