@@ -57,6 +57,9 @@ struct Confinement {
                     return try work.value()
                 })
             outcome.withLock { $0 = result }
+            // A worker dies with the thread that has started it (PR_SET_PDEATHSIG): the thread
+            // stays as long as this process.
+            while true { pause() }
         }
         return try #require(outcome.wait { $0 }).value.get()
     }
