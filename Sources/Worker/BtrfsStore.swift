@@ -153,6 +153,8 @@ struct BtrfsStore: ExtentStore {
     func synchronize() throws(BtrfsError) { try fileSystem.synchronize() }
 
     private func own(_ scratch: any ScratchFile) -> BtrfsScratch {
+        // The engine hands back what it was given, and a worker has stores of this kind alone: a
+        // scratch file of another kind is a mistake in the code, and going on would write somewhere.
         guard let own = scratch as? BtrfsScratch else {
             preconditionFailure("a scratch file of another store")
         }
@@ -160,6 +162,7 @@ struct BtrfsStore: ExtentStore {
     }
 
     private func shared(_ file: any OpenFile) -> SharedDescriptor {
+        // As with scratch files: no input leads here.
         guard let shared = file as? SharedDescriptor else {
             preconditionFailure("a file of another store")
         }

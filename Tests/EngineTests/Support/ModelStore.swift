@@ -129,6 +129,7 @@ final class ModelStore: ExtentStore {
     // MARK: Images
 
     private func inode(of file: any OpenFile) -> InodeIdentifier {
+        // Only a mistake in a test leads here, and it has to end that test.
         guard let file = file as? File else { preconditionFailure("a file of another store") }
         return file.inode
     }
@@ -250,6 +251,7 @@ final class ModelStore: ExtentStore {
     // MARK: Scratch files
 
     private func inode(of scratch: any ScratchFile) -> InodeIdentifier {
+        // As with files.
         guard let scratch = scratch as? Scratch else {
             preconditionFailure("a scratch file of another store")
         }

@@ -64,7 +64,8 @@ struct Confinement {
         return try #require(outcome.wait { $0 }).value.get()
     }
 
-    /// What one thread hands to another that waits for it.
+    /// What one thread hands to another that waits for it. Unchecked, as the result of any body can
+    /// be in it: the one thread has done with it before the other looks (`Monitor`).
     private struct Handed<Value>: @unchecked Sendable { let value: Value }
 
     /// An instruction of classic BPF (`struct sock_filter`).
