@@ -153,8 +153,8 @@ struct BtrfsStore: ExtentStore {
     func synchronize() throws(BtrfsError) { try fileSystem.synchronize() }
 
     private func own(_ scratch: any ScratchFile) -> BtrfsScratch {
-        // The engine hands back what it was given, and a worker has stores of this kind alone: a
-        // scratch file of another kind is a mistake in the code, and going on would write somewhere.
+        // The engine hands back what it was given, and a worker has stores of this kind alone: any
+        // other scratch file is a mistake in the code, and going on would write somewhere.
         guard let own = scratch as? BtrfsScratch else {
             preconditionFailure("a scratch file of another store")
         }
