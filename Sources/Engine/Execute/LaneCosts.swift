@@ -64,22 +64,38 @@ extension Lane {
     /// The parts for which trees have no room to grow on the way, by their places: those before
     /// them come first.
     func placesWithoutRoom(_ parts: [WrittenPart]) -> [Int] {
-        let prices = RewritePrices(parts, limits: limits, sectorBytes: store.sectorBytes)
-        var files: Set<InodeIdentifier> = []
+        let needs = metadataNeeds(of: parts)
+        // The answer is read from the trees of chunks and devices: one question for the batch, and
+        // one for each part only where it has no room as a whole.
+        if hasRoom(needs.reduce(Self.needOfBatch, Self.sum)) { return [] }
         var need = Self.needOfBatch
         return parts.indices.filter { index in
-            var more = prices.costOfLarge(parts[index]).comingBytes
-            for reference in parts[index].target.references
-            where !files.contains(reference.inode) {
-                files.insert(reference.inode)
-                more += limits.price.nodeBytes.rawValue * Self.nodesOfFile
-            }
-            let all = need.addingReportingOverflow(more)
-            let sum = ByteCount(all.partialValue)
-            guard !all.overflow, context.control.hasRoom(forMetadata: sum) else { return true }
-            need = all.partialValue
+            let all = Self.sum(need, needs[index])
+            guard hasRoom(all) else { return true }
+            need = all
             return false
         }
+    }
+
+    /// By how much trees may grow for each part; a file's nodes are counted once.
+    private func metadataNeeds(of parts: [WrittenPart]) -> [UInt64] {
+        let prices = RewritePrices(parts, limits: limits, sectorBytes: store.sectorBytes)
+        var files: Set<InodeIdentifier> = []
+        return parts.map { part in
+            let new = part.target.references.count { files.insert($0.inode).inserted }
+            let nodes = UInt64(new) * limits.price.nodeBytes.rawValue * Self.nodesOfFile
+            return Self.sum(prices.costOfLarge(part).comingBytes, nodes)
+        }
+    }
+
+    private func hasRoom(_ bytes: UInt64) -> Bool {
+        context.control.hasRoom(forMetadata: ByteCount(bytes))
+    }
+
+    /// What is beyond all bounds stays there.
+    private static func sum(_ left: UInt64, _ right: UInt64) -> UInt64 {
+        let (sum, overflow) = left.addingReportingOverflow(right)
+        return overflow ? .max : sum
     }
 
     /// What a batch changes in the trees that all files have in common: until the next commit the
