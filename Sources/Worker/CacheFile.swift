@@ -11,52 +11,34 @@ internal import SystemPackage
 /// place, as no file can be renamed any more: what is kept must show by itself when it is not
 /// whole.
 struct CacheFile: Sendable {
-    private let file: SharedDescriptor?
-    private let name: String
+    private let file: SiteFile?
 
-    /// - Parameter kind: what the file keeps; its name is that and the file system's UUID.
+    /// - Parameter kind: what the file keeps.
     init(_ kind: String, in directory: SharedDescriptor, for fileSystem: FileSystem) {
-        let digits = Array("0123456789abcdef")
-        let name =
-            "\(kind)-"
-            + String(
-                fileSystem.identity.bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] })
-        self.name = name
         do throws(Errno) {
-            file = SharedDescriptor(
-                try directory.descriptor.open(beneath: FilePath(name), [.readWrite, .create]))
+            file = try SiteFile(kind, in: directory, for: fileSystem)
         } catch {
             file = nil
-            Self.complain(name, error)
+            Self.complain(SiteFile.name(kind, fileSystem), error)
         }
     }
 
     /// What was kept; nil when there is nothing, or more than the limit.
     func read(limitBytes: Int) -> [UInt8]? {
-        guard let file, let size = try? file.descriptor.status().sizeBytes, size > 0,
-            size <= UInt64(limitBytes)
-        else { return nil }
-        var bytes = [UInt8](repeating: 0, count: Int(size))
-        let count = try? unsafe bytes.withUnsafeMutableBytes { (buffer) throws(Errno) in
-            unsafe try file.descriptor.read(into: buffer, atOffset: 0)
-        }
-        return count == bytes.count ? bytes : nil
+        guard let bytes = file?.read(limitBytes: limitBytes), !bytes.isEmpty else { return nil }
+        return bytes
     }
 
     /// Keeps this in place of what was there. Whoever is killed meanwhile leaves a part of it.
     func write(_ parts: [[UInt8]]) {
         guard let file else { return }
         do throws(Errno) {
-            try file.descriptor.truncate(toBytes: 0)
-            var offset: UInt64 = 0
-            for part in parts {
-                try file.descriptor.write(part, atOffset: offset)
-                offset += UInt64(part.count)
-            }
-            try file.descriptor.synchronizeData()
+            try file.truncate(toBytes: 0)
+            try file.overwrite(parts)
+            try file.synchronize()
         } catch {
-            try? file.descriptor.truncate(toBytes: 0)
-            Self.complain(name, error)
+            try? file.truncate(toBytes: 0)
+            Self.complain(file.name, error)
         }
     }
 

@@ -59,34 +59,21 @@ struct SiteNotes: Codable, Equatable {
 /// The file of those notes. It is opened before the worker forbids itself to write, and written in
 /// place: whoever is killed meanwhile leaves what is taken for the worst.
 struct NoteFile: Sendable {
-    private let file: SharedDescriptor
+    private let file: SiteFile
 
     /// nil where it cannot be had: then nothing is remembered.
     init?(in directory: SharedDescriptor, for fileSystem: FileSystem) {
-        let digits = Array("0123456789abcdef")
-        let name =
-            "notes-"
-            + String(
-                fileSystem.identity.bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] })
         do throws(Errno) {
-            file = SharedDescriptor(
-                try directory.descriptor.open(
-                    beneath: FilePath(name), [.readWrite, .create, .noFollow]))
+            file = try SiteFile("notes", in: directory, for: fileSystem)
         } catch {
+            let name = SiteFile.name("notes", fileSystem)
             Log.note("\(name) cannot be opened in the state directory: \(error)")
             return nil
         }
     }
 
     func read() -> SiteNotes {
-        guard let size = try? file.descriptor.status().sizeBytes,
-            size <= UInt64(SiteNotes.limitBytes)
-        else { return .illegible }
-        var bytes = [UInt8](repeating: 0, count: Int(size))
-        let count = try? unsafe bytes.withUnsafeMutableBytes { (buffer) throws(Errno) in
-            unsafe try file.descriptor.read(into: buffer, atOffset: 0)
-        }
-        return count == bytes.count ? SiteNotes(decoding: bytes) : .illegible
+        file.read(limitBytes: SiteNotes.limitBytes).map(SiteNotes.init(decoding:)) ?? .illegible
     }
 
     /// Changes the notes, if that changes them.
@@ -97,26 +84,13 @@ struct NoteFile: Sendable {
         guard notes != old else { return }
         let bytes = notes.encoded()
         do throws(Errno) {
-            try Self.write(bytes, to: file.descriptor)
-            try file.descriptor.truncate(toBytes: UInt64(bytes.count))
-            try file.descriptor.synchronizeData()
+            // In this order: what is neither the old nor the new is illegible, and counts.
+            try file.overwrite([bytes])
+            try file.truncate(toBytes: UInt64(bytes.count))
+            try file.synchronize()
         } catch {
             Log.note("what is remembered about a file system could not be written: \(error)")
         }
-    }
-
-    private static func write(
-        _ bytes: [UInt8], to file: borrowing Descriptor
-    ) throws(Errno) {
-        var failure: Errno?
-        unsafe bytes.withUnsafeBytes { buffer in
-            do throws(Errno) {
-                unsafe try file.write(buffer, atOffset: 0)
-            } catch {
-                failure = error
-            }
-        }
-        if let failure { throw failure }
     }
 }
 

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+internal import Btrfs
+internal import SystemCalls
+internal import SystemPackage
+
+/// A file about one file system, named by what it keeps and the file system's UUID. It is opened
+/// before the worker has forbidden itself to write, and read and written in place from then on.
+struct SiteFile: Sendable {
+    let name: String
+    private let shared: SharedDescriptor
+
+    init(
+        _ kind: String, in directory: SharedDescriptor, for fileSystem: FileSystem
+    ) throws(Errno) {
+        name = Self.name(kind, fileSystem)
+        shared = SharedDescriptor(
+            try directory.descriptor.open(
+                beneath: FilePath(name), [.readWrite, .create, .noFollow]))
+    }
+
+    static func name(_ kind: String, _ fileSystem: FileSystem) -> String {
+        let digits = Array("0123456789abcdef")
+        return "\(kind)-"
+            + String(
+                fileSystem.identity.bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] })
+    }
+
+    /// All of it; nil when it cannot be read, or is longer than the limit.
+    func read(limitBytes: Int) -> [UInt8]? {
+        guard let size = try? shared.descriptor.status().sizeBytes, size <= UInt64(limitBytes)
+        else { return nil }
+        var bytes = [UInt8](repeating: 0, count: Int(size))
+        let count = try? unsafe bytes.withUnsafeMutableBytes { (buffer) throws(Errno) in
+            unsafe try shared.descriptor.read(into: buffer, atOffset: 0)
+        }
+        return count == bytes.count ? bytes : nil
+    }
+
+    /// Writes from the start. What was longer keeps its end.
+    func overwrite(_ parts: [[UInt8]]) throws(Errno) {
+        var offset: UInt64 = 0
+        for part in parts {
+            try shared.descriptor.write(part, atOffset: offset)
+            offset += UInt64(part.count)
+        }
+    }
+
+    func truncate(toBytes length: UInt64) throws(Errno) {
+        try shared.descriptor.truncate(toBytes: length)
+    }
+
+    /// Waits until all of it is on the device.
+    func synchronize() throws(Errno) { try shared.descriptor.synchronizeData() }
+}
