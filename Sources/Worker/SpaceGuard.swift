@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 internal import Btrfs
+internal import Engine
 
 /// Whether a file system has room enough to be worked on. Pure.
 ///
@@ -34,11 +35,14 @@ struct SpaceGuard: Equatable, Sendable {
 
     /// Why a job must hold; nil when it may go on. Three quarters of what is needed to start are
     /// enough, or a job that starts at the floor would hold at once; what it has stopped for must
-    /// come back with a margin.
+    /// come back with a margin, and be enough for the batches that go on then: with less they would
+    /// find no room, and leave what they could have waited for.
     func advice(_ info: SpaceInfo, isHeld: Bool) -> String? {
-        let least = Self.floor(Self.metadataFloor, info).rawValue
-        return metadataAdvice(
-            info, floor: ByteCount(isHeld ? least : least / 4 * 3))
+        let least = Self.floor(Self.metadataFloor, info)
+        if !isHeld { return metadataAdvice(info, floor: ByteCount(least.rawValue / 4 * 3)) }
+        let batches = ByteCount(
+            ExecutionLimits.metadataOfBatch.rawValue * UInt64(JobWork.lanes) / 4 * 5)
+        return metadataAdvice(info, floor: max(least, Self.metadataInReserve(info) + batches))
     }
 
     private func metadataAdvice(_ info: SpaceInfo, floor: ByteCount) -> String? {

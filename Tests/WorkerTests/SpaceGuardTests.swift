@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import Btrfs
+import Engine
 import Testing
 
 @testable import Worker
@@ -58,6 +59,14 @@ import Testing
         #expect(dedupe.advice(info(metadataFree: 191), isHeld: false) != nil)
         #expect(dedupe.advice(info(metadataFree: 255), isHeld: true) != nil)
         #expect(dedupe.advice(info(metadataFree: 256), isHeld: true) == nil)
+    }
+
+    @Test func aHeldJobGoesOnWhenItsBatchesHaveRoom() {
+        func small(_ free: UInt64) -> SpaceInfo { info(metadataFree: free, deviceMebibytes: 512) }
+        #expect(dedupe.advice(small(8), isHeld: false) == nil)
+        #expect(dedupe.advice(small(16), isHeld: true) != nil)
+        #expect(dedupe.advice(small(17), isHeld: true) == nil)
+        #expect(SpaceGuard.hasRoom(small(17), for: ExecutionLimits.metadataOfBatch, lanes: 5))
     }
 
     @Test func unallocatedSpaceThatNoChunkCanTakeIsNoRoom() {

@@ -27,6 +27,9 @@ public struct ExecutionLimits: Sendable {
     /// The most references that one batch moves: what does not fit goes to a batch behind it. It
     /// bounds what is held in memory, files that are open, and what a cancelled job has to finish.
     public var batchReferences = 2048
+    /// What a batch changes in the trees that all files have in common: until the next commit the
+    /// old nodes stay as well.
+    public static let metadataOfBatch = ByteCount.mebibytes(2)
     /// The most content that is compared before one asks again whether to go on: neighbours whose
     /// references show more are moved one after the other. Of what is begun the smaller part is
     /// finished, or taken back, when the job is cancelled. What is more, as all references to one

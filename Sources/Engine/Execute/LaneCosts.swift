@@ -98,9 +98,7 @@ extension Lane {
         return overflow ? .max : sum
     }
 
-    /// What a batch changes in the trees that all files have in common: until the next commit the
-    /// old nodes stay as well.
-    private static var needOfBatch: UInt64 { 2 << 20 }
+    private static var needOfBatch: UInt64 { ExecutionLimits.metadataOfBatch.rawValue }
     /// The nodes of a file that are written anew when one of its items changes: from the leaf up.
     private static var nodesOfFile: UInt64 { 3 }
 }
