@@ -29,7 +29,7 @@ private final class DegradedFileSystem {
             try Files.write(
                 Content.text(mebibytes: 16, seed: 1), to: pool + "/appvms/\(name)/private.img")
         }
-        try Command.check("sync")
+        try Command.check("btrfs", "filesystem", "sync", path)
     }
 
     deinit {

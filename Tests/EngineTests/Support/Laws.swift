@@ -36,11 +36,8 @@ struct Laws {
         _ comment: Comment? = nil, _ outcome: ExecutionOutcome? = nil, itemsMore: UInt64 = 0,
         sourceLocation: SourceLocation = #_sourceLocation
     ) {
+        checkContent(comment, sourceLocation: sourceLocation)
         let state = store.state
-        #expect(state.brokenFiles.isEmpty, comment, sourceLocation: sourceLocation)
-        #expect(
-            state.unreadableSectors.isSubset(of: unreadable), comment,
-            sourceLocation: sourceLocation)
         let twice = outcome?.standsTwice.rawValue ?? 0
         #expect(twice == 0 || !unreadable.isEmpty, comment, sourceLocation: sourceLocation)
         let allowed = diskUse + twice + (state.writtenByOwners - writtenByOwners)
@@ -54,6 +51,17 @@ struct Laws {
             sourceLocation: sourceLocation)
         checkScratch(comment, sourceLocation)
         checkRequests(comment, sourceLocation)
+    }
+
+    /// Law 1 alone.
+    func checkContent(
+        _ comment: Comment? = nil, sourceLocation: SourceLocation = #_sourceLocation
+    ) {
+        let state = store.state
+        #expect(state.brokenFiles.isEmpty, comment, sourceLocation: sourceLocation)
+        #expect(
+            state.unreadableSectors.isSubset(of: unreadable), comment,
+            sourceLocation: sourceLocation)
     }
 
     /// What is moved around a sector that cannot be read goes in halves, and halves of those.
