@@ -21,8 +21,10 @@ extension Failure {
             device.hasAny
                 ? "\(device.path) (\(DeviceErrorCounts(device).text))" : device.path
         }
+        // Which devices there are is read from the disk as well.
+        let subject = names.isEmpty ? "that of \(folder)" : names.joined(separator: ", ")
         return
-            "the disk refuses writes: \(names.joined(separator: ", ")). What was written for the"
+            "the disk refuses writes: \(subject). What was written for the"
             + " job did not reach it, no image points there, and nothing more was tried. What was"
             + " finished stays done, and every image reads as before. See 'btrfs device stats"
             + " \(folder)' and 'dmesg', and save what is on that disk before anything else."

@@ -21,7 +21,7 @@ struct PowerCutTests {
         let world = try FaultWorld(mebibytes: 256, mount: ["commit=1", "discard=async"])
         let content = Content.text(mebibytes: 8, seed: 1)
         for image in Self.images.prefix(2) {
-            try world.write(pieces: content, to: image)
+            try world.write(scattered: content, to: image)
         }
         try world.clone(Self.images[0], to: Self.images[2])
         try world.fileSystem.remount()
@@ -50,23 +50,5 @@ struct PowerCutTests {
                 #expect(found == content, "\(image) after \(place) requests, \(fate)")
             }
         }
-    }
-}
-
-extension FaultWorld {
-    /// Writes an image in pieces of 64 KiB that lie apart, so that every verb has something to do.
-    fileprivate func write(pieces content: Data, to image: String) throws {
-        let path = fileSystem.image(image)
-        let blocks = content.count >> 16
-        try Files.write(Data(), to: path)
-        let file = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
-        for step in 0..<blocks {
-            let block = step * 35 % blocks
-            try file.seek(toOffset: UInt64(block) << 16)
-            try file.write(contentsOf: content[block << 16..<(block + 1) << 16])
-            if step % 4 == 3 { try file.synchronize() }
-        }
-        try file.close()
-        keep(content, of: image)
     }
 }

@@ -157,25 +157,3 @@ struct RefusedWriteTests {
         #expect(isGivenUp || message.contains(world.device.path), "\(message)")
     }
 }
-
-extension FaultWorld {
-    /// Writes an image in blocks of 64 KiB in no order, so that it lies in many extents.
-    fileprivate func write(scattered content: Data, to image: String) throws {
-        let path = fileSystem.image(image)
-        try FileManager.default.createDirectory(
-            atPath: (path as NSString).deletingLastPathComponent,
-            withIntermediateDirectories: true)
-        try Data().write(to: URL(fileURLWithPath: path))
-        let file = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
-        let blocks = content.count >> 16
-        for step in 0..<blocks {
-            // Any step that has no factor in common with the number of blocks visits each once.
-            let block = step * 35 % blocks
-            try file.seek(toOffset: UInt64(block) << 16)
-            try file.write(contentsOf: content[block << 16..<(block + 1) << 16])
-            if step % 4 == 3 { try file.synchronize() }
-        }
-        try file.close()
-        keep(content, of: image)
-    }
-}

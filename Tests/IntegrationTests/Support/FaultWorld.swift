@@ -56,8 +56,23 @@ final class FaultWorld {
         }
     }
 
-    /// Remembers what an image holds that a test has written itself.
-    func keep(_ content: Data, of image: String) { contents[image] = content }
+    /// Writes an image in blocks of 64 KiB in no order, so that it lies in many extents and every
+    /// verb has something to do.
+    func write(scattered content: Data, to image: String) throws {
+        let path = fileSystem.image(image)
+        let blocks = content.count >> 16
+        try Files.write(Data(), to: path)
+        let file = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
+        defer { try? file.close() }
+        for step in 0..<blocks {
+            // Any step that has no factor in common with the number of blocks visits each once.
+            let block = step * 35 % blocks
+            try file.seek(toOffset: UInt64(block) << 16)
+            try file.write(contentsOf: content[block << 16..<(block + 1) << 16])
+            if step % 4 == 3 { try file.synchronize() }
+        }
+        contents[image] = content
+    }
 
     /// Clones an image, as a revision or a precache.
     func clone(_ image: String, to copy: String) throws {
