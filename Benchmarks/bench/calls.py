@@ -14,11 +14,11 @@ class Refused(Exception):
     """The service's exception."""
 
 
-def call(path, service, argument="", payload=None):
-    """One call about the machine; gives the reply's object."""
+def call(path, service, argument="", payload=None, source="dom0", target="dom0"):
+    """One call, about the machine if nothing else is said; gives the reply's object."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.connect(os.fspath(path))
-        header = f"{service}+{argument} dom0 name dom0\0".encode()
+        header = f"{service}+{argument} {source} name {target}\0".encode()
         connection.sendall(header + json.dumps({"version": 1} | (payload or {})).encode())
         connection.shutdown(socket.SHUT_WR)
         answer = b""

@@ -207,7 +207,9 @@ def qubes_xml(qubes):
     """All qubes in one dedupe group: the tools beside us know no groups, and the task is one."""
     members = " ".join(sorted(folder.name for kind in ("vm-templates", "appvms")
                               for folder in (qubes / kind).iterdir()))
+    # The second feature says the same to builds before 2026-11, for `scripts/bench-versions`.
     domains = [f'    <domain id="domain-0" class="AdminVM"><properties/><features>'
+               f'<feature name="btrfs.dedupe-group">{GROUP}</feature>'
                f'<feature name="btrfs.dedupe-group.{GROUP}">{members}</feature></features>'
                '<tags/></domain>\n']
     for folder in sorted((qubes / "vm-templates").iterdir()):

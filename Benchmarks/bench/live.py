@@ -67,5 +67,6 @@ class Live(Service):
         figures["writer"] = {
             "writes": job["total_ios"], "slowestSeconds": job["clat_ns"]["max"] / 1e9,
             "middleSeconds": job["clat_ns"]["percentile"]["50.000000"] / 1e9,
+            "p99Seconds": job["clat_ns"]["percentile"]["99.000000"] / 1e9,
             "verifyErrors": checked["error"], "fileSystemCheckStatus": check.returncode}
         return figures

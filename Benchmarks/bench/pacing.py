@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What `make bench-pacing` runs: how a job gives way to others, what that costs it when it is
-alone, and how soon it does what it is told."""
+alone, how soon it does what it is told, and what dom0 feels of qubes that read all the time."""
 
 import argparse
 import os
@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 
-from . import control
+from . import control, readers
 from .calls import Job
 from .slowdisk import SlowDisk, is_available
 from .system import MEBIBYTE, Disk, drop_caches, emptied, run, say
@@ -75,9 +75,10 @@ class Pacing:
         worker.chmod(0o755)
         return folder
 
-    def service(self, name, *words):
-        """A daemon for the disk that is mounted now."""
+    def service(self, name, *words, daemon=()):
+        """A daemon for the disk that is mounted now, and further words for its worker and it."""
         service = Service(name, "pacing", self.programs(name, *words))
+        service.words = daemon
         service.prepare(self.options.directory / f"service-{name}")
         service.start(self.disk, "daemon")
         return service
@@ -133,6 +134,36 @@ class Pacing:
                            "beside": round(beside / MEBIBYTE, 1),
                            "share": round(beside / alone, 3), "pacing": pacing}
             say(f"  {name}: {found[name]}")
+        return found
+
+    def readers(self):
+        """dom0's report, and a foreground reader, beside qubes that read all the time."""
+        qubesd = readers.Qubesd("work")
+        qubesd.start()
+        words = ("--qubesd-socket", qubesd.path)
+        self.disk.restore(self.pristine)
+        try:
+            with self.disk:
+                service = self.service("readers", daemon=words)
+                try:
+                    found = readers.reports(service.socket, "work")
+                finally:
+                    self.end(service)
+                with SlowDisk(self.disk, SLOW_BYTES_PER_SECOND) as slow:
+                    alone = max(self.read(slow, FOREGROUND_MEBIBYTES) for _ in range(2))
+                    service = self.service(
+                        "readers", "--control-groups", slow.unified, daemon=words)
+                    try:
+                        slow.put("job", service.daemon.child())
+                        with readers.Readers(service.socket, "work"):
+                            beside = max(
+                                self.read(slow, FOREGROUND_MEBIBYTES) for _ in range(2))
+                    finally:
+                        self.end(service)
+        finally:
+            qubesd.stop()
+        found["share"] = round(beside / alone, 3)
+        say(f"  {found}")
         return found
 
     def alone(self):
@@ -204,7 +235,7 @@ class Pacing:
             self.disk.__exit__()
 
 
-def verdicts(foreground, alone, worst):
+def verdicts(foreground, alone, worst, read):
     """Each bar with what was measured: text, and whether it holds."""
     slowest = max(worst.items(), key=lambda item: item[1])
     return [
@@ -217,7 +248,12 @@ def verdicts(foreground, alone, worst):
          alone["cost"] <= COST_AT_MOST),
         (f"cancel, pause and resume within {control.BAR_SECONDS:.0f} s: at worst "
          f"{slowest[1]:.2f} s ({' '.join(slowest[0]).lower()})",
-         slowest[1] <= control.BAR_SECONDS)]
+         slowest[1] <= control.BAR_SECONDS),
+        (f"dom0's report takes at most {readers.BAR_TIMES:.0f} times as long beside"
+         f" {readers.READERS} qubes that read: {read['times']:.2f}",
+         read["times"] <= readers.BAR_TIMES),
+        (f"a reader keeps {KEPT_AT_LEAST:.0%} of its speed beside them: {read['share']:.0%}",
+         read["share"] >= KEPT_AT_LEAST)]
 
 
 def table(foreground, alone):
@@ -255,12 +291,16 @@ def main():
         alone = bench.alone()
         say(f"{time.monotonic() - start:.0f} s. Words to a job ...")
         worst = bench.control()
+        say(f"{time.monotonic() - start:.0f} s. Qubes that read ...")
+        read = bench.readers()
     finally:
         shutil.rmtree(options.directory, ignore_errors=True)
     print(f"{table(foreground, alone)}\n\nworst of {control.ROUNDS}: until the service has "
           f"answered, until the worker\nrests, until it works again, until the job is over\n\n"
-          f"{control.table(worst)}\n")
-    bars = verdicts(foreground, alone, worst)
+          f"{control.table(worst)}\n\n"
+          f"dom0's report: {read['quiet'] * 1000:.0f} ms, beside {readers.READERS} qubes that read"
+          f" {read['busy'] * 1000:.0f} ms ({read['answered']} answers, {read['refused']} refused)\n")
+    bars = verdicts(foreground, alone, worst, read)
     for text, holds in bars:
         print(f"{'holds' if holds else 'FAILS'}: {text}")
     print(f"{time.monotonic() - start:.0f} s in all")

@@ -69,6 +69,8 @@ class Service(Tool):
     """
 
     is_ours = True
+    # Further words for the daemon.
+    words = ()
 
     def __init__(self, name, operation, programs, runs=(FIRST,), about=("dom0",)):
         super().__init__(name, operation, runs)
@@ -94,7 +96,7 @@ class Service(Tool):
              "--cache-directory", self.folder / "cache",
              "--log-file", self.folder / "btrfs.log",
              # Never the folders of the machine that runs this.
-             "--system-root", disk.mount_point], self.folder / f"{run}.daemon.log")
+             "--system-root", disk.mount_point, *self.words], self.folder / f"{run}.daemon.log")
         for _ in range(SOCKET_SECONDS * 20):
             if self.socket.exists():
                 return

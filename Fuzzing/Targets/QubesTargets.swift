@@ -79,12 +79,6 @@ private func order(_ inventory: Inventory) {
             guard let qube = VisibleQube(untrusted: line) else { continue }
             demand(Qubes.Names.isQubeName(qube.name), "a qube has a name")
         }
-        let text = try Reply(content, call).text()
-        demand(!text.utf8.contains(0), "a text has no NUL")
-        _ = QubeState(untrusted: text)
-        for key in try Reply(content, call).properties().keys {
-            demand(Qubes.Names.isPlain(key), "a key is plain")
-        }
     } catch {
         demand(isPlainText("\(error)"), "an error is printable: \(error)")
     }

@@ -51,32 +51,6 @@ public struct Qubesd: Sendable {
         return qubes
     }
 
-    /// What a qube is doing now.
-    public func state(of qube: String) throws(QubesdError) -> QubeState {
-        let call = Call(method: "admin.vm.CurrentState", destination: qube)
-        let text = try Reply(try perform(call), call).text()
-        let fields = text.split(separator: " ").filter { $0.hasPrefix(QubeState.key) }
-        guard fields.count == 1, let field = fields.first,
-            let state = QubeState(untrusted: String(field.dropFirst(QubeState.key.count)))
-        else { throw call.error(.malformed("state \(quoted(text))")) }
-        return state
-    }
-
-    /// The properties of a volume: `pool`, `vid`, `size`, `save_on_stop` and so on.
-    public func volumeInfo(
-        of qube: String, volume: String
-    ) throws(QubesdError) -> [String: String] {
-        let call = Call(
-            method: "admin.vm.volume.Info", argument: volume, destination: qube)
-        return try Reply(try perform(call), call).properties()
-    }
-
-    /// The properties of a pool: `driver`, `dir_path`, `size`, `usage` and so on.
-    public func poolInfo(_ pool: String) throws(QubesdError) -> [String: String] {
-        let call = Call(method: "admin.pool.Info", argument: pool)
-        return try Reply(try perform(call), call).properties()
-    }
-
     /// Sends a call and takes the content of its reply.
     private func perform(_ call: Call) throws(QubesdError) -> [UInt8] {
         let header = try call.encoded()

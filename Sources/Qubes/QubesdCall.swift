@@ -67,7 +67,7 @@ struct Reply {
     }
 
     /// The content as text: no control character but the end of a line.
-    func text() throws(QubesdError) -> String {
+    private func text() throws(QubesdError) -> String {
         guard let text = String(validating: untrusted, as: UTF8.self),
             untrusted.allSatisfy({ $0 >= 0x20 && $0 != 0x7f || $0 == UInt8(ascii: "\n") })
         else { throw call.error(.malformed("no text")) }
@@ -83,18 +83,5 @@ struct Reply {
         }
         return text.dropLast().split(separator: "\n", omittingEmptySubsequences: false)
             .map(String.init)
-    }
-
-    /// Lines of `key=value`, no key twice.
-    func properties() throws(QubesdError) -> [String: String] {
-        var properties: [String: String] = [:]
-        for line in try lines() {
-            let parts = line.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-                .map(String.init)
-            guard parts.count == 2, Names.isPlain(parts[0]),
-                properties.updateValue(parts[1], forKey: parts[0]) == nil
-            else { throw call.error(.malformed("line \(quoted(line))")) }
-        }
-        return properties
     }
 }

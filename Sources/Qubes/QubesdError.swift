@@ -27,18 +27,12 @@ public struct QubesdError: Error, Equatable, Sendable, CustomStringConvertible {
 
     /// What was wrong.
     public let reason: Reason
-    /// The call, as `admin.vm.CurrentState of work`.
+    /// The call, as `admin.vm.List for mgmt`.
     public let call: String
 
     init(_ reason: Reason, _ call: String) {
         self.reason = reason
         self.call = call
-    }
-
-    /// qubesd knows no qube of that name.
-    public var isNoSuchQube: Bool {
-        if case .exception(let kind, _) = reason { return kind == "QubesVMNotFoundError" }
-        return false
     }
 
     /// One sentence, with what to do where there is something to do.

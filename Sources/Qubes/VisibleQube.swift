@@ -10,8 +10,6 @@ public enum QubeState: Equatable, Sendable {
     /// Its images may be written to.
     public var isInUse: Bool { self != .halted }
 
-    static let key = "power_state="
-
     init?(untrusted: String) {
         guard Names.isPlain(untrusted, limitBytes: 32) else { return nil }
         self = untrusted == "Halted" ? .halted : .inUse(untrusted)

@@ -116,14 +116,20 @@ extension Descriptor {
             _ = posix_fadvise(rawValue, Int(offset), Int(lengthBytes), POSIX_FADV_DONTNEED)
             return
         }
+        // To multiples of the step: an extent that is packed would be read in both parts.
         let step: UInt64 = 1 << 20
         var start = offset
         let end = offset + lengthBytes
         while start < end {
-            let length = min(step, end - start)
+            let length = min(step - start % step, end - start)
             _ = posix_fadvise(rawValue, Int(start), Int(length), POSIX_FADV_WILLNEED)
             start += length
         }
+    }
+
+    /// Nothing is read ahead through this descriptor that was not asked for (`posix_fadvise(2)`).
+    public borrowing func adviseRandomReads() {
+        _ = posix_fadvise(rawValue, 0, 0, POSIX_FADV_RANDOM)
     }
 
     /// `fstat(2)`.

@@ -45,10 +45,14 @@ struct BtrfsStore: ExtentStore {
         try fileSystem.age(ofSubvolume: tree)
     }
 
+    /// The engine says itself what it will read: what the kernel would read ahead besides is
+    /// mostly not wanted, and would have to be let go of before anything is shared from it.
     func open(
         _ inode: InodeIdentifier, generation: Generation
     ) throws(BtrfsError) -> any OpenFile {
-        SharedDescriptor(try fileSystem.openInode(inode, generation: generation))
+        let file = SharedDescriptor(try fileSystem.openInode(inode, generation: generation))
+        file.descriptor.adviseRandomReads()
+        return file
     }
 
     func read(

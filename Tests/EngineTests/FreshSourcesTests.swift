@@ -45,6 +45,26 @@ import Testing
         #expect(store.state.device.cachedPages(of: Self.inode, in: 0..<(8 * 4096)) == 6)
     }
 
+    @Test func `What was not in the cache when the job came, or shows a fresh source, stays`()
+        throws
+    {
+        let store = Self.warmStore()
+        let fresh = FreshSources(store: store)
+        let cold = try Self.part(store, Self.range(0, 8))
+        let warm = try Self.part(store, Self.range(8, 16))
+        store.forget(cold.file, at: .start, lengthBytes: .kibibytes(32))
+        fresh.expect(cold)
+        fresh.expect(warm)
+        fresh.add(Self.range(16, 24), of: Self.inode)
+        store.prefetch(cold.file, at: .start, lengthBytes: .kibibytes(32))
+        _ = fresh.refresh([try Self.part(store, Self.range(0, 24))])
+        let pages = [0, 8, 16].map { first in
+            store.state.device.cachedPages(
+                of: Self.inode, in: (first * 4096)..<((first + 8) * 4096))
+        }
+        #expect(pages == [8, 0, 8])
+    }
+
     @Test func `Only what stays is stale, to within a grain`() throws {
         let store = Self.warmStore(pinned: [20])
         let fresh = FreshSources(store: store)

@@ -3,6 +3,7 @@ import Foundation
 import Protocol
 import SystemCalls
 import SystemPackage
+import TestSupport
 import Testing
 
 /// What a hostile qube does to the built daemon, with all that it may start.
@@ -17,8 +18,7 @@ struct AbuseTests {
         _ bytes: [UInt8], _ manner: HostileCalls.Manner, to socket: FilePath
     ) throws -> [UInt8]? {
         let connection = try UnixSocket.connect(socket, timeoutSeconds: 60)
-        // One that was refused before it was sent whole has its answer all the same.
-        try? connection.send(bytes)
+        QrexecCall.send(bytes, on: connection)
         if manner == .hangsUp { return nil }
         try? connection.shutdownWriting()
         if manner == .doesNotRead { return nil }

@@ -3,6 +3,7 @@ import Foundation
 import Protocol
 import SystemCalls
 import SystemPackage
+import TestSupport
 import Testing
 
 /// One qube holds as many connections as it can, and goes on to. `make abuse` does so for two
@@ -55,15 +56,13 @@ struct FloodTests {
         return (process, output)
     }
 
-    /// A call as real qrexec makes it: the connection first, and the header when the qube has said
-    /// something.
-    private func late(_ daemon: DaemonRun, from source: String) throws -> JobList {
+    /// A call that is answered as soon as it has to be.
+    private func jobs(_ daemon: DaemonRun, from source: String) throws -> JobList {
         let connection = try UnixSocket.connect(
             daemon.socket, timeoutSeconds: Self.answerSeconds)
-        usleep(20_000)
         let header = CallHeader(
             service: "btrfs.job.List", argument: "", source: source, target: .name("dom0"))
-        try connection.send(header.encoded())
+        QrexecCall.send(header.encoded(), on: connection)
         try connection.shutdownWriting()
         let answer = try connection.readToEnd(limitBytes: Limits.replyBytes) ?? []
         return try DaemonRun.reply(answer, as: JobList.self)
@@ -82,7 +81,7 @@ struct FloodTests {
         defer { process.terminate() }
         var calls = 0
         while process.isRunning {
-            _ = try late(daemon, from: "work")
+            _ = try jobs(daemon, from: "work")
             let own = try daemon.client("jobs", "--json")
             #expect(own.status == 0, "\(own.errors)")
             calls += 1

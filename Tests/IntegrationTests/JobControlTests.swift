@@ -55,6 +55,47 @@ struct JobControlTests {
         #expect(try fileSystem.inventory() == inventory)
     }
 
+    @Test("Cancel is obeyed within 10 s, also where a thousand references show each extent")
+    func cancelledAmongReferences() throws {
+        let fileSystem = try LoopFileSystem(mebibytes: 1024)
+        let image = fileSystem.image("appvms/work/private.img")
+        // As large as extents with so many references may be, or they are left as they are.
+        let extent = Content.text(mebibytes: 4, seed: 5).dropLast(128 << 10)
+        try Files.write(Data(), to: image)
+        let file = try FileHandle(forWritingTo: URL(fileURLWithPath: image))
+        for _ in 0..<4 {
+            try file.write(contentsOf: extent)
+            try file.synchronize()
+        }
+        try file.close()
+        for number in 1..<1000 {
+            try Files.clone(image, to: "\(image).\(number)\(Self.revision)")
+        }
+        try Files.write(
+            extent + extent + extent + extent, to: fileSystem.image("appvms/copy/private.img"))
+        try fileSystem.synchronize()
+        // What is not asked about stays, so that all the references have to follow.
+        let volumes = [WorkerRun.volume("work"), WorkerRun.volume("copy", selected: false)]
+        let session = try WorkerSession(
+            WorkerRun.order(WorkerRun.dedupe, volumes, on: fileSystem))
+        _ = try #require(try session.progress(until: { $0.stage == .execute }))
+        // Comparing 16 GiB takes seconds.
+        usleep(500_000)
+        let start = ContinuousClock.now
+        try session.say(.cancel)
+        guard case .cancelled(let result)? = try session.last() else {
+            Issue.record("\(String(describing: session.messages.last))")
+            return
+        }
+        #expect(ContinuousClock.now - start < .seconds(10))
+        #expect(result.extentsReplaced < 4)
+        for number in [1, 500, 999] {
+            let copy = try Data(
+                contentsOf: URL(fileURLWithPath: "\(image).\(number)\(Self.revision)"))
+            #expect(copy == extent + extent + extent + extent)
+        }
+    }
+
     @Test("Nothing is half moved after a cancellation: every extent is replaced, or has all it had")
     func nothingIsHalfMoved() throws {
         // One large extent with many references takes a while: the cancellation meets it.

@@ -156,4 +156,32 @@ struct RefusedWriteTests {
         let isGivenUp = message.contains("read-only")
         #expect(isGivenUp || message.contains(world.device.path), "\(message)")
     }
+
+    @Test(
+        "A job that finds its file system made read-only ends within seconds, and says who did it",
+        arguments: Verb.allCases)
+    func madeReadOnly(verb: Verb) throws {
+        let world = try world()
+        let session = try WorkerSession(
+            WorkerRun.order(verb.work, Self.volumes, on: world.fileSystem))
+        try session.progress { $0.stage == .execute }
+        // Trees alone cannot be written: the next commit is the last.
+        let trees = try DeviceMap(world.fileSystem.path).treeRanges(onDevice: 1)
+        #expect(!trees.isEmpty)
+        world.device.set { $0.refusals = [.init(ranges: trees)] }
+        let start = ContinuousClock.now
+        let last = try session.last()
+        #expect(ContinuousClock.now - start < .seconds(10))
+        #expect(try world.fileSystem.isReadOnly)
+        guard case .failure(let kind, let message, _)? = last else {
+            Issue.record("it says \(String(describing: last))")
+            return
+        }
+        #expect(kind == "BtrfsPoolError", "\(message)")
+        #expect(message.contains("the kernel has made"), "\(message)")
+        #expect(message.contains("btrfs device stats"), "\(message)")
+        world.device.mend()
+        try world.fileSystem.remount()
+        try world.expectWhole("after a remount")
+    }
 }

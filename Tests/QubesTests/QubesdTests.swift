@@ -14,11 +14,7 @@ import Testing
             "work": "class=AppVM state=Halted uuid=\(uuid)",
             "vault": "class=AppVM state=Paused uuid=6F1C0C3E-8d7b-4f0e-9c55-0a4be1a7d2c2",
         ],
-        visible: ["mgmt": ["work"], "nobody": []],
-        volumes: [
-            "work:private": "pool=varlibqubes\nvid=appvms/work/private\nsource=\npath=a=b\n"
-        ],
-        pools: ["varlibqubes": "driver=file-reflink\ndir_path=/var/lib/qubes\n"])
+        visible: ["mgmt": ["work"], "nobody": []])
 
     /// A client of a stand-in that answers every call with these bytes.
     func client(sending reply: String) throws -> (QubesdStandIn, Qubesd) {
@@ -31,7 +27,7 @@ import Testing
     /// The reason why a call fails at a stand-in that behaves like this.
     func reason(
         of behaviour: QubesdStandIn.Behaviour,
-        _ call: (Qubesd) throws -> Void = { _ = try $0.state(of: "work") }
+        _ call: (Qubesd) throws -> Void = { _ = try $0.visibleQubes(to: "mgmt") }
     ) throws -> QubesdError.Reason? {
         var world = world
         world.behaviour = behaviour
@@ -73,39 +69,17 @@ import Testing
         #expect(try client.visibleQubes(to: "mgmt") == [])
     }
 
-    @Test func `A halted qube is not in use`() throws {
-        let server = try QubesdStandIn(world)
-        let state = try Qubesd(socketPath: server.path).state(of: "work")
-        #expect(state == .halted)
-        #expect(!state.isInUse)
-        #expect(server.calls == ["admin.vm.CurrentState+ dom0 name work"])
-    }
-
     @Test func `Every state but Halted is in use`() throws {
         let server = try QubesdStandIn(world)
         let client = Qubesd(socketPath: server.path)
+        let states = { try client.visibleQubes(to: "mgmt").map(\.state) }
+        #expect(try states() == [.halted])
+        #expect(try states().allSatisfy { !$0.isInUse })
         for state in ["Running", "Paused", "Transient", "Dying", "halted", "NA"] {
-            server.change { $0.qubes["vault"] = "class=AppVM state=\(state)" }
-            #expect(try client.state(of: "vault") == .inUse(state))
-            #expect(try client.state(of: "vault").isInUse)
+            server.change { $0.qubes["work"] = "class=AppVM state=\(state)" }
+            #expect(try states() == [.inUse(state)])
+            #expect(try states().allSatisfy(\.isInUse))
         }
-    }
-
-    @Test func `The properties of a volume keep what stands behind the first equals sign`() throws {
-        let server = try QubesdStandIn(world)
-        let info = try Qubesd(socketPath: server.path).volumeInfo(of: "work", volume: "private")
-        #expect(
-            info == [
-                "pool": "varlibqubes", "vid": "appvms/work/private", "source": "", "path": "a=b",
-            ])
-        #expect(server.calls == ["admin.vm.volume.Info+private dom0 name work"])
-    }
-
-    @Test func `The properties of a pool are asked of dom0`() throws {
-        let server = try QubesdStandIn(world)
-        let info = try Qubesd(socketPath: server.path).poolInfo("varlibqubes")
-        #expect(info == ["driver": "file-reflink", "dir_path": "/var/lib/qubes"])
-        #expect(server.calls == ["admin.pool.Info+varlibqubes dom0 name dom0"])
     }
 
     @Test(arguments: ["", "a b", "a\0b", "a\n", "-a", "@default", "ä", "1a", "../a"])
@@ -113,28 +87,22 @@ import Testing
         let server = try QubesdStandIn(world)
         let client = Qubesd(socketPath: server.path)
         #expect(throws: QubesdError.self) { try client.visibleQubes(to: name) }
-        #expect(throws: QubesdError.self) { try client.state(of: name) }
-        #expect(throws: QubesdError.self) { try client.volumeInfo(of: name, volume: "root") }
-        #expect(throws: QubesdError.self) { try client.volumeInfo(of: "work", volume: "\(name) ") }
-        #expect(throws: QubesdError.self) { try client.poolInfo("\(name)+") }
         #expect(server.calls.isEmpty)
     }
 
-    @Test func `An exception comes with its type, and one that says no such qube is told`() throws {
-        let server = try QubesdStandIn(world)
-        let error = #expect(throws: QubesdError.self) {
-            try Qubesd(socketPath: server.path).state(of: "ghost")
-        }
+    @Test func `An exception comes with its type`() throws {
+        let (server, client) = try client(
+            sending: "2\0QubesException\0trace\0No such thing: %r\0ghost\0")
+        let error = #expect(throws: QubesdError.self) { try client.visibleQubes(to: "mgmt") }
         #expect(
-            error?.reason
-                == .exception(kind: "QubesVMNotFoundError", message: "'No such domain: %r'"))
-        #expect(error?.isNoSuchQube == true)
+            error?.reason == .exception(kind: "QubesException", message: "'No such thing: %r'"))
+        #expect(server.calls.count == 1)
     }
 
     @Test func `What an exception says is escaped and cut before it can reach a log`() throws {
         let long = String(repeating: "x", count: 300)
         let (server, client) = try client(sending: "2\0SomeError\0trace\0\u{1b}[2J\n\(long)\0")
-        let error = #expect(throws: QubesdError.self) { try client.state(of: "work") }
+        let error = #expect(throws: QubesdError.self) { try client.visibleQubes(to: "mgmt") }
         let text = try #require(error?.description)
         #expect(text.utf8.allSatisfy { (0x20...0x7e).contains($0) })
         #expect(text.utf8.count < 400)
@@ -143,13 +111,11 @@ import Testing
 
     @Test(arguments: [
         "0", "1\0dom0\0event\0\0", "3\0", "garbage", "\0\0\0\0", "2\0", "2\0Type\0", "2\0Type\0\0",
-        "2\0\u{1b}[2J\0\0text\0", "2\0\0\0text\0", "0\0", "0\0power_state=", "0\0state=Halted",
-        "0\0power_state=Halted power_state=Running", "0\0power_state=Halted\u{7}",
-        "0\0mem=1 power_state=Halted\0", "0\0xpower_state=Halted",
+        "2\0\u{1b}[2J\0\0text\0", "2\0\0\0text\0", "0\0work class=AppVM state=Halted\n\u{7}\n",
     ])
-    func `A reply that cannot be is an error and not a state`(reply: String) throws {
+    func `A reply that cannot be is an error and not a list`(reply: String) throws {
         let (server, client) = try client(sending: reply)
-        let error = #expect(throws: QubesdError.self) { try client.state(of: "work") }
+        let error = #expect(throws: QubesdError.self) { try client.visibleQubes(to: "mgmt") }
         guard case .malformed = error?.reason else {
             Issue.record("\(reply.debugDescription) gave \(String(describing: error))")
             return
@@ -183,13 +149,6 @@ import Testing
         #expect(server.calls.count == 1)
     }
 
-    @Test(arguments: ["a=1", "a\n", "=1\n", "a=1\na=2\n", "a=1\n\n", "a b=1\n"])
-    func `Properties with one line that cannot be are no properties`(content: String) throws {
-        let (server, client) = try client(sending: "0\0\(content)")
-        #expect(throws: QubesdError.self) { try client.poolInfo("varlibqubes") }
-        #expect(server.calls.count == 1)
-    }
-
     @Test func `A list may have as many qubes as an inventory, and no more`() throws {
         func list(_ count: Int) -> String {
             "0\0" + (0..<count).map { "q\($0) class=AppVM state=Halted\n" }.joined()
@@ -202,24 +161,26 @@ import Testing
     }
 
     @Test func `A reply may be as long as the limit, and no longer`() throws {
-        let fill = [UInt8](repeating: UInt8(ascii: "x"), count: Qubesd.replyBytes - 5)
-        let full = Array("0\0a=".utf8) + fill + Array("\n".utf8)
+        let start = "0\0work class=AppVM state=Halted later="
+        let fill = String(repeating: "x", count: Qubesd.replyBytes - start.utf8.count - 1)
+        let full = Array("\(start)\(fill)\n".utf8)
         #expect(full.count == Qubesd.replyBytes)
         var world = world
         world.behaviour = .sends(full)
         let server = try QubesdStandIn(world)
-        let info = try Qubesd(socketPath: server.path).poolInfo("varlibqubes")
-        #expect(info["a"]?.utf8.count == fill.count)
+        let seen = try Qubesd(socketPath: server.path).visibleQubes(to: "mgmt")
+        #expect(seen.map(\.name) == ["work"])
         #expect(try reason(of: .sends(full + [UInt8(ascii: "\n")])) == .tooLong)
     }
 
-    @Test func `An empty reply is a refusal`() throws {
-        #expect(try reason(of: .sends([])) == .refused)
+    @Test func `An empty reply is a refusal, and shows nothing`() throws {
+        let (server, client) = try client(sending: "")
+        #expect(try client.visibleQubes(to: "mgmt") == [])
+        #expect(server.calls.count == 1)
     }
 
     @Test func `A server that hangs up before it has read is told from one that refuses`() throws {
         #expect(try reason(of: .hangsUp) == .hungUp)
-        #expect(try reason(of: .hangsUp) { _ = try $0.visibleQubes(to: "mgmt") } == .hungUp)
     }
 
     @Test func `A server that never answers is given up`() throws {
@@ -238,7 +199,7 @@ import Testing
             waiting.append(SharedDescriptor(connection))
         }
         let error = #expect(throws: QubesdError.self) {
-            try Qubesd(socketPath: path, timeoutSeconds: 1).state(of: "work")
+            try Qubesd(socketPath: path, timeoutSeconds: 1).visibleQubes(to: "mgmt")
         }
         #expect(error?.reason == .timedOut)
         #expect(waiting.count == 1)
@@ -248,7 +209,7 @@ import Testing
 
     @Test func `No socket, and what to do about it`() {
         let error = #expect(throws: QubesdError.self) {
-            try Qubesd(socketPath: "/nonexistent/qubesd.sock").state(of: "work")
+            try Qubesd(socketPath: "/nonexistent/qubesd.sock").visibleQubes(to: "mgmt")
         }
         #expect(error?.reason == .unavailable(.noSuchFileOrDirectory))
         #expect(error?.description.contains("systemctl status qubesd") == true)

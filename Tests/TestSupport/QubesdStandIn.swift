@@ -12,29 +12,17 @@ public final class QubesdStandIn: Sendable {
         /// The names that a caller may see. A caller that is not in here gets an empty reply; dom0
         /// sees all.
         public var visible: [String: Set<String>] = [:]
-        /// Volumes by `QUBE:VOLUME`: lines of `key=value`.
-        public var volumes: [String: String] = [:]
-        /// Pools by name: lines of `key=value`.
-        public var pools: [String: String] = [:]
         /// How it behaves.
         public var behaviour = Behaviour.answers
 
         /// An empty world, or one of these.
         public init(
             qubes: [String: String] = [:], visible: [String: Set<String>] = [:],
-            volumes: [String: String] = [:], pools: [String: String] = [:],
             behaviour: Behaviour = .answers
         ) {
             self.qubes = qubes
             self.visible = visible
-            self.volumes = volumes
-            self.pools = pools
             self.behaviour = behaviour
-        }
-
-        /// The state of a qube by its line.
-        func state(of qube: String) -> Substring? {
-            qubes[qube]?.split(separator: " ").first { $0.hasPrefix("state=") }?.dropFirst(6)
         }
     }
 
@@ -125,16 +113,8 @@ public final class QubesdStandIn: Sendable {
         guard words.count == 4, words[2] == "name",
             let plus = words[0].firstIndex(of: "+")
         else { return [] }
-        let argument = String(words[0][words[0].index(after: plus)...])
-        let (source, destination) = (words[1], words[3])
         switch words[0][..<plus] {
-        case "admin.vm.List": return list(source, world)
-        case "admin.vm.CurrentState":
-            guard let state = world.state(of: destination) else { return noSuchQube(destination) }
-            return ok("mem=400000 mem_static_max=4096000 cputime=7 power_state=\(state)")
-        case "admin.vm.volume.Info":
-            return world.volumes["\(destination):\(argument)"].map(ok) ?? noSuchQube(destination)
-        case "admin.pool.Info": return world.pools[argument].map(ok) ?? []
+        case "admin.vm.List": return list(words[1], world)
         default: return []
         }
     }
@@ -148,8 +128,4 @@ public final class QubesdStandIn: Sendable {
     }
 
     private static func ok(_ content: String) -> [UInt8] { Array("0\0\(content)".utf8) }
-
-    private static func noSuchQube(_ name: String) -> [UInt8] {
-        Array("2\0QubesVMNotFoundError\0\0No such domain: %r\0\(name)\0".utf8)
-    }
 }

@@ -143,6 +143,23 @@ struct FrameMaker: Sendable {
 
     // MARK: Reading
 
+    /// Starts the reads of parts of the content, through the references that they will be read
+    /// through.
+    func prefetch(_ ranges: some Sequence<Range<ByteCount>>, of target: ReplacementTarget) {
+        for range in ranges {
+            var position = range.lowerBound
+            while position < range.upperBound,
+                let reference = target.reference(at: position)
+            {
+                let end = min(range.upperBound, reference.range.upperBound)
+                store.prefetch(
+                    reference.file, at: reference.fileOffset(of: position),
+                    lengthBytes: end - position)
+                position = end
+            }
+        }
+    }
+
     private func read(
         _ range: Range<ByteCount>, of chain: Chain, _ targets: [ReplacementTarget]
     ) throws(ChainFailure) -> [UInt8] {
@@ -173,9 +190,9 @@ struct FrameMaker: Sendable {
         var content: [UInt8] = []
         var position = range.lowerBound
         while position < range.upperBound {
-            guard
-                let reference = target.references.first(where: { $0.range.contains(position) })
-            else { throw .store(BtrfsError("read", "a part nobody uses", .invalidArgument)) }
+            guard let reference = target.reference(at: position) else {
+                throw .store(BtrfsError("read", "a part nobody uses", .invalidArgument))
+            }
             let end = min(range.upperBound, reference.range.upperBound)
             let piece = try read(
                 reference, at: reference.fileOffset(of: position), lengthBytes: end - position)
@@ -231,5 +248,12 @@ struct FrameMaker: Sendable {
             }
         }
         if let failure { throw failure }
+    }
+}
+
+extension ReplacementTarget {
+    /// The one through which the content at a position is read.
+    fileprivate func reference(at position: ByteCount) -> OpenReference? {
+        references.first { $0.range.contains(position) }
     }
 }

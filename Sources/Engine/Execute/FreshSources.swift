@@ -11,7 +11,8 @@ internal import Synchronization
 /// be it the compare itself, gets what the device gives back.
 ///
 /// What this job has let go once need not be let go again: what is in the cache since was read from
-/// the device.
+/// the device. The same holds for what was not in the cache when the job came to it, and for what
+/// the job has pointed at a fresh source: that is the very extent that was read.
 final class FreshSources: Sendable {
     /// A range of an open file.
     struct Part: Sendable {
@@ -33,7 +34,7 @@ final class FreshSources: Sendable {
     }
 
     /// The most ranges that are remembered; then all are forgotten, which costs reads.
-    static let rangeLimit = 16_384
+    static let rangeLimit = 32_768
     /// What stays is looked for down to this length.
     static let grain = ByteCount.kibibytes(64)
 
@@ -65,6 +66,20 @@ final class FreshSources: Sendable {
         return stale
     }
 
+    /// A part that is about to be read, for whatever: what is not in the cache now will have come
+    /// from the device should it become a source later.
+    func expect(_ part: Part) {
+        let missing = known.withLock {
+            $0.fresh[part.inode, default: RangeSet()].missing(of: part.range)
+        }
+        remember(missing.filter { isAbsent(part.file, $0) }, of: part.inode)
+    }
+
+    /// The range shows what was read from the device: it was pointed at a fresh source.
+    func add(_ range: Range<ByteCount>, of inode: InodeIdentifier) {
+        remember([range], of: inode)
+    }
+
     /// What was let go is to be let go again.
     func forget(_ range: Range<ByteCount>, of inode: InodeIdentifier) {
         known.withLock { known in
@@ -88,10 +103,15 @@ final class FreshSources: Sendable {
 
     /// - Returns: whether nothing of it is in the cache any more.
     private func letGo(_ file: any OpenFile, _ range: Range<ByteCount>) -> Bool {
-        let start = FileOffset.start + range.lowerBound
-        let length = range.upperBound - range.lowerBound
-        store.forget(file, at: start, lengthBytes: length)
-        let cached = try? store.cachedBytes(file, at: start, lengthBytes: length)
+        store.forget(
+            file, at: .start + range.lowerBound, lengthBytes: range.upperBound - range.lowerBound)
+        return isAbsent(file, range)
+    }
+
+    /// - Returns: whether nothing of it is in the cache.
+    private func isAbsent(_ file: any OpenFile, _ range: Range<ByteCount>) -> Bool {
+        let cached = try? store.cachedBytes(
+            file, at: .start + range.lowerBound, lengthBytes: range.upperBound - range.lowerBound)
         return cached == .zero
     }
 

@@ -281,6 +281,9 @@ struct Lane: Sendable {
     /// The reference that its content will be read through.
     private func prefetchFirst(_ target: ReplacementTarget) {
         guard let first = target.references.first else { return }
+        let start = ByteCount(first.fileOffset.rawValue)
+        context.fresh.expect(
+            .init(inode: first.inode, file: first.file, range: start..<(start + first.lengthBytes)))
         store.prefetch(first.file, at: first.fileOffset, lengthBytes: first.lengthBytes)
     }
 }

@@ -86,7 +86,10 @@ extension Lane {
                 first.source.file, at: first.sourceOffset, lengthBytes: request.lengthBytes,
                 with: first.destination.file, at: first.destinationOffset)
         {
-            for move in wanted { works[move.target].moved.append(move) }
+            for move in wanted {
+                works[move.target].moved.append(move)
+                context.fresh.add(move.destinationFileRange, of: move.destination.inode)
+            }
             return
         }
         for move in wanted where works[move.target].failure == nil {
@@ -106,7 +109,7 @@ extension Lane {
             switch answer(piece) {
             case .shared(let count) where count > .zero:
                 // What was done stays known, even where the rest of it fails.
-                work.add(piece.prefix(count))
+                note(piece.prefix(count), &work)
                 let next = part.lowerBound + count
                 if next < part.upperBound { left.append(next..<part.upperBound) }
             case .shared, .differs:
@@ -128,6 +131,11 @@ extension Lane {
                 work.failure = BtrfsError("FIDEDUPERANGE", "an image", reason)
             }
         }
+    }
+
+    private func note(_ move: Move, _ work: inout Work) {
+        work.add(move)
+        context.fresh.add(move.destinationFileRange, of: move.destination.inode)
     }
 
     private func answer(_ move: Move) -> DedupeOutcome {
@@ -180,7 +188,7 @@ extension Lane {
             }
         }
         if case .shared(move.lengthBytes) = answer(move) {
-            work.add(move)
+            note(move, &work)
         } else {
             work.failure = BtrfsError("FIDEDUPERANGE", "an image", .ioError)
         }
@@ -235,6 +243,11 @@ extension Move {
 
     fileprivate var sourceFileRange: Range<ByteCount> {
         let start = ByteCount(sourceOffset.rawValue)
+        return start..<(start + lengthBytes)
+    }
+
+    fileprivate var destinationFileRange: Range<ByteCount> {
+        let start = ByteCount(destinationOffset.rawValue)
         return start..<(start + lengthBytes)
     }
 

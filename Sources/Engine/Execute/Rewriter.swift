@@ -100,6 +100,9 @@ struct Rewriter: Sendable {
         var results = parts.indices.map { index -> Result<Rewritten, RewriteFailure> in
             prices.failure(index).map { .failure($0) } ?? .success(Rewritten())
         }
+        for (part, result) in zip(parts, results) where (try? result.get()) != nil {
+            frames.prefetch(part.ranges, of: part.target)
+        }
         let packed = pack(parts, prices, &results)
         let costs = prices.costs(packed.map(\.0))
         for index in results.indices {
@@ -192,7 +195,14 @@ struct Rewriter: Sendable {
         if let failure = prices.failure(0) { return .failure(failure) }
         var rewritten = Rewritten()
         let rewriting = part.target.replacement.rewriting
-        for range in Ranges.cut(part.ranges, atMultiplesOf: limits.frameContent) {
+        var coming = Ranges.cut(part.ranges, atMultiplesOf: limits.frameContent)[...]
+        var ahead = ByteCount.zero
+        for range in coming {
+            while ahead < limits.prefetchAhead, let next = coming.popFirst() {
+                frames.prefetch([next], of: part.target)
+                ahead += next.upperBound - next.lowerBound
+            }
+            ahead = ahead - (range.upperBound - range.lowerBound)
             let chain = Chain(slices: [Slice(target: 0, range: range)], rewriting: rewriting)
             let made: [Frame]
             do throws(ChainFailure) {

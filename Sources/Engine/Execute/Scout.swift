@@ -60,6 +60,8 @@ struct Scout: Sendable {
     ) {
         let part = min(length, left)
         guard part > .zero, let file = file(inode) else { return }
+        let start = ByteCount(offset.rawValue)
+        context.fresh.expect(.init(inode: inode, file: file, range: start..<(start + part)))
         context.store.prefetch(file, at: offset, lengthBytes: part)
         left = left - part
     }

@@ -103,7 +103,7 @@ final class DaemonRun {
         return false
     }
 
-    /// A call as qrexec makes it for a socket service: header, payload, end; all that comes back.
+    /// A call as qrexec makes it; all that comes back.
     func call(
         _ service: String, argument: String = "", from source: String,
         to target: CallHeader.Target, payload: String = ""
@@ -111,7 +111,7 @@ final class DaemonRun {
         let connection = try UnixSocket.connect(socket)
         let header = CallHeader(
             service: service, argument: argument, source: source, target: target)
-        try connection.send(header.encoded() + Array(payload.utf8))
+        QrexecCall.send(header.encoded() + Array(payload.utf8), on: connection)
         try connection.shutdownWriting()
         return try connection.readToEnd(limitBytes: Limits.replyBytes) ?? []
     }

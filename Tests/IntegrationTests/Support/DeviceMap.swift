@@ -87,14 +87,19 @@ struct DeviceMap {
         return try #require(address)
     }
 
-    /// Where data lies on a device or may come to lie: all that no chunk of metadata has, behind
-    /// the first mebibyte.
-    func dataRanges(onDevice device: Int, sizeBytes: UInt64) -> [Range<UInt64>] {
-        let others = chunks.filter { !$0.isData }.flatMap { chunk in
+    /// Where trees lie on a device.
+    func treeRanges(onDevice device: Int) -> [Range<UInt64>] {
+        chunks.filter { !$0.isData }.flatMap { chunk in
             chunk.copies.filter { $0.device == device }.map {
                 $0.offset..<($0.offset + UInt64(chunk.logical.count))
             }
         }
+    }
+
+    /// Where data lies on a device or may come to lie: all that no chunk of metadata has, behind
+    /// the first mebibyte.
+    func dataRanges(onDevice device: Int, sizeBytes: UInt64) -> [Range<UInt64>] {
+        let others = treeRanges(onDevice: device)
         // The superblock lies at 64 KiB, and its copy at 64 MiB.
         let kept = (others + [UInt64(64) << 20..<UInt64(64) << 20 + 4096]).sorted {
             $0.lowerBound < $1.lowerBound

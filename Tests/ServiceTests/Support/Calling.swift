@@ -3,6 +3,7 @@ import FoundationEssentials
 import Protocol
 import SystemCalls
 import SystemPackage
+import TestSupport
 import Testing
 
 @testable import Service
@@ -25,7 +26,7 @@ extension ServiceFixture {
     /// Sends these bytes, ends the input, and gives all that comes back.
     func exchange(_ bytes: [UInt8]) throws -> [UInt8] {
         let socket = try connect()
-        try socket.send(bytes)
+        QrexecCall.send(bytes, on: socket)
         try socket.shutdownWriting()
         // A watch gives heartbeats for ever when its job never ends.
         let deadline = ContinuousClock.now + .seconds(Self.patienceSeconds)
