@@ -94,7 +94,6 @@ extension ClientError {
         service: ServiceName, target: String, exitStatus: Int32?
     ) -> String {
         let call = "the call of \(service.rawValue) to '\(target)'"
-        let policy = "/etc/qubes/policy.d/80-btrfs.policy"
         let policyTarget = target == ServiceClient.machine ? "@adminvm" : target
         return switch exitStatus {
         case 125, 127:
@@ -103,11 +102,12 @@ extension ClientError {
         case .some(let status) where status != 126 && status != 0:
             "\(call) failed: qrexec-client-vm ended with status \(status)."
         default:
-            "\(call) was refused by policy, or the service is missing in dom0. Look at "
-                + "\(policy) there. To allow it put these lines into "
-                + "/etc/qubes/policy.d/30-btrfs.policy, with this qube's name for THIS: "
+            "\(call) was refused by policy, or the service is missing in dom0. To allow it put "
+                + "these lines into dom0's /etc/qubes/policy.d/\(PolicyText.file), with this "
+                + "qube's name for THIS: "
                 + "'\(service.rawValue) * THIS \(policyTarget) allow target=dom0' and "
-                + "'admin.vm.List * THIS \(policyTarget) allow target=dom0'."
+                + "'\(PolicyText.visibility) * THIS \(policyTarget) allow target=dom0'. "
+                + "'qvm-btrfs policy' in dom0 prints all that a qube needs."
         }
     }
 }

@@ -65,7 +65,7 @@ import Testing
             service: .compress, target: "work", exitStatus: 126
         ).message
         #expect(message?.contains("btrfs.Compress to 'work' was refused by policy") == true)
-        #expect(message?.contains("/etc/qubes/policy.d/80-btrfs.policy") == true)
+        #expect(message?.contains("/etc/qubes/policy.d/30-btrfs.policy") == true)
     }
 
     @Test func anAnswerOfACallThatFailedIsNotBelieved() throws {

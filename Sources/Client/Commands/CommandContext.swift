@@ -69,6 +69,14 @@ enum Arguments {
         return name
     }
 
+    static func tag(_ text: String) throws -> TagName {
+        guard let name = TagName(text) else {
+            throw ValidationError(
+                "A tag is a letter or '_', then letters, digits, '_', '-' and '.'.")
+        }
+        return name
+    }
+
     static func level(_ text: String) throws -> Int {
         let levels = CompressRequest.levels
         guard let level = Int(text), levels.contains(level) else {

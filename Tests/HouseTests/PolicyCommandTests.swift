@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+import Protocol
+import Testing
+
+@testable import Client
+
+/// What `qvm-btrfs policy` prints, beside the policy that is shipped, answered as qrexec would.
+@Suite("The lines that the client prints for policy")
+struct PolicyCommandTests {
+    private static let reading: Set<ServiceName> = [.report, .check, .jobList, .jobWatch]
+    private let shipped: ShippedPolicyTests
+    private static let tags = ["lab": ["created-by-mgmt"]]
+
+    init() throws { shipped = try ShippedPolicyTests() }
+
+    private func text(_ targets: PolicyText.Target..., isReadOnly: Bool = false) throws -> String {
+        let admin = try #require(QubeName("mgmt"))
+        return PolicyText(admin: admin, targets: targets, isReadOnly: isReadOnly).text
+    }
+
+    private func policy(_ text: String) throws -> Policy {
+        try Policy(files: shipped.files.merging([PolicyText.file: text]) { $1 })
+    }
+
+    /// Who may call what about whom, by the printed lines and the shipped policy.
+    private func allowed(_ text: String, from source: String = "mgmt") throws -> [String: Set<
+        String
+    >] {
+        let policy = try policy(text)
+        let services = ServiceName.allCases.map(\.rawValue) + [PolicyText.visibility]
+        return ["lab", "work", "dom0"].reduce(into: [:]) { found, target in
+            found[target] = Set(
+                services.filter {
+                    policy.action($0, from: source, to: target, tags: Self.tags) == "allow"
+                })
+        }
+    }
+
+    private static let all = Set(ServiceName.allCases.map(\.rawValue) + [PolicyText.visibility])
+    private static let list: Set<String> = [ServiceName.jobList.rawValue]
+
+    @Test("For a tag: everything on its qubes, the list of jobs, and nothing else")
+    func tag() throws {
+        let found = try allowed(text(.tag(try #require(TagName("created-by-mgmt")))))
+        #expect(found == ["lab": Self.all, "work": [], "dom0": Self.list])
+    }
+
+    @Test("For a qube: the same on that one")
+    func qube() throws {
+        let found = try allowed(text(.qube(try #require(QubeName("work")))))
+        #expect(found == ["lab": [], "work": Self.all, "dom0": Self.list])
+    }
+
+    @Test("For all: every qube by name, and the machine")
+    func all() throws {
+        let found = try allowed(text(.all))
+        #expect(found == ["lab": Self.all, "work": Self.all, "dom0": Self.all])
+    }
+
+    @Test("Read-only: no job can be started or ended")
+    func readOnly() throws {
+        let found = try allowed(text(.all, isReadOnly: true))
+        let reading = Set(Self.reading.map(\.rawValue) + [PolicyText.visibility])
+        #expect(found == ["lab": reading, "work": reading, "dom0": reading])
+    }
+
+    @Test("Nobody else is let in by it, and every line is one that is sent to dom0")
+    func others() throws {
+        let text = try text(.all)
+        #expect(try allowed(text, from: "other") == ["lab": [], "work": [], "dom0": []])
+        for line in Policy.rulesOf(text) { #expect(line.hasSuffix("allow target=dom0")) }
+        #expect(text.split(separator: "\n").allSatisfy { $0.utf8.count <= 80 })
+    }
+}
