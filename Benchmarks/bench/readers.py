@@ -2,6 +2,7 @@
 """Qubes that ask for reports and checks as fast as they are answered, and what dom0 feels of it."""
 
 import contextlib
+import multiprocessing
 import os
 import pathlib
 import socket
@@ -46,13 +47,25 @@ class Qubesd(threading.Thread):
 
 
 class Readers:
-    """Qubes at it while in `with`, each in turn with `report` and `check`."""
+    """Qubes at it while in `with`, a process each, in turn with `report` and `check`."""
 
     def __init__(self, path, target):
-        self.path, self.target, self.over = path, target, threading.Event()
-        self.answered, self.refused = 0, 0
-        self.threads = [threading.Thread(target=self.loop, args=(f"reader{number}",), daemon=True)
-                        for number in range(READERS)]
+        self.path, self.target = path, target
+        processes = multiprocessing.get_context("fork")
+        self.over = processes.Event()
+        self.counts = processes.Array("q", 2)
+        self.processes = [processes.Process(target=self.loop, args=(f"reader{number}",))
+                          for number in range(READERS)]
+
+    @property
+    def answered(self):
+        """How many calls had an answer."""
+        return self.counts[0]
+
+    @property
+    def refused(self):
+        """How many had another one."""
+        return self.counts[1]
 
     def loop(self, name):
         """What one of them does."""
@@ -60,20 +73,22 @@ class Readers:
             for service in ("btrfs.Report", "btrfs.Check"):
                 try:
                     call(self.path, service, source=name, target=self.target)
-                    self.answered += 1
+                    outcome = 0
                 except (Refused, OSError):
-                    self.refused += 1
+                    outcome = 1
+                with self.counts.get_lock():
+                    self.counts[outcome] += 1
 
     def __enter__(self):
-        for thread in self.threads:
-            thread.start()
+        for process in self.processes:
+            process.start()
         time.sleep(1)
         return self
 
     def __exit__(self, *_):
         self.over.set()
-        for thread in self.threads:
-            thread.join()
+        for process in self.processes:
+            process.join()
 
 
 def seconds_of_reports(path, rounds):

@@ -35,6 +35,8 @@ struct Bounds: Sendable {
     /// For how long what one account has found answers others, in seconds; a job that ends makes it
     /// worthless at once.
     var accountSeconds = 10.0
+    /// The least time between two accounts that one qube is given, in seconds.
+    var accountSpacingSeconds = 0.05
     /// How long qubesd's word on what a caller sees counts, in seconds.
     var visibilitySeconds = 2.0
     /// The longest time that a report waits for its turn, in seconds.

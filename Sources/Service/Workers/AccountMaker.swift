@@ -8,6 +8,7 @@ internal import SystemCalls
 final class AccountMaker: Sendable {
     private let workers: WorkerProgram
     private let bounds: Bounds
+    private let spacing: Spacing
     private let state = Monitor(State())
 
     private struct State {
@@ -46,6 +47,7 @@ final class AccountMaker: Sendable {
     init(workers: WorkerProgram, bounds: Bounds) {
         self.workers = workers
         self.bounds = bounds
+        spacing = Spacing(seconds: bounds.accountSpacingSeconds)
     }
 
     /// What the selected volumes take.
@@ -96,7 +98,10 @@ final class AccountMaker: Sendable {
     private func account(
         _ order: WorkerOrder, for caller: Caller
     ) throws(Refusal) -> WorkerEnding {
-        if !caller.isMachine, let known = known(order) { return known }
+        if !caller.isMachine {
+            spacing.wait(caller.name)
+            if let known = known(order) { return known }
+        }
         try takePlace(caller)
         defer { leavePlace(caller) }
         // Whoever was served meanwhile may have asked the same.
