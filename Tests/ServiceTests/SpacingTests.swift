@@ -4,7 +4,7 @@ import Testing
 @testable import Service
 
 @Suite struct SpacingTests {
-    @Test func `Who has just been answered waits, and nobody else`() {
+    @Test func whoHasJustBeenAnsweredWaitsAndNobodyElse() {
         let spacing = Spacing(seconds: 3600)
         // The first of each goes on at once; that they come to an end at all says so.
         spacing.wait("work")
