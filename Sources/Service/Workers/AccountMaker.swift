@@ -14,24 +14,9 @@ final class AccountMaker: Sendable {
     private struct State {
         var processes: [ObjectIdentifier: WorkerProcess] = [:]
         var ofDom0 = 0
-        /// The qubes that are served now.
-        var served: Set<String> = []
-        /// Those that wait, in the order in which they came, each as often as it waits.
-        var waiting: [(number: UInt64, caller: String)] = []
-        var lastNumber: UInt64 = 0
-        /// When each was served last, as a number that grows; only of those that wait.
-        var lastTurn: [String: UInt64] = [:]
+        var turns = AccountTurns()
         var kept: [Kept] = []
         var isStopping = false
-
-        /// Whose turn it is: of those that are not served already, who was served longest ago.
-        var next: UInt64? {
-            waiting.filter { !served.contains($0.caller) }
-                .min {
-                    (lastTurn[$0.caller] ?? 0, $0.number) < (lastTurn[$1.caller] ?? 0, $1.number)
-                }?
-                .number
-        }
     }
 
     /// What a worker has found, and when.
@@ -155,27 +140,17 @@ final class AccountMaker: Sendable {
 
     private func takeTurn(_ name: String) -> Bool {
         let most = bounds.accountWorkers
-        let number = state.withLock { state in
-            state.lastNumber += 1
-            state.waiting.append((state.lastNumber, name))
-            return state.lastNumber
-        }
+        let number = state.withLock { $0.turns.enter(name) }
         let turn: Bool? = state.wait(timeoutSeconds: bounds.reportWaitSeconds) { state in
-            guard state.served.count < most, state.next == number else { return nil }
-            state.served.insert(name)
-            return true
+            state.turns.serve(number, most: most) ? true : nil
         }
-        state.withLock { state in
-            state.waiting.removeAll { $0.number == number }
-            state.lastTurn[name] = state.lastNumber
-            if state.waiting.isEmpty { state.lastTurn = [:] }
-        }
+        state.withLock { $0.turns.leaveQueue(number) }
         return turn == true
     }
 
     private func leavePlace(_ caller: Caller) {
         state.withLock { state in
-            if caller.isMachine { state.ofDom0 -= 1 } else { state.served.remove(caller.name) }
+            if caller.isMachine { state.ofDom0 -= 1 } else { state.turns.end(caller.name) }
         }
     }
 
