@@ -34,7 +34,8 @@ struct PowerCutTests {
         }
         #expect(result.extentsReplaced > 0)
         let cut = PowerCut(base: base, records: world.device.written)
-        #expect(cut.records.count > Self.cuts)
+        // Enough places to cut at; each is met with another fate of what was under way.
+        #expect(cut.records.count > 24)
         // A mounted Btrfs is known by its UUID: the original must be gone before a cut is mounted.
         let contents = world.contents
         try Command.check("umount", world.fileSystem.path)
