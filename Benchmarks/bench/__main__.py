@@ -106,12 +106,8 @@ class Bench:
 
     def runs_of(self, tool, fingerprints):
         """Every run of a tool, on a set of its own."""
-        image, expected = self.options.directory / "disk.img", dict(fingerprints)
-        disk = Disk(image, self.mount_point)
-        disk.restore(self.pristine)
-        tool.prepare(self.folder_of(tool))
-        with disk, contextlib.ExitStack() as ending:
-            ending.callback(measure.Timed.end_all)
+        expected = dict(fingerprints)
+        with self.restored(tool) as disk:
             before, fill = None, None
             read_before = measure.read_in_order(disk) if tool.kind == "optimize" else None
             if tool.fill_bytes > 0:
@@ -133,13 +129,20 @@ class Bench:
                     result["proof"] = self.proof(disk, expected)
                 yield result
 
-    def wall_of(self, tool):
-        """The wall time of one more first run."""
+    @contextlib.contextmanager
+    def restored(self, tool):
+        """The set as it was, for a tool that knows nothing of another one; whatever it has started
+        is over at the end."""
         disk = Disk(self.options.directory / "disk.img", self.mount_point)
         disk.restore(self.pristine)
         tool.prepare(self.folder_of(tool))
         with disk, contextlib.ExitStack() as ending:
             ending.callback(measure.Timed.end_all)
+            yield disk
+
+    def wall_of(self, tool):
+        """The wall time of one more first run."""
+        with self.restored(tool) as disk:
             if tool.fill_bytes > 0:
                 images.fill(disk, tool.fill_bytes)
             drop_caches()

@@ -6,14 +6,15 @@ counts is the median, and the ratio of the second build to the first.
 """
 
 import argparse
-import contextlib
 import pathlib
+import signal
 import statistics
+import sys
 
 from . import images, measure
 from .__main__ import Bench
 from .live import Live
-from .system import MEBIBYTE, Disk, drop_caches, say
+from .system import MEBIBYTE, drop_caches, say
 from .tools import FIRST, Service
 
 OPERATIONS = ("dedupe", "optimize")
@@ -36,15 +37,6 @@ def read_bytes(disk):
     return int(path.read_text(encoding="ascii").split()[2]) * SECTOR
 
 
-def warm_caches(disk):
-    """Every image read once, so that pages lie in the cache."""
-    for image in disk.images():
-        with open(image, "rb", buffering=0) as file:
-            buffer = bytearray(1 << 20)
-            while file.readinto(buffer):
-                pass
-
-
 class Versions(Bench):
     """The rounds; `figures[what][build]` is a list of seconds."""
 
@@ -57,24 +49,15 @@ class Versions(Bench):
         self.figures.setdefault(what, {}).setdefault(build, []).append(figure)
         say(f"{what}, {build}: {figure:.4g}")
 
-    @contextlib.contextmanager
-    def restored(self, tool):
-        """The set as it was, with the tool's service stopped again at the end."""
-        disk = Disk(self.options.directory / "disk.img", self.mount_point)
-        disk.restore(self.pristine)
-        tool.prepare(self.folder_of(tool))
-        with disk, contextlib.ExitStack() as ending:
-            ending.callback(measure.Timed.end_all)
-            yield disk
-
     def job(self, operation, caches, build, programs):
         """One job alone: its wall time with one sync, its CPU, and what it freed."""
         tool = Service(f"{operation} {build}", operation, programs)
         with self.restored(tool) as disk:
             before = disk.settled()["dataBytes"]
-            drop_caches()
             if caches == WARM:
-                warm_caches(disk)
+                measure.read_once(disk)
+            else:
+                drop_caches()
             tool.start(disk, FIRST)
             read_before = read_bytes(disk)
             figures = measure.measured(disk, lambda: tool.work(disk, FIRST))
@@ -133,6 +116,7 @@ def main():
                         help="measure what a writer feels, too")
     parser.set_defaults(size="default")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     options.directory.mkdir(parents=True, exist_ok=True)
     Versions(options).run()
 

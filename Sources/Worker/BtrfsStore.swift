@@ -166,7 +166,8 @@ struct BtrfsStore: ExtentStore {
     }
 
     private func shared(_ file: any OpenFile) -> SharedDescriptor {
-        // As with scratch files: no input leads here.
+        // A worker has stores of this kind alone, and no input makes a file of another: it would be
+        // a mistake in the code, and going on would move references of what nobody has checked.
         guard let shared = file as? SharedDescriptor else {
             preconditionFailure("a file of another store")
         }

@@ -251,7 +251,7 @@ final class ModelStore: ExtentStore {
     // MARK: Scratch files
 
     private func inode(of scratch: any ScratchFile) -> InodeIdentifier {
-        // As with files.
+        // Only a mistake in a test leads here, and it has to end that test.
         guard let scratch = scratch as? Scratch else {
             preconditionFailure("a scratch file of another store")
         }
