@@ -78,6 +78,40 @@ struct MetadataSpaceTests {
         #expect(try usage(fileSystem).dataRoomBytes < 24 << 20)
     }
 
+    @Test(
+        "On a file system that is full but for a little no job makes it fuller, nor read-only",
+        arguments: layouts)
+    func nearlyFull(layout: Layout) throws {
+        let fileSystem = try DiskFileSystem(mebibytes: layout.mebibytes, options: layout.options)
+        let image = fileSystem.image("appvms/work/private.img")
+        try Files.write(Content.text(mebibytes: 24, seed: 1), to: image)
+        try Files.copy(image, to: fileSystem.image("appvms/copy/private.img"))
+        for number in 0..<60 {
+            try Files.clone(image, to: "\(image).\(number)@2026-01-02T03:04:05Z")
+        }
+        try fileSystem.synchronize()
+        var number = 0
+        while try Command.run(
+            ["fallocate", "--length", "4MiB", "\(fileSystem.path)/filler\(number)"]
+        ).status == 0 { number += 1 }
+        for last in [number - 1, number - 2] where last >= 0 {
+            try FileManager.default.removeItem(atPath: "\(fileSystem.path)/filler\(last)")
+        }
+        try fileSystem.synchronize()
+        for work in Self.jobs {
+            let before = try fileSystem.used()
+            let last = try WorkerRun.messages(order(work, fileSystem.path, ["work", "copy"])).last
+            switch last {
+            case .result, .failure: break
+            default: Issue.record("\(work): \(String(describing: last))")
+            }
+            try fileSystem.synchronize()
+            let after = try fileSystem.used()
+            #expect(fileSystem.isWritable)
+            #expect(after.data + after.metadata <= before.data + before.metadata, "\(work)")
+        }
+    }
+
     @Test("A mirror on a small and a large disk has the small one's room for metadata")
     func smallMirror() throws {
         let fileSystem = try DiskFileSystem(
