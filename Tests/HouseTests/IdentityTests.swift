@@ -20,7 +20,7 @@ struct IdentityTests {
                 "Sources/Btrfs/ExtentReferences.swift", "Sources/Btrfs/FileTrees.swift",
                 "Sources/Btrfs/Folder.swift",
                 // From the notes about this very file system, which bear its UUID.
-                "Sources/Worker/UnreadableBook.swift",
+                "Sources/Worker/Account/UnreadableBook.swift",
             ])
     }
 

@@ -116,7 +116,7 @@ final class AccountMaker: Sendable {
         return nil
     }
 
-    // MARK: Places
+    // MARK: Turns
 
     private func takePlace(_ caller: Caller) throws(Refusal) {
         let name = caller.name
