@@ -41,7 +41,7 @@ import Synchronization
     case 2: decode(DedupeRequest.self, untrustedPayload)
     case 3:
         guard let request = decode(ReportRequest.self, untrustedPayload) else { return }
-        demand(request.qubes?.count ?? 0 <= ReportRequest.mostQubes, "names are bounded")
+        demand(request.qubes?.count ?? 0 <= Limits.requestNames, "names are bounded")
     default: decode(EstimateRequest.self, untrustedPayload)
     }
 }

@@ -24,6 +24,8 @@ enum ClientError: Error, Equatable {
     case noSuchJob(prefix: String)
     /// Several jobs' ids start with this.
     case ambiguousJob(prefix: String, matches: Int)
+    /// The job is over already.
+    case jobOver(watch: String)
     /// A signal asked us to end.
     case interrupted
     /// The journal, or a file in its stead, cannot be read.
@@ -44,7 +46,7 @@ extension ClientError {
         switch self {
         case .service(let exception): exception.kind.exitStatus
         case .unreachable, .refused, .noQrexec, .endedEarly, .connection: .refused
-        case .unreadable, .tooLong, .output, .file, .journal: .failed
+        case .unreadable, .tooLong, .output, .file, .journal, .jobOver: .failed
         case .noSuchJob: .notFound
         case .ambiguousJob, .onlyInDom0, .notAReport: .usage
         case .interrupted: .interrupted
@@ -76,6 +78,8 @@ extension ClientError {
             "no job that you may see starts with '\(prefix)'. 'qvm-btrfs jobs' lists them."
         case .ambiguousJob(let prefix, let matches):
             "'\(prefix)' is the start of \(matches) jobs. Give more of its digits."
+        case .jobOver(let watch):
+            "the job is over already: '\(watch)' shows what it brought."
         case .journal(let subject, let reason):
             "cannot read the journal (\(subject)): \(reason). It is for root and the group "
                 + "'systemd-journal'."

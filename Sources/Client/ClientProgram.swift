@@ -50,8 +50,11 @@ struct Program {
                 try parsed.run()
                 return .done
             }
+            console.loudness = command.shared.loudness
             let client = ServiceClient(
-                transport: transport(socket: command.shared.socket), interruption: interruption)
+                transport: transport(socket: command.shared.socket?.path),
+                interruption: interruption
+            ) { [console] in console.call(Line("Calls \($0.text).")) }
             return try command.execute(
                 CommandContext(client: client, console: console, isDom0: isDom0))
         } catch let error as ClientError {
@@ -62,7 +65,7 @@ struct Program {
     }
 
     private func report(_ error: ClientError) -> ExitStatus {
-        if let message = error.message { console.note(Line("qvm-btrfs: \(message)", .warning)) }
+        if let message = error.message { console.error(message) }
         return error.exitStatus
     }
 
@@ -84,7 +87,7 @@ struct Program {
             }
         }
         for line in message.split(separator: "\n", omittingEmptySubsequences: false) {
-            console.note(Line(String(line)))
+            console.error(verbatim: String(line))
         }
         return .usage
     }

@@ -125,10 +125,13 @@ public struct EstimateRequest: StrictRequest, Equatable {
     public var version: ProtocolVersion
     /// Also count extents that only images of running qubes use.
     public var running: Bool
+    /// Of the machine, all but these qubes; `dom0` is its own files. nil is none.
+    public var exclude: [String]?
 
     /// Makes a request of the current version.
-    public init(running: Bool) {
+    public init(running: Bool, exclude: [String]? = nil) {
         version = .current
+        self.exclude = exclude
         self.running = running
     }
 
@@ -136,7 +139,9 @@ public struct EstimateRequest: StrictRequest, Equatable {
     public init() { self.init(running: false) }
 
     /// Every key that this request knows.
-    public enum CodingKeys: String, CodingKey, CaseIterable { case version, running }
+    public enum CodingKeys: String, CodingKey, CaseIterable {
+        case version, running, exclude
+    }
 
     /// Reads it strictly; a key that it does not know is an error.
     public init(from decoder: any Decoder) throws {
@@ -144,5 +149,6 @@ public struct EstimateRequest: StrictRequest, Equatable {
         let values = try decoder.container(keyedBy: CodingKeys.self)
         version = try values.decode(ProtocolVersion.self, forKey: .version)
         running = try values.decodeIfPresent(Bool.self, forKey: .running) ?? false
+        exclude = try values.names(forKey: .exclude)
     }
 }

@@ -49,6 +49,8 @@ public struct JobRecord: Codable, Equatable, Sendable {
     public var target: String
     /// The volume, or empty for all.
     public var argument: String
+    /// Qubes that were left out by their names; nil where none were.
+    public var exclude: [String]?
     /// Where it stands.
     public var state: JobState
     /// Seconds since 1970.
@@ -67,8 +69,9 @@ public struct JobRecord: Codable, Equatable, Sendable {
     /// Makes a record of a new job.
     public init(
         job: String, operation: Operation, caller: String, target: String, argument: String,
-        submittedAt: Int64
+        exclude: [String]? = nil, submittedAt: Int64
     ) {
+        self.exclude = exclude
         version = .current
         self.job = job
         self.operation = operation

@@ -24,6 +24,8 @@ public enum Limits {
     public static let queuedJobsOfQubes = 24
     /// The most jobs that history keeps, half of them dom0's; of each caller the oldest go first.
     public static let historyJobs = 200
+    /// The most names of qubes in one list of a request.
+    public static let requestNames = 1000
     /// The most names of files or reasons in one result; the rest is counted, not named.
     public static let namedItems = 50
     /// The longest text of a worker in a record, in characters.

@@ -3,9 +3,6 @@
 /// The payload of `btrfs.Report`: which of the target's qubes. It can only narrow what is
 /// reported. What deleting them would free is computed for those that are left, together.
 public struct ReportRequest: StrictRequest, Equatable {
-    /// The most names in one request.
-    public static let mostQubes = 1000
-
     /// The version of this message.
     public var version: ProtocolVersion
     /// These qubes alone.
@@ -14,10 +11,16 @@ public struct ReportRequest: StrictRequest, Equatable {
     public var template: String?
     /// Qubes in use alone.
     public var running: Bool
+    /// Of the machine, all but these qubes; `dom0` is its own files. nil is none.
+    public var exclude: [String]?
 
     /// Makes a request of the current version.
-    public init(qubes: [String]? = nil, template: String? = nil, running: Bool = false) {
+    public init(
+        qubes: [String]? = nil, template: String? = nil, running: Bool = false,
+        exclude: [String]? = nil
+    ) {
         version = .current
+        self.exclude = exclude
         self.qubes = qubes
         self.template = template
         self.running = running
@@ -28,7 +31,7 @@ public struct ReportRequest: StrictRequest, Equatable {
 
     /// Every key that this request knows.
     public enum CodingKeys: String, CodingKey, CaseIterable {
-        case version, qubes, template, running
+        case version, qubes, template, running, exclude
     }
 
     /// Reads it strictly; a key that it does not know is an error.
@@ -36,12 +39,10 @@ public struct ReportRequest: StrictRequest, Equatable {
         try Self.refuseUnknownKeys(decoder)
         let values = try decoder.container(keyedBy: CodingKeys.self)
         version = try values.decode(ProtocolVersion.self, forKey: .version)
-        qubes = try values.decodeIfPresent([String].self, forKey: .qubes)
+        qubes = try values.names(forKey: .qubes)
+        exclude = try values.names(forKey: .exclude)
         template = try values.decodeIfPresent(String.self, forKey: .template)
         running = try values.decodeIfPresent(Bool.self, forKey: .running) ?? false
-        if let qubes, !(1...Self.mostQubes).contains(qubes.count) {
-            throw RequestError.outOfRange(key: "qubes", allowed: "1 to \(Self.mostQubes) names")
-        }
     }
 
     /// Leaves out what is not asked for: a daemon of an older release knows the version alone.
@@ -51,5 +52,6 @@ public struct ReportRequest: StrictRequest, Equatable {
         try values.encodeIfPresent(qubes, forKey: .qubes)
         try values.encodeIfPresent(template, forKey: .template)
         if running { try values.encode(true, forKey: .running) }
+        try values.encodeIfPresent(exclude, forKey: .exclude)
     }
 }

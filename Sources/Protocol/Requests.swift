@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 
-/// The payload of `btrfs.Report` and of all `btrfs.job.` services: nothing but the version.
+/// The payload of all `btrfs.job.` services: nothing but the version.
 public struct PlainRequest: StrictRequest, Equatable {
     /// The version of this message.
     public var version: ProtocolVersion
@@ -35,12 +35,16 @@ public struct CompressRequest: StrictRequest, Equatable {
     /// Work although metadata of the file system is damaged, so that the kernel may set it
     /// read-only: dom0 alone may ask for it. nil is no.
     public var riskReadOnly: Bool?
+    /// Of the machine, all but these qubes; `dom0` is its own files. nil is none.
+    public var exclude: [String]?
 
     /// Makes a request of the current version.
     public init(
-        level: Int? = nil, running: Bool = false, battery: Bool = false, riskReadOnly: Bool? = nil
+        level: Int? = nil, running: Bool = false, battery: Bool = false, riskReadOnly: Bool? = nil,
+        exclude: [String]? = nil
     ) {
         version = .current
+        self.exclude = exclude
         self.level = level
         self.running = running
         self.battery = battery
@@ -49,7 +53,7 @@ public struct CompressRequest: StrictRequest, Equatable {
 
     /// Every key that this request knows.
     public enum CodingKeys: String, CodingKey, CaseIterable {
-        case version, level, running, battery, riskReadOnly
+        case version, level, running, battery, riskReadOnly, exclude
     }
 
     /// Reads it strictly; a key that it does not know is an error.
@@ -61,6 +65,7 @@ public struct CompressRequest: StrictRequest, Equatable {
         running = try values.decodeIfPresent(Bool.self, forKey: .running) ?? false
         battery = try values.decodeIfPresent(Bool.self, forKey: .battery) ?? false
         riskReadOnly = try values.decodeIfPresent(Bool.self, forKey: .riskReadOnly)
+        exclude = try values.names(forKey: .exclude)
         if let level, !Self.levels.contains(level) {
             throw RequestError.outOfRange(key: "level", allowed: "1 to 19")
         }
@@ -78,12 +83,16 @@ public struct DedupeRequest: StrictRequest, Equatable {
     /// Work although metadata of the file system is damaged, so that the kernel may set it
     /// read-only: dom0 alone may ask for it. nil is no.
     public var riskReadOnly: Bool?
+    /// Of the machine, all but these qubes; `dom0` is its own files. nil is none.
+    public var exclude: [String]?
 
     /// Makes a request of the current version.
     public init(
-        running: Bool = false, battery: Bool = false, riskReadOnly: Bool? = nil
+        running: Bool = false, battery: Bool = false, riskReadOnly: Bool? = nil,
+        exclude: [String]? = nil
     ) {
         version = .current
+        self.exclude = exclude
         self.running = running
         self.battery = battery
         self.riskReadOnly = riskReadOnly
@@ -91,7 +100,7 @@ public struct DedupeRequest: StrictRequest, Equatable {
 
     /// Every key that this request knows.
     public enum CodingKeys: String, CodingKey, CaseIterable {
-        case version, running, battery, riskReadOnly
+        case version, running, battery, riskReadOnly, exclude
     }
 
     /// Reads it strictly; a key that it does not know is an error.
@@ -102,6 +111,35 @@ public struct DedupeRequest: StrictRequest, Equatable {
         running = try values.decodeIfPresent(Bool.self, forKey: .running) ?? false
         battery = try values.decodeIfPresent(Bool.self, forKey: .battery) ?? false
         riskReadOnly = try values.decodeIfPresent(Bool.self, forKey: .riskReadOnly)
+        exclude = try values.names(forKey: .exclude)
+    }
+}
+
+/// The payload of `btrfs.Check`.
+public struct CheckRequest: StrictRequest, Equatable {
+    /// The version of this message.
+    public var version: ProtocolVersion
+    /// Of the machine, the images of all but these qubes. nil is none.
+    public var exclude: [String]?
+
+    /// Makes a request of the current version.
+    public init(exclude: [String]?) {
+        version = .current
+        self.exclude = exclude
+    }
+
+    /// The request that an empty payload stands for.
+    public init() { self.init(exclude: nil) }
+
+    /// Every key that this request knows.
+    public enum CodingKeys: String, CodingKey, CaseIterable { case version, exclude }
+
+    /// Reads it strictly; a key that it does not know is an error.
+    public init(from decoder: any Decoder) throws {
+        try Self.refuseUnknownKeys(decoder)
+        let values = try decoder.container(keyedBy: CodingKeys.self)
+        version = try values.decode(ProtocolVersion.self, forKey: .version)
+        exclude = try values.names(forKey: .exclude)
     }
 }
 
@@ -133,6 +171,18 @@ extension CompressRequest {
 extension DedupeRequest {
     /// The request that an empty payload stands for.
     public init() { self.init(running: false) }
+}
+
+extension KeyedDecodingContainer {
+    /// Names of qubes, not more than `Limits.requestNames`, and not none.
+    func names(forKey key: Key) throws -> [String]? {
+        let names = try decodeIfPresent([String].self, forKey: key)
+        if let names, !(1...Limits.requestNames).contains(names.count) {
+            throw RequestError.outOfRange(
+                key: key.stringValue, allowed: "1 to \(Limits.requestNames) names")
+        }
+        return names
+    }
 }
 
 /// Why a payload was refused. The sender's own bytes are in none of them.

@@ -61,7 +61,7 @@ import Testing
         return (status, capture)
     }
 
-    private func time(_ seconds: Int64) -> String { AuditTime.text(Sample.start + seconds) }
+    private func time(_ seconds: Int64) -> String { Moment.second(Sample.start + seconds) }
 
     @Test func itTellsWhoAskedWhatPolicySaidAndWhatCameOfIt() throws {
         let (status, capture) = try run([])
@@ -114,7 +114,9 @@ import Testing
                 {"entries":[{"argument":"private","askedAt":\(start),"caller":"mgmt",\
                 "decision":"allowed","endedAt":\(start + 61),"job":"0123456789abcdef0123",\
                 "outcome":"over","savedBytes":5242880,"service":"btrfs.Compress",\
-                "startedAt":\(start + 1),"state":"done","target":"work"}],"version":1}
+                "startedAt":\(start + 1),"state":"done","target":"work"}],\
+                "timeZone":{"name":"\(Moment.zone(start))",\
+                "offsetSeconds":\(Moment.offsetSeconds(start))},"version":1}
 
                 """)
     }

@@ -13,7 +13,6 @@ import Testing
 
     @Test(arguments: [
         ("cancel", "btrfs.job.Cancel", JobState.running, "is being cancelled."),
-        ("cancel", "btrfs.job.Cancel", .cancelled, "is cancelled."),
         ("pause", "btrfs.job.Pause", .paused, "is paused: 'qvm-btrfs resume"),
         ("resume", "btrfs.job.Resume", .running, "goes on."),
         ("resume", "btrfs.job.Resume", .queued, "waits for its turn."),
@@ -41,8 +40,20 @@ import Testing
         #expect(run.status == .done)
         #expect(run.calls[1].hasPrefix("btrfs.job.Watch+\(Sample.job) "))
         let text = run.output.split(whereSeparator: \.isWhitespace).joined(separator: " ")
-        #expect(text.contains("was cancelled; what it had finished stays done"))
+        #expect(text.contains("was cancelled after 3 min 12 s; what it had finished stays done"))
         #expect(run.output.contains("Saved: 2.00 GiB"))
+    }
+
+    @Test func aJobThatOnlyWaitedIsSaidOnceToHaveEnded() throws {
+        var record = Sample.record(.cancelled)
+        record.startedAt = nil
+        record.result = nil
+        let run = try Run(["cancel", Sample.job], [.answer(Envelope.answer(record).encoded())])
+        #expect(run.status == .done)
+        #expect(run.calls.count == 1)
+        #expect(run.error == "")
+        #expect(run.output.contains("was cancelled before it"))
+        #expect(!run.output.contains("stays done"))
     }
 
     @Test func asJSONTheJobIsOneLine() throws {
@@ -59,7 +70,8 @@ import Testing
         let run = try Run(
             ["resume", Sample.job], [.answer(Envelope.exception(over).encoded())])
         #expect(run.status == .failed)
-        #expect(run.error == "qvm-btrfs: The job is over already.\n")
+        let text = run.error.split(whereSeparator: \.isWhitespace).joined(separator: " ")
+        #expect(text.hasSuffix("already: 'qvm-btrfs watch \(Sample.job)' shows what it brought."))
     }
 
     @Test(arguments: ["", "y", "yes", "Y", "what?"])

@@ -75,12 +75,14 @@ import Testing
     }
 
     @Test(arguments: [
-        ["frob"], ["report", "9x"], ["report", ""], ["report", "work", "Root"],
-        ["report", "work", "9"], ["report", Sample.longName + "x"], ["report", "w", "r", "x"],
-        ["compress"], ["compress", "@default"], ["compress", "work", "--level", "0"],
+        ["frob"], ["report", "9x"], ["report", ""], ["report", "work", "root"],
+        ["report", "work:../x"], ["report", Sample.longName + "x"], ["report", "work:"],
+        ["compress", ":root"], ["compress", "@default"], ["compress", "work", "--level", "0"],
         ["compress", "work", "--level", "20"], ["compress", "work", "--level", "x"],
         ["dedupe", "work", "--level", "3"], ["dedupe", "a b"], ["watch"], ["watch", "xyz"],
         ["watch", Sample.job + "0"], ["watch", "ABC"], ["jobs", "work"], ["report", "a/b"],
+        ["optimize", "--all", "work"], ["optimize", "work", "--exclude", "vault"],
+        ["report", "a", "b", "--csv"], ["report", "--sort", "colour"], ["report", "-q", "-v"],
     ])
     func wrongUsageIs2AndCallsNobody(arguments: [String]) throws {
         let run = try Run(arguments)
@@ -111,7 +113,7 @@ import Testing
     }
 
     @Test(arguments: [
-        ["compress"], ["dedupe", "9x"], ["report", "work", "Root"],
+        ["compress", "@x"], ["dedupe", "9x"], ["report", "work", "root"],
         ["compress", "work", "--level", "x"], ["watch", "xyz"], ["dedupe", "work", "--frob"],
     ])
     func complaintsOfWrongUsageAreAtMost80ColumnsWide(arguments: [String]) {

@@ -24,7 +24,7 @@ import Testing
 
     @Test func aStartedJobIsFollowedToItsResult() throws {
         let run = try Run(
-            ["compress", "work", "private", "--level", "9", "--running"],
+            ["compress", "work:private", "--level", "9", "--running"],
             [.answer(accepted.encoded()), .answer(try stream())])
         #expect(run.status == .done)
         #expect(
@@ -190,8 +190,9 @@ import Testing
     func whoMayAskAboutOneQubeAloneNamesIt(command: String) throws {
         let ends = ["watch", "cancel"].contains(command)
         let record = Sample.record(ends ? .cancelled : .paused)
+        let taken = command == "cancel" ? Sample.record(.running) : record
         let answers = try [
-            Envelope.answer(JobList(jobs: [record])), .answer(record), .answer(record),
+            Envelope.answer(JobList(jobs: [record])), .answer(taken), .answer(record),
         ].prefix(command == "cancel" ? 3 : 2)
         let run = try Run(
             [command, "0123", "--qube", "work"], answers.map { .answer($0.encoded()) })

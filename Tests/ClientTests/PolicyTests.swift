@@ -28,7 +28,8 @@ import Testing
 
     @Test(arguments: [
         (["mgmt"], "--qube, --tag or --all"), (["dom0", "--all"], "needs no policy"),
-        (["mgmt", "--tag", "a b"], "A tag is"), (["mgmt", "--qube", "@anyvm"], "A qube's name is"),
+        (["mgmt", "--tag", "a b"], "'a b' is invalid for '--tag"),
+        (["mgmt", "--qube", "@anyvm"], "is invalid for '--qube"),
         (["--all"], "admin"),
     ])
     func whoNamesNoQubeIsTold(arguments: [String], says: String) throws {

@@ -8,7 +8,7 @@ import Testing
 @Suite struct SocketTransportTests {
     @Test func aCallIsQrexecsHeaderThenTheRequest() throws {
         let run = try Run(
-            ["report", "work", "private"],
+            ["report", "work:private"],
             [.answer(Envelope.answer(Sample.report([Sample.qube("work", bytes: 1)])).encoded())])
         #expect(run.status == .done)
         #expect(run.calls == ["btrfs.Report+private dom0 name work\0{\"version\":1}"])

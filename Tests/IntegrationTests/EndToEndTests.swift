@@ -121,7 +121,7 @@ struct EndToEndTests {
         let before = try fileSystem.dataUsedBytes()
         let compress = try daemon.client("compress", "dom0")
         #expect(compress.status == 0, "\(compress.errors)")
-        let dedupe = try daemon.client("dedupe", "work", "private")
+        let dedupe = try daemon.client("dedupe", "work:private")
         #expect(dedupe.status == 0, "\(dedupe.errors)")
         #expect(try fileSystem.dataUsedBytes() < before / 2)
         #expect(try fileSystem.inventory() == inventory)

@@ -213,7 +213,7 @@ struct SystemFilesTests {
         let daemon = try DaemonRun(on: fileSystem)
         let report = try daemon.client("report", "dom0")
         #expect(report.output.contains("dom0"))
-        let system = try daemon.client("compress", "dom0", "system")
+        let system = try daemon.client("compress", "dom0:system")
         #expect(system.status == 0)
         #expect(try fileSystem.compsizeBytes(fileSystem.path + "/usr/file") < 2 << 20)
         #expect(try fileSystem.compsizeBytes(image) == 4 << 20)

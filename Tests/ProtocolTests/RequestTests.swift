@@ -32,7 +32,7 @@ import Testing
         #expect(throws: RequestError.unknownKey(known: ["version"])) {
             try decode(PlainRequest.self, json)
         }
-        let known = ["version", "level", "running", "battery", "riskReadOnly"]
+        let known = ["version", "level", "running", "battery", "riskReadOnly", "exclude"]
         #expect(throws: RequestError.unknownKey(known: known)) {
             try decode(CompressRequest.self, json)
         }

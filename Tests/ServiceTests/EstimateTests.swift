@@ -85,6 +85,16 @@ import Testing
         #expect(try ended(fixture, .compress).estimatedBefore == nil)
     }
 
+    @Test func anEstimateOfLessIsNoneOfTheMachine() throws {
+        let fixture = try fixture()
+        let without = #"{"version":1,"exclude":["deb"]}"#
+        _ = try ended(fixture, .estimate, on: "dom0", payload: without)
+        #expect(try ended(fixture, .compress, on: "dom0").estimatedBefore == nil)
+        _ = try ended(fixture, .estimate, on: "dom0", payload: without)
+        #expect(
+            try ended(fixture, .compress, on: "dom0", payload: without).estimatedBefore != nil)
+    }
+
     @Test func aJobInBetweenMakesAnEstimateStale() throws {
         let fixture = try fixture()
         _ = try ended(fixture, .estimate)

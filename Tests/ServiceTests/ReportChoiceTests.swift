@@ -71,7 +71,7 @@ import Testing
         let exception = try fixture.exception(
             .report, on: .name("work"), payload: #"{"version":1,"running":true}"#)
         #expect(exception?.kind == .badRequest)
-        let names = String(repeating: #""a","#, count: ReportRequest.mostQubes) + #""a""#
+        let names = String(repeating: #""a","#, count: Limits.requestNames) + #""a""#
         #expect(
             try fixture.exception(
                 .report, on: .name("dom0"), payload: "{\"version\":1,\"qubes\":[\(names)]}"

@@ -132,7 +132,7 @@ import Testing
         func request(_ caller: String, _ onBattery: Bool) -> JobRequest {
             JobRequest(
                 operation: .compress, work: .compress(level: nil, running: false), caller: caller,
-                target: .machine, uuid: nil, argument: .whole, onBattery: onBattery,
+                target: .machine, uuid: nil, argument: .whole, excluded: [], onBattery: onBattery,
                 risksReadOnly: false)
         }
         var archive = JobArchive(history: [])

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import Glibc
 
-/// Reads and writes moments in the time of this machine.
+/// Reads moments in the time of this machine.
 enum AuditTime {
     /// A day, in seconds.
     private static let daySeconds: Int64 = 86400
@@ -67,20 +67,5 @@ enum AuditTime {
         // The 31st of a month of 30 days has become the first of the next.
         guard unsafe broken.tm_mday == Int32(parts[2]), seconds >= 0 else { return nil }
         return Int64(seconds)
-    }
-
-    /// `2026-11-23 07:30:05`.
-    static func text(_ secondsSince1970: Int64) -> String {
-        var seconds = time_t(secondsSince1970)
-        var broken = unsafe tm()
-        guard unsafe localtime_r(&seconds, &broken) != nil else { return "?" }
-        let date = unsafe [Int(broken.tm_year) + 1900, Int(broken.tm_mon) + 1, Int(broken.tm_mday)]
-        let time = unsafe [broken.tm_hour, broken.tm_min, broken.tm_sec].map(Int.init)
-        return date.map(twoDigits).joined(separator: "-") + " "
-            + time.map(twoDigits).joined(separator: ":")
-    }
-
-    private static func twoDigits(_ number: Int) -> String {
-        number < 10 ? "0\(number)" : String(number)
     }
 }

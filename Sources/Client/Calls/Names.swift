@@ -1,25 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import Protocol
 
-/// A volume's name: `[a-z][a-z0-9-]*`.
-struct VolumeName: Equatable, Sendable {
-    /// The name.
-    let text: String
-
-    /// nil when it is none.
-    init?(_ text: String) {
-        guard let first = text.utf8.first, first.isLowerLetter,
-            text.utf8.count <= Limits.argumentBytes,
-            text.utf8.allSatisfy({ $0.isLowerLetter || $0.isDigit || $0 == UInt8(ascii: "-") })
-        else { return nil }
-        self.text = text
-    }
-}
-
 /// The first digits of a job's id, or all of them: `[0-9a-f]{1,20}`.
 struct JobPrefix: Equatable, Sendable {
     /// The digits of a whole id.
-    static let wholeLength = 20
+    static let wholeLength = JobID.characters
 
     /// The digits.
     let digits: String
@@ -38,11 +23,23 @@ struct JobPrefix: Equatable, Sendable {
     }
 }
 
+/// A level of zstd that can be asked for.
+struct CompressionLevel: Equatable, Sendable {
+    /// 1 to 19.
+    let number: Int
+
+    /// nil when it is none.
+    init?(_ text: String) {
+        guard let number = Int(text), CompressRequest.levels.contains(number) else { return nil }
+        self.number = number
+    }
+}
+
 extension UInt8 {
-    fileprivate var isLowerLetter: Bool { (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(self) }
     /// `A` to `Z`, `a` to `z`.
     var isLetter: Bool {
-        isLowerLetter || (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(self)
+        (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(self)
+            || (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(self)
     }
     /// `0` to `9`.
     var isDigit: Bool { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(self) }

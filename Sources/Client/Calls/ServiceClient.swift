@@ -23,6 +23,11 @@ struct JobPlace: Equatable {
         self.job = job
         self.target = target
     }
+
+    /// How to come back to it.
+    var watchCommand: String {
+        "qvm-btrfs watch \(job)" + (target == ServiceClient.machine ? "" : " --qube \(target)")
+    }
 }
 
 /// The service's calls, typed.
@@ -32,6 +37,8 @@ struct ServiceClient {
 
     let transport: any Transport
     let interruption: Interruption
+    /// Told of each call before it is made.
+    var trace: (ServiceCall) -> Void = { _ in }
 
     /// What a qube, or the machine, takes on disk.
     func report(
@@ -42,8 +49,10 @@ struct ServiceClient {
     }
 
     /// Whether a qube's images, or the machine, are fit.
-    func check(target: String) throws(ClientError) -> CheckReport {
-        try call(.check, target: target, as: CheckReport.self, named: "check")
+    func check(_ place: Place, exclude: [String]? = nil) throws(ClientError) -> CheckReport {
+        try call(
+            .check, argument: place.argument, target: place.target,
+            CheckRequest(exclude: exclude), as: CheckReport.self, named: "check")
     }
 
     /// What becomes of what a qube writes from now on, after setting what new images inherit.
@@ -114,10 +123,11 @@ struct ServiceClient {
         event: (String, [Envelope.Field]) throws(ClientError) -> Void = { _, _ in }
     ) throws(ClientError) -> Answer {
         if interruption.isInterrupted { throw .interrupted }
-        let connection = try transport.open(
-            ServiceCall(
-                service: service, argument: argument, target: target,
-                payload: try Self.encode(request)))
+        let call = ServiceCall(
+            service: service, argument: argument, target: target,
+            payload: try Self.encode(request))
+        trace(call)
+        let connection = try transport.open(call)
         return try interruption.cancelling({ connection.cancel() }) { () throws(ClientError) in
             var stream = AnswerStream(connection, interruption: interruption)
             let content = try stream.reply(event: event)

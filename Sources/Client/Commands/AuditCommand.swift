@@ -25,20 +25,17 @@ struct AuditCommand: ClientCommand {
     var since: Int64?
 
     @Option(
-        help: ArgumentHelp("Only what this qube asked for.", valueName: "qube"),
-        transform: Arguments.qube)
+        help: ArgumentHelp("Only what this qube asked for.", valueName: "qube"))
     var caller: QubeName?
 
     @Option(
-        help: ArgumentHelp("Only what was asked about this qube.", valueName: "qube"),
-        transform: Arguments.qube)
+        help: ArgumentHelp("Only what was asked about this qube.", valueName: "qube"))
     var qube: QubeName?
 
     @Option(
         help: ArgumentHelp(
-            "Read this file, written by journalctl --output=json.", valueName: "path"),
-        transform: AuditCommand.file)
-    var journal: FilePath?
+            "Read this file, written by journalctl --output=json.", valueName: "path"))
+    var journal: PathArgument?
 
     @OptionGroup var shared: SharedOptions
 
@@ -46,7 +43,7 @@ struct AuditCommand: ClientCommand {
         guard context.isDom0 || journal != nil else { throw .onlyInDom0(command: "audit") }
         let since = since ?? Self.now - Self.defaultSeconds
         let text =
-            if let journal { try Journal.read(file: journal) } else {
+            if let journal { try Journal.read(file: journal.path) } else {
                 try Journal.read(since: since)
             }
         if text.unreadableLines > 0 {
@@ -62,7 +59,7 @@ struct AuditCommand: ClientCommand {
                 && (qube.map(\.text) ?? $0.target) == $0.target
         }
         if shared.json {
-            try context.console.raw(JSONText.plain(AuditReply(entries: entries)))
+            try context.console.raw(JSONText.zoned(AuditReply(entries: entries), now: Self.now))
         } else {
             try context.console.data(AuditLines.history(entries))
         }
@@ -81,11 +78,6 @@ struct AuditCommand: ClientCommand {
                     + "'2026-11-23 07:30'.")
         }
         return moment
-    }
-
-    private static func file(_ text: String) throws -> FilePath {
-        guard !text.isEmpty else { throw ValidationError("The path of the journal is empty.") }
-        return FilePath(text)
     }
 }
 

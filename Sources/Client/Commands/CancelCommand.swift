@@ -6,7 +6,7 @@ struct CancelCommand: ClientCommand {
     static let configuration = CommandConfiguration(
         commandName: "cancel",
         abstract: "End a job and show what it brought.",
-        usage: "qvm-btrfs cancel <job> [--qube <name>] [--no-wait] [--json]",
+        usage: "qvm-btrfs cancel <job> [--qube <name>] [--no-wait] [<options>]",
         discussion: """
             What the job has finished stays done; what is half done is finished or taken back. A \
             job that waits in the queue never starts.
@@ -22,12 +22,7 @@ struct CancelCommand: ClientCommand {
     @OptionGroup var shared: SharedOptions
 
     func execute(_ context: CommandContext) throws(ClientError) -> ExitStatus {
-        let id = try context.client.resolve(place.job, of: place.qube)
-        let follower = context.follower(json: shared.json)
-        try follower.change(id, .cancel)
-        if noWait { return .done }
-        let status = try follower.follow(id)
-        // That it was cancelled is what was wanted.
-        return status == .jobCancelled ? .done : status
+        try context.follower(json: shared.json).cancel(
+            context.client.resolve(place.job, of: place.qube), waits: !noWait)
     }
 }

@@ -6,9 +6,11 @@ struct CheckCommand: ClientCommand {
     static let configuration = CommandConfiguration(
         commandName: "check",
         abstract: "Look whether dom0 and the images are fit, and say what to mend.",
+        usage: "qvm-btrfs check [<qube>[:<volume>] ...] [<options>]",
         discussion: """
-            Without QUBE, or with 'dom0': kernel, file system, mount options, loop devices, room, \
-            and all images that you may see. With QUBE: its images alone. Nothing is changed.
+            Without a name, or with 'dom0': kernel, file system, mount options, loop devices, \
+            room, and all images that you may see; in dom0 the lines of policy, too. With names: \
+            the images of these qubes alone. Nothing is changed.
 
             Exit status: 0 when all is well or only worth knowing, 7 when something should be \
             mended.
@@ -16,18 +18,18 @@ struct CheckCommand: ClientCommand {
             Example: qvm-btrfs check
             """)
 
-    @Argument(help: "The qube; 'dom0' for all.", transform: Arguments.qube)
-    var qube: QubeName?
-
+    @OptionGroup var place: PlaceArguments
     @OptionGroup var shared: SharedOptions
 
     func execute(_ context: CommandContext) throws(ClientError) -> ExitStatus {
-        let check = try context.client.check(target: qube?.text ?? ServiceClient.machine)
-        if shared.json {
-            try context.console.raw(JSONText.plain(check))
-        } else {
-            try context.console.data(CheckLines.lines(check))
+        try context.each(place.calls) { (place) throws(ClientError) in
+            let check = try context.client.check(place, exclude: self.place.exclude)
+            if shared.json {
+                try context.console.raw(JSONText.plain(check))
+            } else {
+                try context.console.data(CheckLines.lines(check))
+            }
+            return check.wantsAction ? .findings : .done
         }
-        return check.wantsAction ? .findings : .done
     }
 }

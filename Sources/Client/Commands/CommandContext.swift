@@ -18,14 +18,44 @@ struct CommandContext {
         return JobFollower(client: client, console: console, display: display)
     }
 
-    /// Starts a job, and follows it unless the options say otherwise.
-    func start(
-        _ operation: Operation, on place: some PlaceArguments, _ options: JobOptions,
-        _ shared: SharedOptions, _ request: some StrictRequest
+    /// Does one thing after the other. What fails for one of several is said, and the others are
+    /// done; what would fail for all of them ends it.
+    /// - Returns: the first status that is not `done`.
+    func each(
+        _ places: [Place], _ body: (Place) throws(ClientError) -> ExitStatus
     ) throws(ClientError) -> ExitStatus {
-        try follower(json: shared.json).start(
-            operation, target: place.target, volume: place.argument, request: request,
-            waits: !options.noWait)
+        var result = ExitStatus.done
+        for (index, place) in places.enumerated() {
+            var status = ExitStatus.done
+            do throws(ClientError) {
+                status = try body(place)
+            } catch {
+                let left = places[(index + 1)...]
+                guard error.isOfOnePlace, places.count > 1 else {
+                    if !left.isEmpty {
+                        console.note(
+                            Line(
+                                "Not begun: \(left.map(\.text).joined(separator: ", ")).", .warning)
+                        )
+                    }
+                    throw error
+                }
+                console.error("\(place.text): \(error.message ?? "failed")")
+                status = error.exitStatus
+            }
+            if result == .done { result = status }
+        }
+        return result
+    }
+}
+
+extension ClientError {
+    /// The next qube may fare better.
+    fileprivate var isOfOnePlace: Bool {
+        switch self {
+        case .service, .refused: true
+        default: false
+        }
     }
 }
 
@@ -43,60 +73,21 @@ struct SharedOptions: ParsableArguments {
     @Flag(help: "Write JSON to standard output, one object a line.")
     var json = false
 
+    @Flag(name: .shortAndLong, help: "Say nothing but results and errors.")
+    var quiet = false
+
+    @Flag(name: .shortAndLong, help: "Say each call, too.")
+    var verbose = false
+
     @Option(
         help: ArgumentHelp(
-            "Call the service at this socket, not through qrexec.", valueName: "path"),
-        transform: Arguments.socket)
-    var socket: FilePath?
-}
+            "Call the service at this socket, not through qrexec.", valueName: "path"))
+    var socket: PathArgument?
 
-/// Reads arguments; the service checks them again.
-enum Arguments {
-    static func qube(_ text: String) throws -> QubeName {
-        guard let name = QubeName(text) else {
-            throw ValidationError(
-                "A qube's name is a letter, then at most 30 letters, digits, '_', '-' and '.'.")
-        }
-        return name
-    }
+    /// How much is said on standard error.
+    var loudness: Console.Loudness { quiet ? .errors : verbose ? .calls : .progress }
 
-    static func volume(_ text: String) throws -> VolumeName {
-        guard let name = VolumeName(text) else {
-            throw ValidationError(
-                "A volume's name is a small letter, then small letters, digits and '-': "
-                    + "'root', 'private'; of dom0 'system', its own files.")
-        }
-        return name
-    }
-
-    static func tag(_ text: String) throws -> TagName {
-        guard let name = TagName(text) else {
-            throw ValidationError(
-                "A tag is a letter or '_', then letters, digits, '_', '-' and '.'.")
-        }
-        return name
-    }
-
-    static func level(_ text: String) throws -> Int {
-        let levels = CompressRequest.levels
-        guard let level = Int(text), levels.contains(level) else {
-            throw ValidationError(
-                "A level is a number from \(levels.lowerBound) to \(levels.upperBound).")
-        }
-        return level
-    }
-
-    static func job(_ text: String) throws -> JobPrefix {
-        guard let prefix = JobPrefix(text) else {
-            throw ValidationError(
-                "A job's id is \(JobPrefix.wholeLength) digits of 0-9 and a-f; its first ones are "
-                    + "enough.")
-        }
-        return prefix
-    }
-
-    static func socket(_ text: String) throws -> FilePath {
-        guard !text.isEmpty else { throw ValidationError("The path of the socket is empty.") }
-        return FilePath(text)
+    func validate() throws {
+        if quiet && verbose { throw ValidationError("Either --quiet or --verbose, not both.") }
     }
 }

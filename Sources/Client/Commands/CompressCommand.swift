@@ -2,29 +2,31 @@
 import ArgumentParser
 import Protocol
 
-struct CompressCommand: ClientCommand {
+struct CompressCommand: JobCommand {
     static let configuration = CommandConfiguration(
         commandName: "compress",
         abstract: "Compress a qube's images; what is shared stays shared.",
-        usage: "qvm-btrfs compress <qube> [<volume>] [--level <number>] [<options>]",
+        usage: "qvm-btrfs compress [<qube>[:<volume>] ...] [<options>]",
         discussion: """
             The job runs in dom0 and goes on when this program ends; Ctrl-C asks whether to leave \
             it running. Without --level the qube's feature 'btrfs.compress' says, or the service.
 
-            Example: qvm-btrfs compress work --level 9
+            Several qubes are worked on one after the other, a job each.
+
+            Example: qvm-btrfs compress work personal:private --level 9
             """)
 
-    @OptionGroup var place: QubeArguments
+    @OptionGroup var place: PlaceArguments
     @OptionGroup var packing: LevelOptions
     @OptionGroup var job: JobOptions
     @OptionGroup var power: PowerOptions
     @OptionGroup var shared: SharedOptions
 
-    func execute(_ context: CommandContext) throws(ClientError) -> ExitStatus {
-        try context.start(
-            .compress, on: place, job, shared,
-            CompressRequest(
-                level: packing.level, running: job.running, battery: power.battery,
-                riskReadOnly: power.riskReadOnly))
+    static let operation = Operation.compress
+
+    var request: CompressRequest {
+        CompressRequest(
+            level: packing.level?.number, running: job.running, battery: power.battery,
+            riskReadOnly: power.riskReadOnly, exclude: place.exclude)
     }
 }

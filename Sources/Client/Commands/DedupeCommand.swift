@@ -2,28 +2,28 @@
 import ArgumentParser
 import Protocol
 
-struct DedupeCommand: ClientCommand {
+struct DedupeCommand: JobCommand {
     static let configuration = CommandConfiguration(
         commandName: "dedupe",
         abstract: "Share equal data within a qube's dedupe group.",
-        usage: "qvm-btrfs dedupe <qube> [<volume>] [<options>]",
+        usage: "qvm-btrfs dedupe [<qube>[:<volume>] ...] [<options>]",
         discussion: """
             The job runs in dom0 and goes on when this program ends; Ctrl-C asks whether to leave \
             it running. The qube's feature 'btrfs.dedupe-group' says with which others it may share.
 
-            Example: qvm-btrfs dedupe debian-12 root
+            Example: qvm-btrfs dedupe debian-12:root
             """)
 
-    @OptionGroup var place: QubeArguments
+    @OptionGroup var place: PlaceArguments
     @OptionGroup var job: JobOptions
     @OptionGroup var power: PowerOptions
     @OptionGroup var shared: SharedOptions
 
-    func execute(_ context: CommandContext) throws(ClientError) -> ExitStatus {
-        try context.start(
-            .dedupe, on: place, job, shared,
-            DedupeRequest(
-                running: job.running, battery: power.battery,
-                riskReadOnly: power.riskReadOnly))
+    static let operation = Operation.dedupe
+
+    var request: DedupeRequest {
+        DedupeRequest(
+            running: job.running, battery: power.battery, riskReadOnly: power.riskReadOnly,
+            exclude: place.exclude)
     }
 }

@@ -2,11 +2,11 @@
 import ArgumentParser
 import Protocol
 
-struct EstimateCommand: ClientCommand {
+struct EstimateCommand: JobCommand {
     static let configuration = CommandConfiguration(
         commandName: "estimate",
         abstract: "Say what compress, dedupe and both would save; change nothing.",
-        usage: "qvm-btrfs estimate [<qube>] [<volume>] [<options>]",
+        usage: "qvm-btrfs estimate [<qube>[:<volume>] ...] [<options>]",
         discussion: """
             Dedupe is reckoned from the checksums of all data, compression by packing a sample of \
             it: a small part of the work that it speaks of. What a job then saves lies within the \
@@ -17,12 +17,13 @@ struct EstimateCommand: ClientCommand {
             Example: qvm-btrfs estimate work
             """)
 
-    @OptionGroup var place: QubeOrMachineArguments
+    @OptionGroup var place: PlaceArguments
     @OptionGroup var job: JobOptions
     @OptionGroup var shared: SharedOptions
 
-    func execute(_ context: CommandContext) throws(ClientError) -> ExitStatus {
-        try context.start(
-            .estimate, on: place, job, shared, EstimateRequest(running: job.running))
+    static let operation = Operation.estimate
+
+    var request: EstimateRequest {
+        EstimateRequest(running: job.running, exclude: place.exclude)
     }
 }

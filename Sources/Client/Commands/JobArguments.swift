@@ -2,80 +2,12 @@
 import ArgumentParser
 import Protocol
 
-/// The qube that a command is about, and perhaps one of its volumes.
-protocol PlaceArguments {
-    /// The target of the call.
-    var target: String { get }
-    /// The argument of the call.
-    var argument: String { get }
-}
-
-/// The arguments of commands that change something: the qube has to be named.
-struct QubeArguments: ParsableArguments, PlaceArguments {
-    @Argument(help: "The qube; 'dom0' for all.", transform: Arguments.qube)
-    var qube: QubeName
-
-    @Argument(help: "One volume of it.", transform: Arguments.volume)
-    var volume: VolumeName?
-
-    var target: String { qube.text }
-    var argument: String { volume?.text ?? "" }
-}
-
-/// The arguments of commands that only look: without a qube they are about the machine.
-struct QubeOrMachineArguments: ParsableArguments, PlaceArguments {
-    @Argument(help: "The qube; 'dom0', or none, for all.", transform: Arguments.qube)
-    var qube: QubeName?
-
-    @Argument(help: "One volume of it.", transform: Arguments.volume)
-    var volume: VolumeName?
-
-    var target: String { qube?.text ?? ServiceClient.machine }
-    var argument: String { volume?.text ?? "" }
-}
-
-/// The options of every command that starts a job.
-struct JobOptions: ParsableArguments {
-    @Flag(help: "Also work on what only running qubes use.")
-    var running = false
-
-    @Flag(name: .customLong("no-wait"), help: "Write the job's id and do not follow it.")
-    var noWait = false
-}
-
-/// The option of the jobs that may run for hours.
-struct PowerOptions: ParsableArguments {
-    @Flag(help: "Go on while the machine runs on battery.")
-    var battery = false
-
-    @Flag(
-        name: .customLong("risk-read-only"),
-        help: ArgumentHelp(
-            "Work although metadata is damaged: the kernel may set the file system read-only, and"
-                + " every running qube then loses what it writes. In dom0 alone."))
-    var risksReadOnly = false
-
-    /// As requests have it.
-    var riskReadOnly: Bool? { risksReadOnly ? true : nil }
-}
-
-/// The option of the jobs that compress.
-struct LevelOptions: ParsableArguments {
-    @Option(
-        help: ArgumentHelp("The zstd level, 1 to 19.", valueName: "number"),
-        transform: Arguments.level)
-    var level: Int?
-}
-
 /// The job that a command is about.
 struct JobArguments: ParsableArguments {
-    @Argument(help: "The job's id, or its first digits.", transform: Arguments.job)
+    @Argument(help: "The job's id, or its first digits.")
     var job: JobPrefix
 
-    @Option(
-        help: ArgumentHelp(
-            "The job's qube.", valueName: "name"),
-        transform: Arguments.qube)
+    @Option(help: ArgumentHelp("The job's qube.", valueName: "name"))
     var qube: QubeName?
 }
 
@@ -92,5 +24,26 @@ extension WordCommand {
         let job = try context.client.resolve(place.job, of: place.qube)
         try context.follower(json: shared.json).change(job, Self.word)
         return .done
+    }
+}
+
+/// A command that starts a job on each of its places.
+protocol JobCommand: ClientCommand {
+    static var operation: Operation { get }
+    var place: PlaceArguments { get }
+    var job: JobOptions { get }
+    associatedtype Request: StrictRequest
+    /// What the job is asked to do.
+    var request: Request { get }
+}
+
+extension JobCommand {
+    func execute(_ context: CommandContext) throws(ClientError) -> ExitStatus {
+        let follower = context.follower(json: shared.json)
+        return try context.each(place.calls) { (place) throws(ClientError) in
+            try follower.start(
+                Self.operation, target: place.target, volume: place.argument, request: request,
+                waits: !job.noWait)
+        }
     }
 }

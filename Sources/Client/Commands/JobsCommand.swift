@@ -7,15 +7,17 @@ struct JobsCommand: ClientCommand {
     static let configuration = CommandConfiguration(
         commandName: "jobs",
         abstract: "List the jobs that wait, run and ran, newest first.",
+        usage: "qvm-btrfs jobs [--qube <name>] [<options>]",
         discussion: """
-            SAVED is what the file system counted, or with a '~' what a running job reckons.
+            Below each job is what it does, and which qube has asked for it. SAVED is what the \
+            file system counted, or with a '~' what a running job reckons. Moments are in the \
+            time of this machine.
 
             Example: qvm-btrfs jobs --json
             """)
 
     @Option(
-        help: ArgumentHelp("Those about this qube alone.", valueName: "name"),
-        transform: Arguments.qube)
+        help: ArgumentHelp("Those about this qube alone.", valueName: "name"))
     var qube: QubeName?
 
     @OptionGroup var shared: SharedOptions
@@ -23,10 +25,10 @@ struct JobsCommand: ClientCommand {
     func execute(_ context: CommandContext) throws(ClientError) -> ExitStatus {
         let list = try context.client.jobs(
             target: qube?.text ?? ServiceClient.machine)
+        let now = Int64(Date().timeIntervalSince1970)
         if shared.json {
-            try context.console.raw(JSONText.plain(list))
+            try context.console.raw(JSONText.zoned(list, now: now))
         } else {
-            let now = Int64(Date().timeIntervalSince1970)
             try context.console.data(JobLines.table(list, now: now))
         }
         return .done

@@ -6,7 +6,7 @@ struct NewDataCommand: ClientCommand {
     static let configuration = CommandConfiguration(
         commandName: "new-data",
         abstract: "Say, or set, whether what a qube writes from now on is compressed.",
-        usage: "qvm-btrfs new-data <qube> [--compress zstd|off|default] [<options>]",
+        usage: "qvm-btrfs new-data <qube> ... [--compress zstd|off|default] [<options>]",
         discussion: """
             --compress sets what images inherit that are made from now on. A qube makes its next \
             image when it stops, and writes to it from the start after that; images that are \
@@ -15,32 +15,25 @@ struct NewDataCommand: ClientCommand {
             Example: qvm-btrfs new-data work --compress zstd
             """)
 
-    @Argument(help: "The qube.", transform: Arguments.qube)
-    var qube: QubeName
+    @Argument(help: "The qubes.")
+    var qubes: [QubeName]
 
     @Option(
-        help: ArgumentHelp(
-            "For images made from now on: 'zstd', 'off' or 'default'.", valueName: "what"),
-        transform: NewDataCommand.setting)
+        help: ArgumentHelp("For images made from now on.", valueName: "what"))
     var compress: NewDataSetting?
 
     @OptionGroup var shared: SharedOptions
 
     func execute(_ context: CommandContext) throws(ClientError) -> ExitStatus {
-        let reply = try context.client.newData(
-            target: qube.text, request: NewDataRequest(compress: compress))
-        if shared.json {
-            try context.console.raw(JSONText.plain(reply))
-        } else {
-            try context.console.data(NewDataLines.all(reply))
+        try context.each(qubes.compactMap { Place($0.text) }) { (place) throws(ClientError) in
+            let reply = try context.client.newData(
+                target: place.target, request: NewDataRequest(compress: compress))
+            if shared.json {
+                try context.console.raw(JSONText.plain(reply))
+            } else {
+                try context.console.data(NewDataLines.all(reply))
+            }
+            return .done
         }
-        return .done
-    }
-
-    private static func setting(_ text: String) throws -> NewDataSetting {
-        guard let setting = NewDataSetting(rawValue: text) else {
-            throw ValidationError("It can be 'zstd', 'off' or 'default'.")
-        }
-        return setting
     }
 }

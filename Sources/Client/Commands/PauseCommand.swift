@@ -6,6 +6,7 @@ struct PauseCommand: WordCommand {
     static let configuration = CommandConfiguration(
         commandName: "pause",
         abstract: "Hold a job until it is resumed.",
+        usage: "qvm-btrfs pause <job> [--qube <name>] [<options>]",
         discussion: """
             Jobs behind a running one wait as well; one that is paused in the queue lets the \
             others by. A pause ends with the service: the job is interrupted then.

@@ -14,19 +14,17 @@ struct PolicyCommand: ClientCommand {
             Example: qvm-btrfs policy mgmt --tag created-by-mgmt
             """)
 
-    @Argument(help: "The qube that will call.", transform: Arguments.qube)
+    @Argument(help: "The qube that will call.")
     var admin: QubeName
 
     @Option(
         name: .customLong("qube"),
-        help: ArgumentHelp("About this qube; may be given again.", valueName: "name"),
-        transform: Arguments.qube)
+        help: ArgumentHelp("About this qube; may be given again.", valueName: "name"))
     var qubes: [QubeName] = []
 
     @Option(
         name: .customLong("tag"),
-        help: ArgumentHelp("About qubes with this tag; may be given again.", valueName: "tag"),
-        transform: Arguments.tag)
+        help: ArgumentHelp("About qubes with this tag; may be given again.", valueName: "tag"))
     var tags: [TagName] = []
 
     @Flag(help: "About every qube by name, and the machine as a whole.")

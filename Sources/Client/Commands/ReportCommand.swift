@@ -7,9 +7,10 @@ struct ReportCommand: ClientCommand {
     static let configuration = CommandConfiguration(
         commandName: "report",
         abstract: "Show what qubes take on disk, and what would bring most.",
+        usage: "qvm-btrfs report [<qube>[:<volume>] ...] [<options>]",
         discussion: """
-            Without QUBE, or with 'dom0': all qubes that you may see, the largest first, what to \
-            do about them, and the file systems. With QUBE: each of its volumes and images.
+            Without a name, or with 'dom0': all qubes that you may see, the largest first, what \
+            to do about them, and the file systems. With names: each of their volumes and images.
 
             DATA is what the images hold, DISK what that takes on the device, EXCLUSIVE what comes \
             back if the qube goes, SHARED what others use, too, REVISIONS what comes back if the \
@@ -20,15 +21,21 @@ struct ReportCommand: ClientCommand {
             Example: qvm-btrfs report --html disk.html
             """)
 
-    @OptionGroup var place: QubeOrMachineArguments
+    @OptionGroup var place: PlaceArguments
     @OptionGroup(title: "Which qubes, of all") var choice: ReportChoice
     @OptionGroup(title: "How to show it") var view: ReportView
     @OptionGroup var shared: SharedOptions
 
     func validate() throws {
-        if place.target != ServiceClient.machine && !choice.isEmpty {
+        let isOfMachine = place.calls.allSatisfy(\.isOfMachine)
+        if !isOfMachine && !choice.isEmpty {
             throw ValidationError(
-                "--qube, --template and --running choose among all qubes: leave QUBE out.")
+                "--qube, --template and --only-running choose among all qubes: leave the names "
+                    + "out.")
+        }
+        if place.calls.count > 1 && (view.csv || view.html != nil || view.compare != nil) {
+            throw ValidationError(
+                "--csv, --html and --compare are of one report: give --qube for each name.")
         }
         try view.validate(json: shared.json)
     }
@@ -36,8 +43,19 @@ struct ReportCommand: ClientCommand {
     func execute(_ context: CommandContext) throws(ClientError) -> ExitStatus {
         // What is wrong with the other file is said before anybody waits for dom0.
         let old = try view.compare.map { path throws(ClientError) in try ReportFile.read(path) }
-        let report = try context.client.report(
-            target: place.target, volume: place.argument, request: choice.request)
+        var request = choice.request
+        request.exclude = place.exclude
+        return try context.each(place.calls) { (place) throws(ClientError) in
+            let report = try context.client.report(
+                target: place.target, volume: place.argument, request: request)
+            try show(report, of: place, old, context)
+            return .done
+        }
+    }
+
+    private func show(
+        _ report: Report, of place: Place, _ old: Report?, _ context: CommandContext
+    ) throws(ClientError) {
         if let old {
             try compare(from: old, to: report, context)
         } else if let path = view.html {
@@ -49,10 +67,8 @@ struct ReportCommand: ClientCommand {
         } else if shared.json {
             try context.console.raw(JSONText.plain(report))
         } else {
-            try context.console.data(
-                lines(report, isMachine: place.target == ServiceClient.machine))
+            try context.console.data(lines(report, isMachine: place.isOfMachine))
         }
-        return .done
     }
 
     private func compare(
@@ -83,17 +99,15 @@ struct ReportChoice: ParsableArguments {
     @Option(
         name: .customLong("qube"), parsing: .singleValue,
         help: ArgumentHelp(
-            "This qube alone; give it again for more.", valueName: "name"),
-        transform: Arguments.qube)
+            "This qube alone; give it again for more.", valueName: "name"))
     var qubes: [QubeName] = []
 
     @Option(
         help: ArgumentHelp(
-            "This template alone, with the qubes that start from it.", valueName: "name"),
-        transform: Arguments.qube)
+            "This template alone, with the qubes that start from it.", valueName: "name"))
     var template: QubeName?
 
-    @Flag(help: "Qubes that are running alone.")
+    @Flag(name: .customLong("only-running"), help: "Qubes that are running alone.")
     var running = false
 
     var isEmpty: Bool { request == ReportRequest() }
@@ -108,10 +122,7 @@ struct ReportChoice: ParsableArguments {
 /// How a report is shown.
 struct ReportView: ParsableArguments {
     @Option(
-        help: ArgumentHelp(
-            "Sort by disk, data, exclusive, shared, revisions, ratio, extents, unreachable or "
-                + "name.", valueName: "column"),
-        transform: ReportView.sort)
+        help: ArgumentHelp("Sort the rows.", valueName: "column"))
     var sort = ReportSort.disk
 
     @Flag(help: "The other way round.")
@@ -133,14 +144,6 @@ struct ReportView: ParsableArguments {
         help: ArgumentHelp(
             "Show what changed since a report that --json has written.", valueName: "file"))
     var compare: String?
-
-    private static func sort(_ text: String) throws -> ReportSort {
-        guard let sort = ReportSort(rawValue: text) else {
-            let known = ReportSort.allCases.map(\.rawValue).joined(separator: ", ")
-            throw ValidationError("A report can be sorted by \(known).")
-        }
-        return sort
-    }
 
     func validate(json: Bool) throws {
         let forms = [tree, revisions, csv, html != nil, json && compare == nil].count { $0 }

@@ -6,6 +6,7 @@ struct ResumeCommand: WordCommand {
     static let configuration = CommandConfiguration(
         commandName: "resume",
         abstract: "Let a paused job go on.",
+        usage: "qvm-btrfs resume <job> [--qube <name>] [<options>]",
         discussion: "Example: qvm-btrfs resume 3fa9")
 
     @OptionGroup var place: JobArguments

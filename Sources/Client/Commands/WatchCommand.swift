@@ -6,6 +6,7 @@ struct WatchCommand: ClientCommand {
     static let configuration = CommandConfiguration(
         commandName: "watch",
         abstract: "Follow a job to its end and show what it brought.",
+        usage: "qvm-btrfs watch <job> [--qube <name>] [<options>]",
         discussion: """
             For a job that is over the result comes at once. Ctrl-C asks whether to \
             leave the job running.

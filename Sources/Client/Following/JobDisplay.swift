@@ -10,7 +10,7 @@ protocol JobDisplay: AnyObject {
     /// The service has taken a wish about the job.
     func changed(_ record: JobRecord, _ word: WorkerControl) throws(ClientError)
     /// It is not followed: the last that is shown.
-    func leave(_ accepted: JobAccepted) throws(ClientError)
+    func leave(_ accepted: JobAccepted, _ place: JobPlace) throws(ClientError)
     /// Something has come.
     func event(_ event: JobEvent) throws(ClientError)
     /// It is over.
@@ -47,8 +47,8 @@ final class TextJobDisplay: JobDisplay {
         console.note("Job \(accepted.job) was taken.")
     }
 
-    func leave(_ accepted: JobAccepted) throws(ClientError) {
-        console.note("'qvm-btrfs watch \(accepted.job)' follows it.")
+    func leave(_ accepted: JobAccepted, _ place: JobPlace) throws(ClientError) {
+        console.note("'\(place.watchCommand)' follows it.")
         try console.data([Line(accepted.job)])
     }
 
@@ -112,7 +112,7 @@ final class JSONJobDisplay: JobDisplay {
         try console.raw(JSONText.tagged(.accepted, accepted))
     }
 
-    func leave(_ accepted: JobAccepted) {}
+    func leave(_ accepted: JobAccepted, _ place: JobPlace) {}
 
     func event(_ event: JobEvent) throws(ClientError) {
         switch event {

@@ -27,12 +27,13 @@ struct JobFollower {
         } catch {
             throw error
         }
+        let place = JobPlace(accepted.job, on: target)
         try display.accepted(accepted)
         guard waits else {
-            try display.leave(accepted)
+            try display.leave(accepted, place)
             return .done
         }
-        return try follow(JobPlace(accepted.job, on: target))
+        return try follow(place)
     }
 
     /// Follows a job to its end. After a signal a person is asked whether to leave it running;
@@ -48,16 +49,31 @@ struct JobFollower {
                 return record.exitStatus
             } catch .interrupted {
                 guard try endsIt(place) else {
-                    console.note("The job goes on. Watch it again: qvm-btrfs watch \(job)")
+                    console.note("The job goes on. Watch it again: \(place.watchCommand)")
                     throw .interrupted
                 }
             } catch .refused(let service, let target, let status) {
                 console.note("Job \(job) goes on; it cannot be followed from here.")
                 throw .refused(service: service, target: target, exitStatus: status)
+            } catch .service(let exception) where exception.kind != .noSuchJob {
+                console.note("Job \(job) goes on. Watch it again: \(place.watchCommand)")
+                throw .service(exception)
+            } catch .endedEarly {
+                try leave(place, .endedEarly)
+            } catch .connection(let reason) {
+                try leave(place, .connection(reason))
+            } catch .unreachable(let socket, let reason) {
+                try leave(place, .unreachable(socket: socket, reason: reason))
             } catch {
                 throw error
             }
         }
+    }
+
+    /// The way to the service is gone, and nothing is known of the job.
+    private func leave(_ place: JobPlace, _ error: ClientError) throws(ClientError) -> Never {
+        console.note("Nothing was heard of job \(place.job) since: \(place.watchCommand)")
+        throw error
     }
 
     /// Asks, and cancels the job when that is wanted.
@@ -71,7 +87,7 @@ struct JobFollower {
         do throws(ClientError) {
             try change(place, .cancel)
             return true
-        } catch .service(let exception) where exception.kind == .jobOver {
+        } catch .jobOver {
             return true
         } catch {
             throw error
@@ -79,7 +95,32 @@ struct JobFollower {
     }
 
     /// Cancels, pauses or resumes a job, and says so.
-    func change(_ place: JobPlace, _ word: WorkerControl) throws(ClientError) {
-        try display.changed(try client.change(place, word), word)
+    /// - Returns: the job as it stands then.
+    @discardableResult
+    func change(_ place: JobPlace, _ word: WorkerControl) throws(ClientError) -> JobRecord {
+        let record: JobRecord
+        do throws(ClientError) {
+            record = try client.change(place, word)
+        } catch .service(let exception) where exception.kind == .jobOver {
+            throw .jobOver(watch: place.watchCommand)
+        } catch {
+            throw error
+        }
+        // One that never began has no other end than this.
+        if !record.state.isOver { try display.changed(record, word) }
+        return record
+    }
+
+    /// Ends a job, and shows what it brought when `waits`.
+    func cancel(_ place: JobPlace, waits: Bool) throws(ClientError) -> ExitStatus {
+        let record = try change(place, .cancel)
+        if record.state.isOver {
+            try display.end(record)
+            return .done
+        }
+        guard waits else { return .done }
+        let status = try follow(place)
+        // That it was cancelled is what was wanted.
+        return status == .jobCancelled ? .done : status
     }
 }

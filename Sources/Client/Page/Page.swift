@@ -18,7 +18,8 @@ enum Page {
                             .element("h1", [:], "What your qubes take on disk"),
                             .element(
                                 "p", ["class": "when"],
-                                "As of \(Moment.minute(report.generatedAt)) UTC, "
+                                "As of \(Moment.minute(report.generatedAt)) "
+                                    + "\(Moment.zone(report.generatedAt)), "
                                     + "\(report.qubes.count) "
                                     + (report.qubes.count == 1 ? "qube." : "qubes.")),
                         ]),

@@ -13,7 +13,7 @@ enum AuditLines {
         let target = entry.target.isEmpty ? "no target" : entry.target
         return Line.wrapped(
             "\(entry.caller) called \(call) for \(target)",
-            after: AuditTime.text(entry.askedAt) + "  ", indent: 4)
+            after: Moment.second(entry.askedAt) + "  ", indent: 4)
             + Line.wrapped(
                 "\(decision(entry)); \(outcome(entry))", after: "  ", indent: 4,
                 style: style(entry))

@@ -21,6 +21,18 @@ final class Console {
         var write: (StandardStream, [UInt8]) throws(Errno) -> Void
     }
 
+    /// How much is said on standard error.
+    enum Loudness: Int {
+        /// Errors alone.
+        case errors
+        /// Progress and prose as well.
+        case progress
+        /// Each call, too.
+        case calls
+    }
+
+    /// How much is said.
+    var loudness = Loudness.progress
     private let streams: Streams
     private var progressLength = 0
 
@@ -43,6 +55,21 @@ final class Console {
 
     /// Prose, for standard error: in lines of 80 columns, the second and later ones indented.
     func note(_ line: Line) {
+        if loudness != .errors { say(line) }
+    }
+
+    /// A call, for those who want to know of each.
+    func call(_ line: Line) {
+        if loudness == .calls { say(line) }
+    }
+
+    /// What went wrong. It is always said.
+    func error(_ message: String) { say(Line("qvm-btrfs: \(message)", .warning)) }
+
+    /// The parser's own words for what is wrong.
+    func error(verbatim line: String) { say(Line(line)) }
+
+    private func say(_ line: Line) {
         endProgress()
         let isNarrow = line.text.sanitised.count <= TextTable.columns
         let lines = isNarrow ? [line] : Line.wrapped(line.text, indent: 2, style: line.style)
@@ -61,6 +88,7 @@ final class Console {
 
     /// A job's progress: over the last one on a terminal, below it elsewhere.
     func progress(_ text: String) {
+        if loudness == .errors { return }
         let text = text.sanitised
         guard let columns = redrawColumns else { return writeError(text + "\n") }
         let shown = text.shortened(to: columns)

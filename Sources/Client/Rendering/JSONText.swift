@@ -33,8 +33,26 @@ enum JSONText {
         case job
     }
 
+    /// A message whose moments people may want to read, with the time zone of this machine.
+    static func zoned(_ content: some Encodable, now: Int64) throws(ClientError) -> String {
+        try plain(Zoned(timeZone: TimeZoneNow(now: now), content: content))
+    }
+
     /// A message with no key of its own.
     struct Nothing: Encodable {}
+
+    private struct Zoned<Content: Encodable>: Encodable {
+        enum CodingKeys: String, CodingKey { case timeZone }
+
+        let timeZone: TimeZoneNow
+        let content: Content
+
+        func encode(to encoder: any Encoder) throws {
+            try content.encode(to: encoder)
+            var own = encoder.container(keyedBy: CodingKeys.self)
+            try own.encode(timeZone, forKey: .timeZone)
+        }
+    }
 
     private struct Tagged<Content: Encodable>: Encodable {
         enum CodingKeys: String, CodingKey { case message }

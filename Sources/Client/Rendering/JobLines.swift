@@ -3,26 +3,37 @@ import Protocol
 
 /// Jobs and what they brought, as text of 80 columns.
 enum JobLines {
-    /// The most columns that a target with its volume takes before it is shortened.
-    static let targetWidth = 24
-
     /// Queue and history, as they come: newest first.
     /// - Parameter now: seconds since 1970.
     static func table(_ list: JobList, now: Int64) -> [Line] {
         if list.jobs.isEmpty { return ["No jobs that you may see."] }
         let table = TextTable(
             first: "JOB",
-            others: [
-                ("DOES", 8), ("TARGET", targetWidth), ("STATE", 11), ("SAVED", 9),
-            ])
+            others: [("STARTED", 16), ("TOOK", 11), ("STATE", 11), ("SAVED", 9)])
         return [table.heading]
-            + list.jobs.map { record in
-                table.row([
-                    record.job, record.operation.rawValue, subject(record), stateText(record),
-                    savedText(record),
-                ])
+            + list.jobs.flatMap { record in
+                [
+                    table.row([
+                        record.job, record.startedAt.map(Moment.minute) ?? "-",
+                        took(record, now: now), stateText(record), savedText(record),
+                    ])
+                ] + Line.wrapped(whose(record), after: "  ", indent: 4)
             }
-            + running(list, now: now)
+            + running(list)
+    }
+
+    /// How long it ran, so far or in all.
+    private static func took(_ record: JobRecord, now: Int64) -> String {
+        guard let startedAt = record.startedAt else { return "-" }
+        let end = record.state.isOver ? record.endedAt : now
+        return end.map { ByteText.duration(seconds: max(0, Double($0) - Double(startedAt))) } ?? "-"
+    }
+
+    /// What it does, and who has asked; of one that has not begun, when.
+    private static func whose(_ record: JobRecord) -> String {
+        let caller = record.caller.isEmpty ? "" : ", for \(record.caller.sanitised)"
+        let asked = record.startedAt == nil ? " at \(Moment.minute(record.submittedAt))" : ""
+        return title(record) + (caller.isEmpty && asked.isEmpty ? "" : "\(caller)\(asked)")
     }
 
     /// What became of a job.
@@ -46,10 +57,17 @@ enum JobLines {
         return lines
     }
 
-    /// `compress work:private`, `dedupe dom0`.
+    /// `compress work:private`, `dedupe dom0 without vault`.
     static func title(_ record: JobRecord) -> String {
-        "\(record.operation.rawValue) \(subject(record))"
+        let names = (record.exclude ?? []).prefix(namedQubes).map(\.sanitised)
+        let more = (record.exclude?.count ?? 0) - names.count
+        let without = names.isEmpty ? "" : " without " + names.joined(separator: ", ")
+        return "\(record.operation.rawValue) \(subject(record))\(without)"
+            + (more > 0 ? " and \(more) more" : "")
     }
+
+    /// The most names of qubes left out that a title has.
+    private static let namedQubes = 3
 
     /// What the service has done about a job that was to be cancelled, paused or resumed.
     static func change(_ record: JobRecord, _ word: WorkerControl) -> String {
@@ -86,17 +104,10 @@ enum JobLines {
         return record.progress.map { "~" + ByteText.size($0.savedBytes) } ?? "-"
     }
 
-    private static func running(_ list: JobList, now: Int64) -> [Line] {
-        guard let record = list.jobs.first(where: { !$0.state.isOver && $0.startedAt != nil }),
-            let startedAt = record.startedAt
+    private static func running(_ list: JobList) -> [Line] {
+        guard let record = list.jobs.first(where: { !$0.state.isOver && $0.startedAt != nil })
         else { return [] }
-        let seconds = Double(now) - Double(startedAt)
-        return [
-            "",
-            Line(
-                "Running for \(ByteText.duration(seconds: seconds)): "
-                    + "'qvm-btrfs watch \(record.job.sanitised)' follows it."),
-        ]
+        return ["", Line("'qvm-btrfs watch \(record.job.sanitised)' follows the one that runs.")]
     }
 
     private static func headline(_ record: JobRecord) -> String {
@@ -109,13 +120,24 @@ enum JobLines {
                 "is done, but parts of the images could not be read"
             case .done: "is done"
             case .failed: "failed"
-            case .interrupted:
-                "was interrupted; what it had finished stays done, and it can be started again"
-            case .cancelled: "was cancelled; what it had finished stays done"
+            case .interrupted, .cancelled:
+                "was \(record.state.rawValue)" + (record.startedAt == nil ? " before it began" : "")
             }
-        let time = record.result.map { " in \(ByteText.duration(seconds: $0.elapsedSeconds))" }
+        let time = record.result.map {
+            (record.state == .done ? " in " : " after ")
+                + ByteText.duration(seconds: $0.elapsedSeconds)
+        }
+        let rest = record.startedAt == nil ? "" : remains(record.state)
         let reason = record.error.map { ": \($0)" }
-        return "Job \(record.job): \(title(record)) \(ending)\(time ?? "")\(reason ?? "")"
+        return "Job \(record.job): \(title(record)) \(ending)\(time ?? "")\(rest)\(reason ?? "")"
+    }
+
+    private static func remains(_ state: JobState) -> String {
+        switch state {
+        case .interrupted: "; what it had finished stays done, and it can be started again"
+        case .cancelled: "; what it had finished stays done"
+        case .queued, .running, .paused, .done, .failed: ""
+        }
     }
 
     private static func style(_ state: JobState) -> Line.Style {
@@ -183,7 +205,7 @@ enum JobLines {
         guard let pieces = result.pieces, pieces.dataBytes > 0 else { return [] }
         let (before, after) = pieces.inGibibyte
         return Line.wrapped(
-            "Pieces that the images lie in, for each GiB of data: "
+            "Pieces that the files lie in, for each GiB of data: "
                 + "\(ByteText.count(UInt64(before.rounded()))) before, "
                 + "\(ByteText.count(UInt64(after.rounded()))) after",
             indent: 2)

@@ -86,7 +86,7 @@ struct ReportComparison: Encodable, Equatable {
     /// As text of 80 columns.
     var lines: [Line] {
         let heading = Line(
-            "From \(Moment.minute(fromAt)) to \(Moment.minute(toAt)) (UTC)", .heading)
+            "From \(Moment.minute(fromAt)) to \(Moment.minute(toAt))", .heading)
         if qubes.isEmpty { return [heading, "No qube has changed."] + fileSystemLines }
         let table = TextTable(
             first: "QUBE",

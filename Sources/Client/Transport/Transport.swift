@@ -11,6 +11,11 @@ struct ServiceCall: Equatable, Sendable {
     var target: String
     /// The request as JSON.
     var payload: [UInt8]
+
+    /// For people: `btrfs.Report+private about work`.
+    var text: String {
+        "\(service.rawValue)\(argument.isEmpty ? "" : "+\(argument)") about \(target)"
+    }
 }
 
 /// The way to the service: a socket in dom0, qrexec in a qube.

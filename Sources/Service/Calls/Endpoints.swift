@@ -6,8 +6,9 @@ internal import Qubes
 extension CallHandler {
     var report: Endpoint<ReportRequest, Report> {
         Endpoint(hasEnd: true) { [self] (request, open) throws(Refusal) in
-            let names = try QubeFilter(request, open.target, qubes).names
-            let orders = try OrderMaker(open.target, open.call.argument, only: names)
+            let filter = try QubeFilter(request, open.target, qubes)
+            let orders = try OrderMaker(
+                open.target, open.call.argument, only: filter.names, excluding: filter.excluded)
             open.accept()
             let (order, problems) = orders.order(.report)
             open.ask(about: Set(order.volumes.filter(\.selected).map(\.qube)))
@@ -32,9 +33,11 @@ extension CallHandler {
         history.add(point)
     }
 
-    var check: Endpoint<PlainRequest, CheckReport> {
-        Endpoint(hasEnd: true) { [self] (_, open) throws(Refusal) in
-            let orders = try OrderMaker(open.target, open.call.argument)
+    var check: Endpoint<CheckRequest, CheckReport> {
+        Endpoint(hasEnd: true) { [self] (request, open) throws(Refusal) in
+            let orders = try OrderMaker(
+                open.target, open.call.argument,
+                excluding: open.target.excluded(untrusted: request.exclude))
             open.accept()
             let (order, problems) = orders.order(.check)
             open.ask(about: Set(order.volumes.filter(\.selected).map(\.qube)))
@@ -79,7 +82,9 @@ extension CallHandler {
     var estimate: Endpoint<EstimateRequest, JobAccepted> {
         Endpoint { [self] (request, open) throws(Refusal) in
             // Somebody waits for it, and it is over soon.
-            try submit(.estimate, .estimate(running: request.running), onBattery: true, open)
+            try submit(
+                .estimate, .estimate(running: request.running), untrustedExclude: request.exclude,
+                onBattery: true, open)
         }
     }
 
@@ -89,8 +94,8 @@ extension CallHandler {
     ) -> Endpoint<CompressRequest, JobAccepted> {
         Endpoint { [self] (request, open) throws(Refusal) in
             try submit(
-                operation, work(request.level, request.running), onBattery: request.battery,
-                risksReadOnly: request.riskReadOnly ?? false, open)
+                operation, work(request.level, request.running), untrustedExclude: request.exclude,
+                onBattery: request.battery, risksReadOnly: request.riskReadOnly ?? false, open)
         }
     }
 
@@ -99,20 +104,21 @@ extension CallHandler {
     ) -> Endpoint<DedupeRequest, JobAccepted> {
         Endpoint { [self] (request, open) throws(Refusal) in
             try submit(
-                operation, work(request.running), onBattery: request.battery,
-                risksReadOnly: request.riskReadOnly ?? false, open)
+                operation, work(request.running), untrustedExclude: request.exclude,
+                onBattery: request.battery, risksReadOnly: request.riskReadOnly ?? false, open)
         }
     }
 
     private func submit(
-        _ operation: Operation, _ work: WorkerOrder.Work, onBattery: Bool,
-        risksReadOnly: Bool = false, _ open: OpenCall
+        _ operation: Operation, _ work: WorkerOrder.Work, untrustedExclude: [String]?,
+        onBattery: Bool, risksReadOnly: Bool = false, _ open: OpenCall
     ) throws(Refusal) -> JobAccepted {
         let target = open.target
         guard !risksReadOnly || target.caller.isMachine else {
             throw Refusal(.badRequest, "Only dom0 may ask for riskReadOnly.")
         }
-        _ = try OrderMaker(target, open.call.argument)
+        let excluded = try target.excluded(untrusted: untrustedExclude)
+        _ = try OrderMaker(target, open.call.argument, excluding: excluded)
         var named = CallTarget.machine
         if let qube = target.qube {
             guard let name = QubeName(qube.name) else { throw .noSuchQube }
@@ -120,12 +126,22 @@ extension CallHandler {
         }
         let request = JobRequest(
             operation: operation, work: work, caller: target.caller.name, target: named,
-            uuid: target.qube?.uuid, argument: open.call.argument, onBattery: onBattery,
-            risksReadOnly: risksReadOnly)
+            uuid: target.qube?.uuid, argument: open.call.argument, excluded: excluded,
+            onBattery: onBattery, risksReadOnly: risksReadOnly)
         let job = try runner.submit(request, targetName: target.name)
-        open.accept(job: job)
+        open.accept(job: job, detail: Self.without(excluded))
         runner.jobs.enqueue(job)
         return JobAccepted(job: job)
+    }
+}
+
+extension CallHandler {
+    /// The log's word for what is left out, the first names of it.
+    private static func without(_ excluded: Set<String>) -> String {
+        if excluded.isEmpty { return "" }
+        let names = excluded.sorted().prefix(Limits.namedItems)
+        let more = excluded.count > names.count ? " and \(excluded.count - names.count) more" : ""
+        return "without \(names.joined(separator: " "))\(more)"
     }
 }
 

@@ -31,6 +31,7 @@ extension JobRecord {
     /// What the machine is depends on what the caller sees.
     fileprivate func isSame(as request: JobRequest) -> Bool {
         target == request.targetName && argument == request.argument.text
+            && Set(exclude ?? []) == request.excluded
             && (target != QubeName.machine || caller == request.caller)
     }
 }

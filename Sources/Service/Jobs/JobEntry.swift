@@ -12,6 +12,8 @@ struct JobRequest: Sendable {
     /// The UUID of the qube that policy and the caller meant; another one of its name is not it.
     let uuid: String?
     let argument: CallArgument
+    /// Names of qubes that are left out.
+    let excluded: Set<String>
     /// Go on while the machine runs on battery.
     let onBattery: Bool
     /// Work although metadata is damaged.

@@ -72,7 +72,9 @@ struct JobRunner: Sendable {
     func submit(_ request: JobRequest, targetName: String) throws(Refusal) -> String {
         let record = JobRecord(
             job: JobID.random().text, operation: request.operation, caller: request.caller,
-            target: targetName, argument: request.argument.text, submittedAt: Jobs.now)
+            target: targetName, argument: request.argument.text,
+            exclude: request.excluded.isEmpty ? nil : request.excluded.sorted(),
+            submittedAt: Jobs.now)
         try jobs.reserve(record, request)
         keepWaiting(record)
         return record.job
@@ -125,10 +127,12 @@ struct JobRunner: Sendable {
         do throws(Refusal) {
             let target = try qubes.target(request.target, for: request.caller)
             guard target.qube?.uuid == request.uuid else { throw .noSuchQube }
-            let (order, problems) = try OrderMaker(target, request.argument)
-                .order(
-                    request.work, onBattery: request.onBattery, risksReadOnly: request.risksReadOnly
-                )
+            let (order, problems) = try OrderMaker(
+                target, request.argument, excluding: request.excluded
+            )
+            .order(
+                request.work, onBattery: request.onBattery, risksReadOnly: request.risksReadOnly
+            )
             if jobs.isCancelled(job) { return .cancelled(nil, detail: "") }
             let worker = try workers.start(order)
             jobs.setWorker(worker, of: job)

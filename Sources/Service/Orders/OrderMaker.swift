@@ -19,13 +19,19 @@ struct OrderMaker {
     private let argument: CallArgument
     /// The qubes that are left of the target's; nil for all.
     private let only: Set<String>?
+    /// The qubes that are left out whatever else holds.
+    private let excluded: Set<String>
 
     /// Refuses an argument that names nothing that exists, or that no worker can look at.
-    /// - Parameter only: narrows the target to these qubes.
+    /// - Parameters:
+    ///   - only: narrows the target to these qubes.
+    ///   - excluded: leaves these out of it.
     init(
-        _ target: Target, _ argument: CallArgument, only: Set<String>? = nil
+        _ target: Target, _ argument: CallArgument, only: Set<String>? = nil,
+        excluding excluded: Set<String> = []
     ) throws(Refusal) {
         self.target = target
+        self.excluded = excluded
         self.argument = argument
         self.only = only
         guard argument == .system || !target.inventory.workablePools.isEmpty else {
@@ -79,6 +85,11 @@ struct OrderMaker {
         }
     }
 
+    /// What was asked does not leave this qube out.
+    private func includes(_ qube: String) -> Bool {
+        !excluded.contains(qube) && only?.contains(qube) ?? true
+    }
+
     private var poolNames: Set<String> { Set(target.inventory.workablePools.map(\.name)) }
 
     /// The request is about this volume.
@@ -86,8 +97,7 @@ struct OrderMaker {
         let pools = poolNames
         return { volume in
             guard target.qube.map({ $0.name == qube.name }) ?? true,
-                target.caller.sees(qube.name), pools.contains(volume.pool),
-                only?.contains(qube.name) ?? true
+                target.caller.sees(qube.name), pools.contains(volume.pool), includes(qube.name)
             else { return false }
             return switch argument {
             case .whole, .job: true
@@ -143,7 +153,7 @@ struct OrderMaker {
     /// their own, whatever is named as the default for qubes.
     private func systemVolume(_ problems: inout [Report.Problem]) -> WorkerOrder.Volume? {
         guard target.qube == nil, argument == .whole || argument == .system,
-            target.caller.sees(Qube.adminName), only?.contains(Qube.adminName) ?? true,
+            target.caller.sees(Qube.adminName), includes(Qube.adminName),
             let admin = target.inventory.qubes.first(where: { $0.kind == Qube.adminKind })
         else { return nil }
         let volume = Volume(

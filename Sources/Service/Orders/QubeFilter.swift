@@ -6,19 +6,17 @@ internal import Qubes
 struct QubeFilter {
     /// The names that are left; nil when nothing was asked.
     let names: Set<String>?
+    /// The names that are left out.
+    let excluded: Set<String>
 
     /// A name that is not there and one that may not be seen get the same answer.
     init(_ request: ReportRequest, _ target: Target, _ qubes: QubesState) throws(Refusal) {
-        guard request != ReportRequest() else {
+        excluded = try target.excluded(untrusted: request.exclude)
+        guard request.qubes != nil || request.template != nil || request.running else {
             names = nil
             return
         }
-        guard target.qube == nil else {
-            throw Refusal(
-                .badRequest,
-                "The payload's qubes, template and running choose among the qubes of the machine;"
-                    + " the target must then be dom0.")
-        }
+        guard target.qube == nil else { throw .onlyOfTheMachine }
         var names = Set(target.visibleQubes.map(\.name))
         if let untrustedNames = request.qubes {
             let wanted = Set(untrustedNames)
@@ -36,6 +34,27 @@ struct QubeFilter {
         }
         self.names = names
     }
+}
+
+extension Target {
+    /// Qubes that a call leaves out. One that is not there and one that may not be seen get the
+    /// same answer: whoever means to leave a qube out must not be misheard.
+    func excluded(untrusted untrustedNames: [String]?) throws(Refusal) -> Set<String> {
+        guard let untrustedNames else { return [] }
+        guard qube == nil else { throw .onlyOfTheMachine }
+        let wanted = Set(untrustedNames)
+        var known = Set(visibleQubes.map(\.name))
+        if caller.sees(Qube.adminName) { known.insert(Qube.adminName) }
+        guard wanted.isSubset(of: known) else { throw .noSuchQube }
+        return wanted
+    }
+}
+
+extension Refusal {
+    fileprivate static let onlyOfTheMachine = Refusal(
+        .badRequest,
+        "The payload's qubes, template, running and exclude choose among the qubes of the machine;"
+            + " the target must then be dom0.")
 }
 
 extension Report {

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+import Protocol
+import Testing
+
+@testable import Client
+
+/// Which qubes a command works on, and how much it says.
+@Suite struct PlaceTests {
+    private let accepted = ScriptedService.Step.answer(
+        Envelope.reply(Array("{\"version\":1,\"job\":\"\(Sample.job)\"}".utf8)).encoded())
+
+    private func targets(_ run: Run) -> [String] {
+        run.calls.map { String($0.prefix { $0 != "\0" }).replacing(" dom0 name ", with: " ") }
+    }
+
+    @Test(arguments: [
+        ([], ["btrfs.Optimize+ dom0"]), (["--all"], ["btrfs.Optimize+ dom0"]),
+        (["dom0"], ["btrfs.Optimize+ dom0"]), (["work"], ["btrfs.Optimize+ work"]),
+        (["work:private"], ["btrfs.Optimize+private work"]),
+        (["dom0:system"], ["btrfs.Optimize+system dom0"]),
+        (["dom0:pool.varlibqubes"], ["btrfs.Optimize+pool.varlibqubes dom0"]),
+        (
+            ["work", "personal:root", "work"],
+            ["btrfs.Optimize+ work", "btrfs.Optimize+root personal"]
+        ),
+    ])
+    func eachPlaceIsACall(words: [String], calls: [String]) throws {
+        let run = try Run(
+            ["optimize", "--no-wait"] + words, Array(repeating: accepted, count: calls.count))
+        #expect(run.status == .done)
+        #expect(targets(run) == calls)
+    }
+
+    @Test(arguments: ["optimize", "compress", "dedupe", "defragment", "estimate"])
+    func whatIsLeftOutIsAskedOfTheService(command: String) throws {
+        let run = try Run(
+            [command, "--no-wait", "--all", "--exclude", "vault", "--exclude", "dom0"], [accepted])
+        #expect(run.calls[0].contains(#""exclude":["vault","dom0"]"#))
+    }
+
+    @Test func oneThatIsNotThereDoesNotKeepTheOthersFromBeingDone() throws {
+        let missing = Envelope.exception(.init(.noSuchQube, "There is no such qube."))
+        let run = try Run(
+            ["dedupe", "gone", "work", "--no-wait"], [.answer(missing.encoded()), accepted])
+        #expect(run.status == .notFound)
+        #expect(run.error.contains("qvm-btrfs: gone: There is no such qube."))
+        #expect(run.output == "\(Sample.job)\n")
+    }
+
+    @Test func whatWasNotBegunIsNamed() throws {
+        let interruption = Interruption()
+        let run = try Run(
+            ["dedupe", "one", "two", "three:root"],
+            [
+                accepted,
+                .hold(
+                    try Envelope.event(.state, Sample.record(.running)).encoded(),
+                    { _ = interruption.interrupt() }),
+            ], interruption: interruption)
+        #expect(run.status == .interrupted)
+        #expect(run.calls.count == 2)
+        let text = run.error.split(whereSeparator: \.isWhitespace).joined(separator: " ")
+        #expect(text.contains("The job goes on. Watch it again: qvm-btrfs watch \(Sample.job)"))
+        #expect(text.hasSuffix("Not begun: two, three:root."))
+    }
+
+    @Test func aVolumeThatLooksLikeAQubeIsExplained() throws {
+        let run = try Run(["compress", "work", "private"])
+        #expect(run.status == .usage)
+        #expect(run.error.contains("'work:private'"))
+    }
+
+    @Test func whoWantsQuietHearsResultsAndErrorsAlone() throws {
+        let stream =
+            try Envelope.event(.state, Sample.record(.running)).encoded()
+            + Envelope.event(.progress, Sample.progress(.survey, done: 1, of: 2, at: 0)).encoded()
+            + Envelope.answer(Sample.record(.done)).encoded()
+        let run = try Run(["compress", "work", "--quiet"], [accepted, .answer(stream)])
+        #expect(run.status == .done)
+        #expect(run.error == "")
+        #expect(run.output.contains("is done"))
+        let busy = Envelope.exception(.init(.busy, "later")).encoded()
+        let refused = try Run(["compress", "work", "-q"], [.answer(busy)])
+        #expect(refused.error == "qvm-btrfs: later\n")
+    }
+
+    @Test func whoWantsToKnowIsToldOfEachCall() throws {
+        let run = try Run(["compress", "work:root", "--no-wait", "-v"], [accepted])
+        #expect(run.error.hasPrefix("Calls btrfs.Compress+root about work.\n"))
+    }
+
+    @Test(arguments: ["report", "new-data"])
+    func valuesAreListedByHelpAndByWhatIsWrong(command: String) throws {
+        let capture = Capture()
+        let program = Program(
+            console: capture.console(), interruption: Interruption(), environment: [:],
+            isDom0: true)
+        #expect(program.run(["help", command]) == .done)
+        let words = command == "report" ? ReportSort.allCases.map(\.rawValue) : ["zstd", "default"]
+        for word in words { #expect(capture.output.contains(word)) }
+    }
+}
