@@ -55,14 +55,15 @@ extension ClientError {
 
     /// One sentence or two: what was wrong, with which thing, and what to do. nil where nobody is
     /// left to read it.
-    var message: String? {
+    /// - Parameter caller: this qube, where it is known.
+    func message(from caller: QubeName? = nil) -> String? {
         switch self {
         case .service(let exception): exception.message
         case .unreachable(let socket, let reason):
             "cannot reach the service at \(socket): \(reason). Is qubes-btrfsd.socket running, and "
                 + "are you in the group 'qubes'?"
         case .refused(let service, let target, let exitStatus):
-            Self.refusal(service: service, target: target, exitStatus: exitStatus)
+            Self.refusal(service, of: target, to: caller, exitStatus: exitStatus)
         case .noQrexec(let reason):
             "cannot start qrexec-client-vm: \(reason). It comes with the package "
                 + "qubes-core-qrexec of the qube."
@@ -95,8 +96,9 @@ extension ClientError {
     }
 
     private static func refusal(
-        service: ServiceName, target: String, exitStatus: Int32?
+        _ service: ServiceName, of target: String, to caller: QubeName?, exitStatus: Int32?
     ) -> String {
+        let name = caller?.text ?? "THIS"
         let call = "the call of \(service.rawValue) to '\(target)'"
         let policyTarget = target == ServiceClient.machine ? "@adminvm" : target
         return switch exitStatus {
@@ -107,10 +109,10 @@ extension ClientError {
             "\(call) failed: qrexec-client-vm ended with status \(status)."
         default:
             "\(call) was refused by policy, or the service is missing in dom0. To allow it put "
-                + "these lines into dom0's /etc/qubes/policy.d/\(PolicyText.file), with this "
-                + "qube's name for THIS: "
-                + "'\(service.rawValue) * THIS \(policyTarget) allow target=dom0' and "
-                + "'\(PolicyText.visibility) * THIS \(policyTarget) allow target=dom0'. "
+                + "these lines into dom0's /etc/qubes/policy.d/\(PolicyText.file)"
+                + (caller == nil ? ", with this qube's name for THIS: " : ": ")
+                + "'\(service.rawValue) * \(name) \(policyTarget) allow target=dom0' and "
+                + "'\(PolicyText.visibility) * \(name) \(policyTarget) allow target=dom0'. "
                 + "'qvm-btrfs policy' in dom0 prints all that a qube needs."
         }
     }

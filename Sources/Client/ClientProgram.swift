@@ -40,6 +40,8 @@ struct Program {
     let environment: [String: String]
     /// There is a socket to go to; in every other qube there is qrexec.
     let isDom0: Bool
+    /// Where dom0's policy is.
+    var policyFolders = PolicyFolder.paths
 
     /// Does what the arguments say.
     func run(_ arguments: [String]) -> ExitStatus {
@@ -56,7 +58,9 @@ struct Program {
                 interruption: interruption
             ) { [console] in console.call(Line("Calls \($0.text).")) }
             return try command.execute(
-                CommandContext(client: client, console: console, isDom0: isDom0))
+                CommandContext(
+                    client: client, console: console, isDom0: isDom0,
+                    policyFolders: policyFolders, message: message))
         } catch let error as ClientError {
             return report(error)
         } catch {
@@ -65,8 +69,15 @@ struct Program {
     }
 
     private func report(_ error: ClientError) -> ExitStatus {
-        if let message = error.message { console.error(message) }
+        if let message = message(error) { console.error(message) }
         return error.exitStatus
+    }
+
+    /// What is said of an error; of a refusal with the name of who was refused, for whoever has to
+    /// write the line that is missing.
+    private func message(_ error: ClientError) -> String? {
+        guard case .refused = error, !isDom0 else { return error.message() }
+        return error.message(from: OwnName.read(QrexecTransport(environment: environment)))
     }
 
     /// The way to the service: its socket when one is named or this is dom0, else qrexec.

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+import FoundationEssentials
+import Protocol
 import Testing
 
 @testable import Client
@@ -24,6 +26,23 @@ import Testing
         #expect(run.output.contains("btrfs.Report     * mgmt @adminvm allow target=dom0"))
         #expect(!run.output.contains("btrfs.Compress"))
         #expect(run.error.isEmpty)
+    }
+
+    @Test func aCheckOfTheMachineReadsPolicyAndOneOfAQubeDoesNot() throws {
+        let folder = try TemporaryFolder()
+        try FileManager.default.createDirectory(
+            atPath: folder.path("include"), withIntermediateDirectories: false)
+        for (name, text) in [
+            ("80-x.policy", "!include-service btrfs.Report * include/ro\n"),
+            ("include/ro", "mgmt work allow target=dom0\n"),
+        ] { try Data(text.utf8).write(to: URL(filePath: folder.path(name))) }
+        let check = try Envelope.answer(CheckReport(checkedAt: 0, findings: [])).encoded()
+        let machine = try Run(["check"], [.answer(check)], policyFolders: [folder.path])
+        #expect(machine.status == .findings)
+        #expect(machine.output.contains("include/ro:1"))
+        #expect(machine.output.contains("admin.vm.List * mgmt work allow target=dom0"))
+        let qube = try Run(["check", "work"], [.answer(check)], policyFolders: [folder.path])
+        #expect(qube.status == .done)
     }
 
     @Test(arguments: [

@@ -60,12 +60,30 @@ import Testing
         #expect(expected.exitStatus == .refused)
     }
 
-    @Test func aRefusalNamesThePolicyFile() {
-        let message = ClientError.refused(
-            service: .compress, target: "work", exitStatus: 126
-        ).message
-        #expect(message?.contains("btrfs.Compress to 'work' was refused by policy") == true)
-        #expect(message?.contains("/etc/qubes/policy.d/30-btrfs.policy") == true)
+    /// The whole program in a qube whose database says its name, or says nothing.
+    private func refused(_ arguments: [String]) -> (status: ExitStatus, text: String) {
+        let capture = Capture()
+        let program = Program(
+            console: capture.console(), interruption: Interruption(),
+            environment: transport.environment, isDom0: false)
+        let status = program.run(arguments)
+        let words = capture.error.split(whereSeparator: \.isWhitespace).joined(separator: " ")
+        return (status, words)
+    }
+
+    @Test(arguments: [("exit 1", "THIS"), ("echo mgmt", "mgmt"), ("echo ..", "THIS")])
+    func aRefusalHasTheLinesThatAreMissing(database: String, caller: String) throws {
+        try folder.script(QrexecTransport.program, "cat >/dev/null; exit 126")
+        try folder.script(OwnName.program, database)
+        let (status, text) = refused(["compress", "work"])
+        #expect(status == .refused)
+        #expect(text.contains("btrfs.Compress to 'work' was refused by policy"))
+        #expect(text.contains("/etc/qubes/policy.d/30-btrfs.policy"))
+        #expect(text.contains("'btrfs.Compress * \(caller) work allow target=dom0'"))
+        #expect(text.contains("'admin.vm.List * \(caller) work allow target=dom0'"))
+        #expect(text.contains("with this qube's name for THIS") == (caller == "THIS"))
+        let machine = refused(["report"]).text
+        #expect(machine.contains("'btrfs.Report * \(caller) @adminvm allow target=dom0'"))
     }
 
     @Test func anAnswerOfACallThatFailedIsNotBelieved() throws {

@@ -184,7 +184,7 @@ struct Run {
     init(
         _ arguments: [String], _ steps: [ScriptedService.Step] = [],
         interruption: Interruption = Interruption(), columns: Int? = nil,
-        readLine: @escaping () -> String? = { nil }
+        policyFolders: [String] = [], readLine: @escaping () -> String? = { nil }
     ) throws {
         Signals.ignoreBrokenPipes()
         let service = try ScriptedService(steps)
@@ -192,7 +192,7 @@ struct Run {
         let program = Program(
             console: capture.console(columns: columns, readLine: readLine),
             interruption: interruption,
-            environment: [:], isDom0: true)
+            environment: [:], isDom0: true, policyFolders: policyFolders)
         status = program.run(arguments + ["--socket", service.path.string])
         output = capture.output
         error = capture.error

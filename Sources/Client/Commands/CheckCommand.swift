@@ -23,7 +23,8 @@ struct CheckCommand: ClientCommand {
 
     func execute(_ context: CommandContext) throws(ClientError) -> ExitStatus {
         try context.each(place.calls) { (place) throws(ClientError) in
-            let check = try context.client.check(place, exclude: self.place.exclude)
+            var check = try context.client.check(place, exclude: self.place.exclude)
+            if place == .machine { check.add(context.policyFindings) }
             if shared.json {
                 try context.console.raw(JSONText.plain(check))
             } else {
@@ -31,5 +32,22 @@ struct CheckCommand: ClientCommand {
             }
             return check.wantsAction ? .findings : .done
         }
+    }
+}
+
+extension CommandContext {
+    /// What dom0's policy says of callers: dom0 alone can read it.
+    fileprivate var policyFindings: [CheckReport.Finding] {
+        guard isDom0 else { return [] }
+        let files = PolicyFolder.files(policyFolders)
+        return files.isEmpty ? [] : PolicyReview(PolicyRules(files)).findings
+    }
+}
+
+extension CheckReport {
+    /// More findings, each among those as bad.
+    fileprivate mutating func add(_ more: [Finding]) {
+        let order: [Finding.Level] = [.problem, .warning, .note, .good]
+        findings = order.flatMap { level in (findings + more).filter { $0.level == level } }
     }
 }

@@ -10,6 +10,10 @@ struct CommandContext {
     let console: Console
     /// There is a socket to go to, and a journal with what policy said.
     var isDom0 = false
+    /// Where dom0's policy is.
+    var policyFolders: [String] = []
+    /// What is said of an error.
+    var message: (ClientError) -> String? = { $0.message() }
 
     /// The display that `--json` asks for, or the one for people.
     func follower(json: Bool) -> JobFollower {
@@ -40,7 +44,7 @@ struct CommandContext {
                     }
                     throw error
                 }
-                console.error("\(place.text): \(error.message ?? "failed")")
+                console.error("\(place.text): \(message(error) ?? "failed")")
                 status = error.exitStatus
             }
             if result == .done { result = status }
