@@ -91,7 +91,7 @@ let package = Package(
                 "Protocol", "TestSupport", "Btrfs", "Engine", "Worker", "SystemCalls", system,
                 "qubes-btrfsd", "qubes-btrfs-worker", "qvm-btrfs",
             ]),
-        tests("HouseTests", ["Client", "Protocol"]),
+        tests("HouseTests", ["Client", "Protocol", "TestSupport"]),
     ]
 )
 

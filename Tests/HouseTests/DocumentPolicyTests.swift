@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import Foundation
 import Protocol
+import TestSupport
 import Testing
 
 /// Lines of policy in the documents will be copied into dom0, where a wrong one blocks every call.

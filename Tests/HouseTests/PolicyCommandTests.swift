@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import Protocol
+import TestSupport
 import Testing
 
 @testable import Client

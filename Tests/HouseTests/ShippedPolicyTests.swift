@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import Foundation
 import Protocol
+import TestSupport
 import Testing
 
 @Suite("The policy that is shipped")

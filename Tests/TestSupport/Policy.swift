@@ -1,18 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-import Foundation
-
 /// A policy as qrexec sees it: every rule in order, includes opened.
-struct Policy {
+public struct Policy: Sendable {
     /// Files by their path below `policy.d`.
-    var files: [String: String]
+    public var files: [String: String]
     /// The rules, first match first.
-    private(set) var rules: [PolicyRule] = []
+    public private(set) var rules: [PolicyRule] = []
 
     /// How deep includes may go.
     private static let includeDepth = 8
 
     /// Reads every `*.policy` of `files`, in the order of their names.
-    init(files: [String: String]) throws(PolicyError) {
+    public init(files: [String: String]) throws(PolicyError) {
         self.files = files
         for name in files.keys.filter({ !$0.contains("/") }).sorted() {
             guard PolicyGrammar.isFileName(name) else { throw .path(name) }
@@ -46,19 +44,19 @@ struct Policy {
     }
 
     /// The lines that are neither empty nor comments.
-    static func rulesOf(_ text: String) -> [String] {
-        linesOf(text).map { $0.trimmingCharacters(in: .whitespaces) }
+    public static func rulesOf(_ text: String) -> [String] {
+        lines(text).map { $0.trimming { " \t\r".contains($0) } }
             .filter { !$0.isEmpty && !$0.hasPrefix("#") }
     }
 
     /// The lines that wait to be copied: one `#` and then the rule. Prose has two.
-    static func examplesOf(_ text: String) -> [String] {
-        linesOf(text).filter { $0.hasPrefix("#") && !$0.hasPrefix("##") }
+    public static func examplesOf(_ text: String) -> [String] {
+        lines(text).filter { $0.hasPrefix("#") && !$0.hasPrefix("##") }
             .map { String($0.dropFirst()) }
     }
 
     /// What happens to a call; nil when no rule matches, which is a refusal. Tags by qube.
-    func action(
+    public func action(
         _ service: String, argument: String = "", from source: String, to target: String,
         tags: [String: [String]] = [:]
     ) -> String? {
@@ -76,5 +74,17 @@ struct Policy {
                 && ($0.argument == "*" || $0.argument == "+\(argument)")
                 && isMatch($0.source, source) && isMatch($0.target, target)
         }?.action
+    }
+
+    private static func lines(_ text: String) -> [String] {
+        text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+    }
+}
+
+extension String {
+    fileprivate func trimming(_ isTrimmed: (Character) -> Bool) -> String {
+        let start = drop(while: isTrimmed)
+        let end = start.reversed().prefix(while: isTrimmed).count
+        return String(start.dropLast(end))
     }
 }

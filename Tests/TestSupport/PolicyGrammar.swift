@@ -1,43 +1,61 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-import Foundation
-
 /// A rule of a qrexec policy.
-struct PolicyRule: Equatable {
+public struct PolicyRule: Equatable, Sendable {
     /// The service, or `*`.
-    var service: String
+    public var service: String
     /// The argument with its `+`, or `*`.
-    var argument: String
+    public var argument: String
     /// Who calls.
-    var source: String
+    public var source: String
     /// Whom it calls.
-    var target: String
+    public var target: String
     /// What happens.
-    var action: String
+    public var action: String
     /// How.
-    var parameters: [String: String]
+    public var parameters: [String: String]
+
+    /// A rule of these parts.
+    public init(
+        service: String, argument: String, source: String, target: String, action: String,
+        parameters: [String: String]
+    ) {
+        self.service = service
+        self.argument = argument
+        self.source = source
+        self.target = target
+        self.action = action
+        self.parameters = parameters
+    }
 }
 
 /// A line of a policy file, or of a file that `!include-service` names.
-enum PolicyLine: Equatable {
+public enum PolicyLine: Equatable, Sendable {
+    /// A rule.
     case rule(PolicyRule)
+    /// Another file in its place.
     case include(String)
+    /// A file of rules for one service.
     case includeService(service: String, argument: String, path: String)
 }
 
 /// Why a line is wrong. One such line anywhere makes qrexec refuse every call.
-enum PolicyError: Error, Equatable {
+public enum PolicyError: Error, Equatable {
+    /// What of it.
     case fieldCount, directive, service, argument, source, target, action
+    /// A parameter of a rule.
     case parameter(String)
+    /// A file's name, or one that is not there.
     case path(String)
+    /// Too many includes, one within the other.
     case depth
     /// A byte that is neither printable ASCII nor a tab: readers of lines differ in what ends one.
     case character
 }
 
 /// The policy grammar of Qubes 4.2 to 4.4, held to what is good in all of them.
-enum PolicyGrammar {
+public enum PolicyGrammar {
     /// Reads a line of a `*.policy` file that is neither empty nor a comment.
-    static func policyLine(_ line: String) throws(PolicyError) -> PolicyLine {
+    public static func policyLine(_ line: String) throws(PolicyError) -> PolicyLine {
         let fields = try split(line)
         if fields.first?.hasPrefix("!") == true { return try directive(fields) }
         guard fields.count >= 5 else { throw .fieldCount }
@@ -47,7 +65,7 @@ enum PolicyGrammar {
 
     /// Reads a line of an included-service file, for a service and an argument: the first two
     /// columns are not written there, and of the directives only `!include` is known.
-    static func includeLine(
+    public static func includeLine(
         _ line: String, service: String, argument: String
     ) throws(PolicyError) -> PolicyLine {
         let fields = try split(line)
@@ -174,7 +192,7 @@ enum PolicyGrammar {
 
     /// Whether qrexec reads a file of this name in `policy.d`; another name that ends in `.policy`
     /// makes it refuse every call.
-    static func isFileName(_ name: String) -> Bool {
+    public static func isFileName(_ name: String) -> Bool {
         name.hasSuffix(".policy") && !name.hasPrefix(".")
             && name.allSatisfy {
                 $0.isASCII && ($0.isNumber || $0.isLowercase) || "_.-".contains($0)
