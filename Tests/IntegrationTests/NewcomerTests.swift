@@ -31,10 +31,10 @@ struct NewcomerTests {
             }
             let policy = try Policy(files: files)
             let fileSystem = try LoopFileSystem(mebibytes: 768)
-            for (seed, name) in ["lab", "work", "vault"].enumerated() {
+            for (seed, qube) in Machine.qubes.enumerated() {
                 try Files.write(
                     Content.text(mebibytes: 48, seed: UInt64(seed)),
-                    to: fileSystem.image("appvms/\(name)/private.img"))
+                    to: fileSystem.image(qube.image))
             }
             let visible = Set(
                 NewcomerTests.qubes.keys.filter {
@@ -43,39 +43,18 @@ struct NewcomerTests {
                         == "allow"
                 })
             daemon = try DaemonRun(
-                on: fileSystem, inventory: Machine.inventory(pool: fileSystem.pool),
+                on: fileSystem, inventory: QubesXML.text(pool: fileSystem.pool, Machine.qubes),
                 visible: ["mgmt": visible])
             mgmt = try QrexecStandIn(
                 caller: "mgmt", policy: policy, qubes: NewcomerTests.qubes,
                 daemon: daemon.socket, folder: fileSystem.folder)
         }
 
+        private static let qubes = ["lab", "work", "vault"].map { QubesXML.Qube(name: $0) }
         private static let policyFolder =
             URL(fileURLWithPath: #filePath)
             .deletingLastPathComponent().deletingLastPathComponent()
             .deletingLastPathComponent().path + "/policy/"
-
-        private static func inventory(pool: String) -> String {
-            let domains = ["lab", "work", "vault"].enumerated().map { index, name in
-                """
-                <domain id="domain-\(index + 2)" class="AppVM">
-                <properties><property name="name">\(name)</property></properties>
-                <features/><tags/>
-                <volume-config><volume name="private" pool="varlibqubes"
-                  vid="appvms/\(name)/private" rw="True" save_on_stop="True"
-                  snap_on_start="False" size="1073741824"/></volume-config>
-                </domain>
-                """
-            }
-            return """
-                <qubes><labels/>
-                <pools><pool name="varlibqubes" dir_path="\(pool)" driver="file-reflink"/></pools>
-                <properties/><domains>
-                <domain id="domain-0" class="AdminVM"><properties/><features/><tags/></domain>
-                \(domains.joined())
-                </domains></qubes>
-                """
-        }
 
         func run(_ words: String...) throws -> Command.Ending { try mgmt.client(words) }
     }
