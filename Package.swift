@@ -36,14 +36,14 @@ let package = Package(
         .executable(name: "qvm-btrfs", targets: ["qvm-btrfs"]),
     ],
     dependencies: [
-        .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
-        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-system", exact: "1.8.1"),
+        .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
     ],
     targets: [
         // C: constants the importer drops, and system libraries. Nothing else.
         .target(name: "CSystemCalls"),
         .target(name: "CBtrfs"),
-        .target(name: "CChecksum"),
+        .target(name: "CChecksum", linkerSettings: [.linkedLibrary("gcrypt")]),
         .systemLibrary(
             name: "CBtrfsUtil", pkgConfig: "libbtrfsutil", providers: [.apt(["libbtrfsutil-dev"])]),
         .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),

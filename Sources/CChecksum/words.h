@@ -11,15 +11,7 @@ static inline uint64_t little64(const unsigned char *at) {
     return (uint64_t)little32(at) | (uint64_t)little32(at + 4) << 32;
 }
 
-static inline uint32_t big32(const unsigned char *at) {
-    return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | (uint32_t)at[3];
-}
-
 /* The bits of a rotation are never 0 here: a shift by the whole width would be undefined. */
-static inline uint32_t right32(uint32_t word, unsigned bits) {
-    return word >> bits | word << (32 - bits);
-}
-
 static inline uint64_t right64(uint64_t word, unsigned bits) {
     return word >> bits | word << (64 - bits);
 }

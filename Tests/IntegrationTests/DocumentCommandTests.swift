@@ -3,8 +3,8 @@ import Foundation
 import Protocol
 import Testing
 
-/// Every command of ours that a code block of README or of the documents has, or a command's help as
-/// its example, is typed into a shell, and does what stands beside it.
+/// Every command of ours that a code block of README or of the documents has, or a command's help
+/// as its example, is typed into a shell, and does what stands beside it.
 @Suite(
     "The commands of the documents", .enabled(if: RealBtrfs.isAvailable, RealBtrfs.reason))
 struct DocumentCommandTests {

@@ -78,8 +78,8 @@ final class DocumentWorld {
         let now = Int64(Date().timeIntervalSince1970) * 1_000_000
         let line =
             #"{"__REALTIME_TIMESTAMP":"\#(now)","SYSLOG_IDENTIFIER":"qrexec-policy-daemon","#
-            + #""_UID":"0","MESSAGE":"qrexec: btrfs.Report+: mgmt -> work: denied: denied by policy"#
-            + #" /etc/qubes/policy.d/80-btrfs.policy:38"}"#
+            + #""_UID":"0","MESSAGE":"qrexec: btrfs.Report+: mgmt -> work: denied: denied by"#
+            + #" policy /etc/qubes/policy.d/80-btrfs.policy:38"}"#
         try Data((line + "\n").utf8).write(to: URL(fileURLWithPath: folder + "/journal"))
         return "journal"
     }
