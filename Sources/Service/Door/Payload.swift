@@ -16,8 +16,12 @@ enum Payload {
         if untrustedBytes.isEmpty { return Request() }
         guard untrustedBytes.count <= Limits.payloadBytes else { throw tooLong }
         // A NUL would have the decoder take the text for UTF-16.
-        guard !untrustedBytes.contains(0), String(validating: untrustedBytes, as: UTF8.self) != nil
-        else { throw Refusal(.badRequest, "The payload is not UTF-8 text.") }
+        guard !untrustedBytes.contains(0) else {
+            throw Refusal(.badRequest, "The payload holds a NUL; send UTF-8 text without one.")
+        }
+        guard String(validating: untrustedBytes, as: UTF8.self) != nil else {
+            throw Refusal(.badRequest, "The payload is not UTF-8 text.")
+        }
         guard nesting(untrustedBytes) <= deepestNesting else { throw nested }
         let keys = Request.CodingKeys.allCases.map(\.stringValue)
         let untrustedValues = try object(untrustedBytes)

@@ -65,7 +65,7 @@ struct OrderMaker {
         throw Refusal(
             .unsuitablePool,
             "There is no storage pool of that name and of the driver \(Pool.imageDriver);"
-                + " there are \(names.joined(separator: ", ")).")
+                + " there \(names.isEmpty ? "is none" : "are " + names.joined(separator: ", ")).")
     }
 
     private static func check(
