@@ -61,8 +61,12 @@ struct Command {
         return ending
     }
 
-    /// One of our own programs, built beside this test.
+    /// One of our own programs, built beside this test; or in the folder that PROGRAMS names, as
+    /// installed ones and those of another release.
     static func program(_ name: String) -> String {
+        if let folder = ProcessInfo.processInfo.environment["PROGRAMS"] {
+            return "\(folder)/\(name)"
+        }
         let bundle = URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath()
         return bundle.deletingLastPathComponent().appendingPathComponent(name).path
     }
