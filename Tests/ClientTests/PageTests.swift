@@ -98,7 +98,12 @@ import Testing
         for part in page.components(separatedBy: "url(").dropFirst() {
             #expect(part.hasPrefix("#stripes-"))
         }
-        #expect(page.contains("default-src 'none'") || page.contains("default-src &#39;none&#39;"))
+        let policy = try document.nodes(
+            forXPath: "//meta[@http-equiv='Content-Security-Policy']/@content")
+        #expect(
+            policy.compactMap(\.stringValue) == [
+                "default-src 'none'; style-src 'unsafe-inline'"
+            ])
     }
 
     @Test func everyQubeIsInThePictureTheTableAndTheDetails() throws {

@@ -94,6 +94,11 @@ import Testing
         #expect(lines[0].hasPrefix("qube,class,template,running,volume,pool,sizeBytes,"))
         #expect(lines[1].hasPrefix("work,\"a,\"\"b\"\"\",,,,,4096,4096,2048,1024,1024,512,"))
         #expect(lines[2].hasPrefix("work,\"a,\"\"b\"\"\",,,private,'=cmd(),4096,"))
+        for sign in ["+", "-", "@", "\t", "\r"] {
+            report.qubes[0].volumes[0].pool = sign + "1\u{1b}"
+            let text = ReportCSV.text(report)
+            #expect(!text.contains("," + sign) && !text.contains("\u{1b}"), "\(sign)")
+        }
     }
 
     @Test func aComparisonNamesWhatIsNewGoneAndChanged() {

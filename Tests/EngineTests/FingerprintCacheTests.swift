@@ -62,15 +62,33 @@ import Testing
     func `An entry longer than an extent is no entry, whatever the checksum says`(
         sectors: Int, isTaken: Bool
     ) {
-        var content = Array(Self.cache(extents: 0).encoded().dropLast(4))
-        content += [UInt8](repeating: 0, count: 16)
-        content.append(UInt8(sectors))
-        content += [UInt8](repeating: 7, count: sectors * 4)
+        let entry = Self.entry(address: 0, sectors: sectors)
+        #expect((Self.decoded(Self.made(of: entry)) != nil) == isTaken)
+    }
+
+    /// An entry as it is kept, made by hand.
+    private static func entry(address: UInt8, sectors: Int) -> [UInt8] {
+        [0, 0, address] + [UInt8](repeating: 0, count: 13) + [UInt8(sectors)]
+            + [UInt8](repeating: 7, count: sectors * 4)
+    }
+
+    /// A cache of whatever content, with the checksum that it should have.
+    private static func made(of entries: [UInt8]) -> [UInt8] {
+        let content = Array(cache(extents: 0).encoded().dropLast(4)) + entries
         let sum = unsafe content.withUnsafeBytes {
             unsafe cchecksum_crc32c($0.baseAddress, $0.count)
         }
-        let encoded = content + (0..<4).map { UInt8(truncatingIfNeeded: sum >> UInt32(8 * $0)) }
-        #expect((Self.decoded(Array(encoded)) != nil) == isTaken)
+        return content + (0..<4).map { UInt8(truncatingIfNeeded: sum >> UInt32(8 * $0)) }
+    }
+
+    @Test func `An entry that ends too soon or stands in the wrong place is none either`() {
+        let first = Self.entry(address: 1, sectors: 2)
+        let second = Self.entry(address: 2, sectors: 2)
+        #expect(Self.decoded(Self.made(of: first + second)) != nil)
+        #expect(Self.decoded(Self.made(of: second + first)) == nil)
+        for length in 1..<second.count {
+            #expect(Self.decoded(Self.made(of: first + second[..<length])) == nil, "\(length)")
+        }
     }
 
     @Test func `It takes no more than its limit`() {

@@ -235,4 +235,22 @@ struct FaultTests {
         #expect(named.contains { $0.message.contains("directory cannot be read") })
         #expect(try fileSystem.dataUsedBytes() == before)
     }
+
+    @Test("A link in the place of an image is no image")
+    func aLinkIsNoImage() throws {
+        let fileSystem = try LoopFileSystem(mebibytes: 512)
+        let elsewhere = fileSystem.path + "/elsewhere.img"
+        try Files.write(Content.text(mebibytes: 4, seed: 3), to: elsewhere)
+        let image = fileSystem.image("appvms/work/private.img")
+        try Files.write(Data(), to: image)
+        try FileManager.default.removeItem(atPath: image)
+        try FileManager.default.createSymbolicLink(
+            atPath: image, withDestinationPath: elsewhere)
+        try fileSystem.synchronize()
+        let before = try fileSystem.dataUsedBytes()
+        let result = try WorkerRun.job(WorkerRun.compress, volumes, on: fileSystem)
+        #expect(result.extentsSeen == 0)
+        #expect(try fileSystem.dataUsedBytes() == before)
+        #expect(try WorkerRun.report(volumes, on: fileSystem).total.dataBytes == 0)
+    }
 }

@@ -109,11 +109,18 @@ struct HarmlessnessTests {
             """,
         ]
         try writer.run()
+        // However this ends: a writer that goes on would keep the test from ending.
+        let stop = fileSystem.folder + "/stop"
+        defer {
+            try? Files.write(Data(), to: stop)
+            if writer.isRunning { writer.terminate() }
+            writer.waitUntilExit()
+        }
         let volumes = [WorkerRun.volume("work")]
         for work in [WorkerOrder.Work.compress(level: 3, running: true), .dedupe(running: true)] {
             try WorkerRun.job(work, volumes, on: fileSystem)
         }
-        try Files.write(Data(), to: fileSystem.folder + "/stop")
+        try Files.write(Data(), to: stop)
         writer.waitUntilExit()
         #expect(writer.terminationStatus == 0)
         try Command.check("umount", mounted)

@@ -96,6 +96,16 @@ import Testing
         #expect(error?.subject == "'/nonexistent/qubes.xml'")
     }
 
+    @Test func `A file that is too long is not read to its end`() throws {
+        let path = FilePath("/tmp/qubes-\(UInt64.random(in: 0...UInt64.max)).xml")
+        try Descriptor.open(path, [.writeOnly, .create, .exclusive])
+            .truncate(toBytes: UInt64(InventoryLimits.fileBytes) + 1)
+        let error = #expect(throws: InventoryError.self) { try Inventory.read(path: path) }
+        try Descriptor.open("/tmp", .directory).remove(entry: path.lastComponent?.string ?? "")
+        // What is parsed, and too long then, is named as the document.
+        #expect(error?.reason == .tooLong && error?.subject == "'\(path)'")
+    }
+
     @Test(arguments: ["/dev/null", "/tmp"])
     func `What is no regular file is not read`(path: String) {
         let error = #expect(throws: InventoryError.self) {

@@ -169,15 +169,53 @@ import Testing
         let journal = try JournalStandIn(path)
         let log = AuditLog(file: "/dev/null", journalSocket: path)
         // Far more than the kernel queues for one socket.
-        for _ in 0..<5000 { log.write(AuditRecord(.start)) }
+        try expectSoon("writing waits for the journal") {
+            for _ in 0..<5000 { log.write(AuditRecord(.start)) }
+        }
         #expect(try journal.next().hasPrefix("MESSAGE=event=start"))
     }
 
+    /// Does it on a thread of its own, so that a test which would wait for ever fails instead.
+    private func expectSoon(
+        _ failure: Comment, _ body: @escaping @Sendable () -> Void
+    ) throws {
+        let isOver = Monitor(false)
+        try WorkThread.start {
+            body()
+            isOver.withLock { $0 = true }
+        }
+        let isSoon: Void? = isOver.wait(timeoutSeconds: 20) { $0 ? () : nil }
+        try #require(isSoon != nil, failure)
+    }
+
     @Test func aLogThatCannotBeWrittenStopsNothing() throws {
+        let path = FilePath("/tmp/qubes-btrfs-log-\(UInt64.random(in: 0...UInt64.max))")
+        unsafe mkfifo(path.string, 0o600)
+        defer { unsafe unlink(path.string) }
+        let log = AuditLog(file: path, journalSocket: "/nonexistent")
+        // Nobody has the pipe open.
+        try expectSoon("writing waits for a reader of a pipe") { log.write(AuditRecord(.start)) }
         let fixture = try ServiceFixture { settings in
             unsafe mkfifo(settings.logFile.string, 0o600)
         }
         #expect(try fixture.end(of: try fixture.submit()).state == .done)
+    }
+
+    @Test func aLogIsNeitherALinkNorAPipe() throws {
+        let base = "/tmp/qubes-btrfs-log-\(UInt64.random(in: 0...UInt64.max))"
+        let (file, link, pipe) = (base + ".file", base + ".link", base + ".pipe")
+        try ServiceFixture.write("text", to: FilePath(file))
+        unsafe symlink(file, link)
+        unsafe mkfifo(pipe, 0o600)
+        defer { for path in [file, link, pipe] { unsafe unlink(path) } }
+        // With a reader the pipe can be opened.
+        let reader = try Descriptor.open(FilePath(pipe), [.readOnly, .nonBlocking])
+        for path in [link, pipe] {
+            AuditLog(file: FilePath(path), journalSocket: "/nonexistent")
+                .write(AuditRecord(.start))
+        }
+        #expect(try ServiceFixture.read(FilePath(file)) == Array("text".utf8))
+        #expect(try reader.read(maximumBytes: 64).isEmpty)
     }
 }
 

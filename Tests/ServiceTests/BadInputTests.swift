@@ -21,7 +21,8 @@ import Testing
     @Test(arguments: [
         "", "btrfs.Report", "btrfs.Report+ work name\0", "btrfs.Report+ a name b extra\0",
         "btrfs.Report+ dom0 other work\0", "btrfs.Report+\u{1b} dom0 name work\0",
-        "btrfs.Report+ dom0\nname work\0", "\0",
+        "btrfs.Report+ dom0\nname work\0", "\0", "btrfs.Report+  name work\0",
+        " dom0 name work\0", "btrfs.Report+ dom0 name \0",
     ])
     func aHeaderThatIsNotWellFormedIsRefused(header: String) throws {
         let fixture = try ServiceFixture()
@@ -128,7 +129,9 @@ import Testing
         }
     }
 
-    @Test(arguments: ["..", "-pool", "pool.", "pool...", "pool.-x", "root", "pool.+", "poolx"])
+    @Test(arguments: [
+        "..", "-pool", "pool.", "pool...", "pool.a..b", "pool.-x", "root", "pool.+", "poolx",
+    ])
     func anArgumentOfTheMachineThatIsNoPoolIsRefused(argument: String) throws {
         let fixture = try ServiceFixture()
         let exception = try fixture.exception(.compress, argument, on: .name("dom0"))
@@ -167,7 +170,11 @@ import Testing
 
     @Test func aCallerWhoseNameIsNoQubeIsRefused() throws {
         let fixture = try ServiceFixture()
-        for source in ["-x", "uuid:" + ServiceFixture.uuid(3), String(repeating: "a", count: 32)] {
+        let sources = [
+            "-x", "uuid:" + ServiceFixture.uuid(3), "uuid:x", "a+b",
+            String(repeating: "a", count: 32),
+        ]
+        for source in sources {
             #expect(try fixture.exception(.jobList, from: source)?.kind == .badRequest)
         }
     }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+import FoundationEssentials
 import Protocol
 import SystemCalls
 import SystemPackage
@@ -72,6 +73,30 @@ import Testing
         let fixture = try ServiceFixture(worker: worker)
         #expect(try fixture.end(of: try fixture.submit()).state == .failed)
         #expect(try fixture.isAlive())
+    }
+
+    @Test func aLineOfAWorkerAtItsLimitIsReadAndOneByteMoreIsNot() throws {
+        for (excess, state) in [(0, JobState.done), (1, .failed)] {
+            let fixture = try ServiceFixture(
+                worker: """
+                    size=$(($(wc -c < "$cache/result.json") - 1))
+                    printf "%$((\(Limits.eventBytes + excess) - size))s"
+                    say result
+                    """)
+            #expect(try fixture.end(of: try fixture.submit()).state == state)
+        }
+    }
+
+    @Test func aWorkerGetsNothingOfTheDaemonsEnvironment() throws {
+        let fixture = try ServiceFixture(
+            worker: "tr '\\0' '\\n' < /proc/self/environ > \"$cache/environment\"; say result")
+        _ = try fixture.end(of: try fixture.submit())
+        let text = String(
+            decoding: try ServiceFixture.read(
+                fixture.settings.cacheDirectory.appending("environment")), as: UTF8.self)
+        // The last is what the script's shell says of where it is.
+        let names = Set(text.split(separator: "\n").map { String($0.prefix { $0 != "=" }) })
+        #expect(names.subtracting(["PWD", "OLDPWD", "SHLVL", "_"]) == ["PATH", "LC_ALL"])
     }
 
     @Test func aWorkerThatIsNotThereFailsItsJob() throws {
@@ -167,6 +192,59 @@ import Testing
         #expect(bounded.problems.count == Limits.namedItems)
         #expect(bounded.problems.allSatisfy { $0.message.count < 510 })
     }
+
+    @Test func noPartOfAResultIsLong() throws {
+        let long = String(repeating: "x", count: 1000)
+        func many<Item>(_ item: Item) -> [Item] { Array(repeating: item, count: 60) }
+        var usage = Samples.usage(dataUsedBytes: 1)
+        usage.pools = many(long)
+        usage.mountOptions = many(long)
+        var result = Samples.result
+        result.before = many(usage)
+        result.after = many(usage)
+        result.leftAlone = many(
+            .init(reason: long, count: 1, diskBytes: 1, references: 7))
+        result.problems = many(Report.Problem(subject: long, message: long))
+        result.unreadable = many(
+            UnreadablePlace(
+                qube: long, volume: long, image: long, offsetBytes: 0, lengthBytes: 1,
+                copies: many(long)))
+        result.deviceErrors = many(DeviceErrorCounts(device: long, reads: 1))
+        let bounded = result.bounded()
+        let most = Limits.namedItems
+        #expect(bounded.before.count == most && bounded.after.count == most)
+        #expect(bounded.before.allSatisfy { $0.pools.count == most })
+        #expect(bounded.before.allSatisfy { $0.mountOptions?.count == most })
+        #expect(bounded.leftAlone.count == most && bounded.problems.count == most)
+        #expect(bounded.leftAlone.allSatisfy { $0.references == 7 }, "nothing else is lost")
+        #expect(bounded.unreadable?.count == most && bounded.deviceErrors?.count == most)
+        #expect(
+            bounded.unreadable?.allSatisfy { $0.copies?.count == Limits.namedCopies } == true)
+        let text = String(decoding: try JSONEncoder().encode(bounded), as: UTF8.self)
+        #expect(!text.contains(String(repeating: "x", count: Limits.textCharacters + 1)))
+    }
+
+    @Test func whatAWorkerSaysIsKeptAsFarAsItsBounds() throws {
+        let long = String(repeating: "x", count: 1000)
+        let fixture = try ServiceFixture(worker: "say progress; say result") { settings in
+            var result = Samples.result
+            result.problems = Array(repeating: Samples.problem("work"), count: 60)
+            try ServiceFixture.message("result", .result(result), settings)
+            var progress = JobProgress(
+                stage: .execute, doneBytes: 1, totalBytes: 2, savedBytes: 0, elapsedSeconds: 1)
+            progress.pacing = Pacing(state: .held, reason: .space, advice: long)
+            try ServiceFixture.message("progress", .progress(progress), settings)
+        }
+        let record = try fixture.end(of: try fixture.submit())
+        #expect(record.result?.problems.count == Limits.namedItems)
+        #expect(record.progress?.pacing?.advice?.count == Limits.textCharacters + 3)
+        let failing = try ServiceFixture(worker: "say failure") { settings in
+            try ServiceFixture.message(
+                "failure", .failure(kind: "BtrfsPoolError", message: long, detail: ""), settings)
+        }
+        let failed = try failing.end(of: try failing.submit())
+        #expect(failed.error?.count == Limits.textCharacters + 3)
+    }
 }
 
 extension ServiceFixture {
@@ -176,8 +254,10 @@ extension ServiceFixture {
         try socket.send(
             Self.bytes(ServiceName.jobWatch.rawValue, job, on: .name("dom0")))
         try socket.shutdownWriting()
+        let deadline = ContinuousClock.now + .seconds(Self.patienceSeconds)
         var reader = EnvelopeReader()
         while true {
+            try #require(ContinuousClock.now < deadline, "Its worker says nothing.")
             while let event = try reader.nextEvent() {
                 guard case .event(_, let name, let fields) = event else { continue }
                 if name == JobEventName.progress.rawValue { return }

@@ -126,6 +126,41 @@ import Testing
         }
     }
 
+    /// A job on a qube has no folders of dom0's that could change with it.
+    @Test(arguments: faults.filter { !$0.isWholeQube })
+    func aJobOnAQubeEndsWhenOneOfItsVolumesCanNoLongerBeRead(fault: Fault) throws {
+        var bounds = Bounds()
+        bounds.standingSeconds = 0.05
+        let fixture = try ServiceFixture(
+            worker: "while say progress; do sleep 0.02; done", bounds: bounds)
+        let job = try fixture.submit(.compress, on: .name("other"))
+        try fixture.waitForProgress(of: job)
+        let spoilt = ServiceFixture.inventory.replacing(fault.old, with: fault.new)
+        try ServiceFixture.write(spoilt, to: fixture.settings.qubesXML)
+        #expect(try fixture.end(of: job).error == JobOversight.changed.exception.message)
+    }
+
+    @Test func aWorkerKnowsTheDirectoryOfAPoolThatIsLeftOut() throws {
+        let fixture = try ServiceFixture()
+        let twice = ["/srv/one", "/srv/two"].map {
+            "<pool name=\"twice\" dir_path=\"\($0)\" driver=\"file-reflink\"/>"
+        }
+        let spoilt = ServiceFixture.inventory
+            .replacing("</pools>", with: twice.joined() + "</pools>")
+            .replacing(
+                "pool=\"varlibqubes\" vid=\"appvms/other/private\"",
+                with: "pool=\"twice\" vid=\"appvms/other/private\"")
+        try ServiceFixture.write(spoilt, to: fixture.settings.qubesXML)
+        _ = try fixture.end(of: try fixture.submit(.compress, on: .name("dom0")))
+        let order = try fixture.order()
+        let left = order.pools.filter { $0.directory.hasPrefix("/srv/") }
+        #expect(left.map(\.directory) == ["/srv/one", "/srv/two"])
+        // Whichever of the two it lies in, its image is there to be left alone.
+        let images = order.volumes.filter { $0.volumeIdentifier == "appvms/other/private" }
+        #expect(images.map(\.pool) == left.map(\.name))
+        #expect(images.allSatisfy { $0.skipped && !$0.selected })
+    }
+
     @Test func withoutDom0sLineNoDefaultIsKnownAndJobsLeaveAloneWhatItCountsFor() throws {
         let fixture = try ServiceFixture()
         try ServiceFixture.write(

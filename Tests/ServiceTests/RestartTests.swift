@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import FoundationEssentials
+import Glibc
 import Protocol
 import SystemCalls
 import SystemPackage
@@ -94,6 +95,33 @@ import Testing
         }
         let again = try JobStore(stateDirectory: fixture.settings.stateDirectory)
         #expect(try again.load().jobs == records)
+    }
+
+    @Test func aFileOfHistoryIsReplacedAsAWhole() throws {
+        let fixture = try ServiceFixture()
+        let state = fixture.settings.stateDirectory
+        let job = try fixture.submit()
+        _ = try fixture.end(of: job)
+        let audit = AuditLog(file: "/dev/null", journalSocket: "/nonexistent")
+        let totals = HistoryStore(stateDirectory: state, audit: audit)
+        totals.add(HistoryPoint(at: 1, [Samples.usage(dataUsedBytes: 1)]))
+        let ofJob = state.appending("jobs").appending(job + ".json")
+        let ofTotals = state.appending("history.json")
+        func expectWhole(_ path: FilePath, _ write: () throws -> Void) throws {
+            // Another name of the old file: whatever is written into it would show there.
+            let other = path.string + ".old"
+            try #require(unsafe link(path.string, other) == 0)
+            let before = try ServiceFixture.read(path)
+            try write()
+            #expect(try ServiceFixture.read(path) != before)
+            #expect(try ServiceFixture.read(FilePath(other)) == before)
+        }
+        try expectWhole(ofJob) {
+            try JobStore(stateDirectory: state).write(record(.running, job: job))
+        }
+        try expectWhole(ofTotals) {
+            totals.add(HistoryPoint(at: 10_000, [Samples.usage(dataUsedBytes: 2)]))
+        }
     }
 
     @Test func whatAPowerCutLeftHalfWrittenIsRemovedAndStrangersAreLeftAlone() throws {

@@ -42,6 +42,9 @@ import Testing
         let job = try fixture.submit(
             from: "admin", on: .name("uuid:" + ServiceFixture.uuid(3)))
         #expect(try fixture.end(of: job).target == "work")
+        // Not the first one of all.
+        let other = try fixture.submit(on: .name("uuid:" + ServiceFixture.uuid(5)))
+        #expect(try fixture.end(of: other).target == "other")
     }
 
     @Test func withoutQubesdNobodyButDom0IsAnswered() throws {
@@ -175,6 +178,12 @@ import Testing
         let reader = reader(of: nil, seeing: ["work", "workshop"]).asking(about: ["work"])
         #expect(reader.subject(.qube("workshop")) == nil)
         #expect(reader.subject(.pools(["one", "two"])) == .pools(["one"]))
+        let own = Target(
+            caller: .machine, inventory: Inventory(pools: [], qubes: []), qube: nil,
+            systemDirectories: [])
+        let problems = ["work", "workshop"].map { Report.Problem(.qube($0), "") }
+        let ofWork = Reader(own).asking(about: ["work"])
+        #expect(ofWork.problems(problems).map(\.subject) == ["work"])
     }
 
     @Test func aProblemThatDoesNotSayWhatItIsAboutIsForDom0Alone() {
@@ -243,8 +252,7 @@ import Testing
         try socket.shutdownWriting()
         _ = try socket.read(maximumBytes: 1)
         fixture.qubesd?.change { $0.visible["admin"] = ["admin"] }
-        let rest = try #require(try socket.readToEnd(limitBytes: Limits.replyBytes))
-        let text = String(decoding: rest, as: UTF8.self)
+        let text = String(decoding: try ServiceFixture.answer(on: socket), as: UTF8.self)
         #expect(text.contains("QubesVMNotFoundError"))
         try fixture.openGate()
         #expect(try fixture.end(of: job).state == .done)

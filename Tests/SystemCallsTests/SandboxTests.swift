@@ -186,6 +186,43 @@ struct SandboxTests {
         }
     }
 
+    @Test(
+        "By number as well, and by the older call, the filter lets files be read alone",
+        arguments: Tie.filters)
+    func otherWaysToOpen(tie: Tie) throws {
+        typealias Call = @convention(c) (Int, Int, Int, Int) -> Int
+        let symbol = unsafe try #require(dlsym(nil, "syscall"))
+        let call = unsafe unsafeBitCast(symbol, to: Call.self)
+        let (open, byHandle) = (2, 304)
+        let refused = [O_WRONLY, O_RDWR, O_RDONLY | O_TRUNC, O_RDONLY | O_CREAT]
+        func attempt(_ flags: Int32, byHandle isByHandle: Bool) -> Attempt {
+            (
+                "\(isByHandle) \(flags)",
+                { () throws(Errno) in
+                    // Arguments that are good for none: a filter says so first.
+                    let result =
+                        isByHandle
+                        ? call(byHandle, -1, 0, Int(flags)) : call(open, 0, Int(flags), 0)
+                    _ = try checked(result)
+                }
+            )
+        }
+        let failures = try tied(
+            tie,
+            [true, false].flatMap { way in
+                (refused + [O_RDONLY]).map { attempt($0, byHandle: way) }
+            })
+        #expect(failures.count == 10)
+        for way in [true, false] {
+            for flags in refused {
+                #expect(failures["\(way) \(flags)"] == .notPermitted, "\(way) \(flags)")
+            }
+        }
+        #expect(failures["false \(O_RDONLY)"] == .badAddress)
+        // The kernel lets root alone open by number.
+        if geteuid() == 0 { #expect(failures["true \(O_RDONLY)"] != .notPermitted) }
+    }
+
     @Test("What the filter cannot see through is not there", arguments: Tie.filters)
     func unseen(tie: Tie) throws {
         let failures = try tied(

@@ -10,7 +10,9 @@ extension JobResult {
         result.before = Array(before.prefix(Limits.namedItems)).map { $0.bounded() }
         result.after = Array(after.prefix(Limits.namedItems)).map { $0.bounded() }
         result.leftAlone = Array(leftAlone.prefix(Limits.namedItems)).map {
-            LeftAlone(reason: $0.reason.bounded(), count: $0.count, diskBytes: $0.diskBytes)
+            var kind = $0
+            kind.reason = $0.reason.bounded()
+            return kind
         }
         result.problems = Array(problems.prefix(Limits.namedItems)).map {
             var problem = $0
@@ -20,7 +22,7 @@ extension JobResult {
             return problem
         }
         result.unreadable = unreadable.map { $0.prefix(Limits.namedItems).map { $0.bounded() } }
-        result.deviceErrors = deviceErrors.map { Array($0.prefix(Limits.namedItems)) }
+        result.deviceErrors = deviceErrors.map { $0.prefix(Limits.namedItems).map { $0.bounded() } }
         result.estimate = estimate?.fitting()
         return result
     }
@@ -29,9 +31,19 @@ extension JobResult {
 extension UnreadablePlace {
     fileprivate func bounded() -> UnreadablePlace {
         var place = self
+        place.qube = qube.bounded()
+        place.volume = volume.bounded()
         place.image = image.bounded()
         place.copies = copies.map { $0.prefix(Limits.namedCopies).map { $0.bounded() } }
         return place
+    }
+}
+
+extension DeviceErrorCounts {
+    fileprivate func bounded() -> DeviceErrorCounts {
+        var counts = self
+        counts.device = device.bounded()
+        return counts
     }
 }
 
@@ -47,7 +59,10 @@ extension JobProgress {
 extension FileSystemUsage {
     fileprivate func bounded() -> FileSystemUsage {
         var usage = self
-        usage.pools = Array(pools.prefix(Limits.namedItems)).map { $0.bounded() }
+        usage.pools = pools.prefix(Limits.namedItems).map { $0.bounded() }
+        usage.mountOptions = mountOptions.map {
+            $0.prefix(Limits.namedItems).map { $0.bounded() }
+        }
         return usage
     }
 }

@@ -28,8 +28,13 @@ extension ServiceFixture {
         let socket = try connect()
         QrexecCall.send(bytes, on: socket)
         try socket.shutdownWriting()
-        // A watch gives heartbeats for ever when its job never ends.
-        let deadline = ContinuousClock.now + .seconds(Self.patienceSeconds)
+        return try Self.answer(on: socket)
+    }
+
+    /// All that comes from a connection until its end. A watch gives heartbeats for ever when its
+    /// job never ends: that fails here.
+    static func answer(on socket: borrowing Descriptor) throws -> [UInt8] {
+        let deadline = ContinuousClock.now + .seconds(patienceSeconds)
         var answer: [UInt8] = []
         while true {
             let piece = try socket.read(maximumBytes: 64 * 1024)
