@@ -273,7 +273,8 @@ struct JobRunner: Sendable {
         line.target = record.target
         line.job = record.job
         line.outcome = outcome
-        line.savedBytes = record.result?.savedBytes
+        // An estimate changes nothing: what it says meanwhile is what others did.
+        line.savedBytes = record.operation == .estimate ? nil : record.result?.savedBytes
         line.detail = detail
         audit.write(line)
     }
