@@ -3,7 +3,8 @@
 /// What the daemon writes to a worker's standard input: one job, validated, all of it, in one line.
 /// Lines that follow it are each a `WorkerControl`.
 ///
-/// Both come from the same build, so that the version says only that they fit.
+/// Both come from the same release, and `form` says that they do: a daemon may have been started
+/// before an upgrade put another worker in its place.
 public struct WorkerOrder: Codable, Equatable, Sendable {
     /// What to do.
     public enum Work: Codable, Equatable, Sendable {
@@ -94,6 +95,12 @@ public struct WorkerOrder: Codable, Equatable, Sendable {
         }
     }
 
+    /// The form of orders, and of what workers say. It is raised with every change of either that
+    /// the other side would pass over or misread: a worker takes no order of another form.
+    public static let currentForm = 1
+
+    /// The form that it has.
+    public var form: Int
     /// The version of this message.
     public var version: ProtocolVersion
     /// What to do.
@@ -117,6 +124,7 @@ public struct WorkerOrder: Codable, Equatable, Sendable {
         risksReadOnly: Bool? = nil, systemDirectories: [String]? = nil
     ) {
         version = .current
+        form = Self.currentForm
         self.systemDirectories = systemDirectories
         self.work = work
         self.pools = pools

@@ -102,6 +102,7 @@ enum ProgressLine {
             case .space: "no space"
             case .battery: "on battery"
             case .disk: "others need the disk"
+            case .unknown(let word): word
             case nil: ""
             }
         let share = Int((pacing.heldShare * 100).rounded())
@@ -109,6 +110,7 @@ enum ProgressLine {
         case .full: return nil
         case .slowed: return "slowed: \(reason) (held \(share) %)"
         case .held: return pacing.reason == .pause ? reason : "held: \(reason)"
+        case .unknown(let word): return reason.isEmpty ? word : "\(word): \(reason)"
         }
     }
 

@@ -72,7 +72,7 @@ struct JobWatch {
         guard let change else { return Self.event(.heartbeat, json: "{}") }
         let isNewState = seen?.stateChange != change.stateChange
         seen = change
-        if change.record.state.isOver { turn = .last }
+        if change.record.isOver { turn = .last }
         if isNewState { return try event(.state, change.record) }
         guard let progress = change.record.progress else {
             return Self.event(.heartbeat, json: "{}")
