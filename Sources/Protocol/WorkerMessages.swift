@@ -40,6 +40,23 @@ public struct WorkerOrder: Codable, Equatable, Sendable {
         }
     }
 
+    /// A pool of another driver: a check of the machine says where one lies on Btrfs.
+    public struct OtherPool: Codable, Equatable, Sendable {
+        /// Its name.
+        public var name: String
+        /// Its driver.
+        public var driver: String
+        /// Its directory, an absolute path from qubes.xml; nil where it has none.
+        public var directory: String?
+
+        /// Makes a pool.
+        public init(name: String, driver: String, directory: String? = nil) {
+            self.name = name
+            self.driver = driver
+            self.directory = directory
+        }
+    }
+
     /// A volume of a qube on one of the pools.
     public struct Volume: Codable, Equatable, Sendable {
         /// The qube's name.
@@ -109,8 +126,10 @@ public struct WorkerOrder: Codable, Equatable, Sendable {
     public var systemDirectories: [String]?
     /// All `file-reflink` pools.
     public var pools: [Pool]
-    /// All volumes on them.
+    /// All volumes on those pools.
     public var volumes: [Volume]
+    /// The pools of other drivers that volumes lie on; nil where nobody asks about them.
+    public var otherPools: [OtherPool]?
     /// The caller asked for the machine: the reply may name file systems.
     public var wholeMachine: Bool
     /// Go on while the machine runs on battery.
