@@ -97,6 +97,24 @@ import Testing
         #expect(lines.first?["outcome"] == "QubesVolumeNotFoundError")
     }
 
+    @Test func anAcceptedCallByUUIDIsOfTheQubesName() throws {
+        let fixture = try ServiceFixture(worker: "say report")
+        let target = CallHeader.Target.name("uuid:" + ServiceFixture.uuid(3))
+        _ = try fixture.call(.report, from: "admin", on: target)
+        let lines = try lines(fixture, "btrfs.Report")
+        #expect(lines.map { $0["target"] } == ["work", "work"])
+    }
+
+    @Test func aCallThatGetsNoPlaceIsOneLineWithItsCaller() throws {
+        var bounds = Bounds()
+        bounds.connectionsPerCaller = 0
+        let fixture = try ServiceFixture(bounds: bounds)
+        #expect(try fixture.exception(.report, from: "admin")?.kind == .busy)
+        let refused = try fixture.auditLines().map(values).filter { $0["event"] == "request" }
+        #expect(refused.map { $0["caller"] } == ["admin"])
+        #expect(refused.first?["outcome"] == "BtrfsBusyError" && refused.first?["target"] == "work")
+    }
+
     @Test func anEstimateSavesNothingInTheLogEither() throws {
         let fixture = try ServiceFixture()
         _ = try fixture.end(of: try fixture.submit(.estimate))
