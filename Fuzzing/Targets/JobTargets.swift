@@ -13,9 +13,11 @@ import SystemPackage
         let file = try Descriptor.open(
             history.file, [.writeOnly, .create, .truncate], mode: 0o600)
         try file.write(untrusted)
-        let (records, strays) = try history.store.load()
-        demand(records.count + strays.count == 1, "a file is a job or a stray")
-        for record in records {
+        let found = try history.store.load()
+        demand(
+            found.jobs.count + found.newer + found.strays.count == 1,
+            "a file is a job, one of a later release, or a stray")
+        for record in found.jobs {
             demand(record.job == History.job, "a job has the name of its file")
             show(record)
         }

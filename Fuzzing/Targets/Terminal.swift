@@ -58,7 +58,9 @@ private func write(json value: some Encodable) {
     demand(whole.entries == pieces.entries, "entries mean the same in whatever pieces they come")
     let entries = AuditHistory.entries(whole.entries)
     demand(entries.count <= whole.entries.count, "no call is made up")
-    write(AuditLines.history(entries))
+    let losses = AuditLosses(whole.entries)
+    for mayLack in [false, true] { write(AuditLines.history(entries, mayLack: mayLack)) }
+    for sentence in losses.sentences { write(Line.wrapped(sentence, indent: 2)) }
     for entry in entries { write(json: entry) }
     // A line of policy by itself: no mutation would quote it rightly.
     if let line = PolicyLine(untrusted: String(decoding: untrusted, as: UTF8.self)) {

@@ -145,7 +145,7 @@ extension JobState {
         case .done: .done
         case .interrupted: .jobInterrupted
         case .cancelled: .jobCancelled
-        case .failed, .queued, .running, .paused: .failed
+        case .failed, .queued, .running, .paused, .unknown: .failed
         }
     }
 }

@@ -6,8 +6,8 @@ public enum AuditEvent: String, Sendable, CaseIterable {
     case start
     /// A call came and was judged.
     case request
-    /// A report that was accepted is over.
-    case reportEnd = "report-end"
+    /// A call that was accepted is answered, or its caller has gone: of all that start no job.
+    case callEnd = "call-end"
     /// A job's worker was started.
     case jobStart = "job-start"
     /// A job is over.
@@ -18,6 +18,11 @@ public enum AuditEvent: String, Sendable, CaseIterable {
     case trouble
     /// A caller made more calls than its share of the log: how many are not written down.
     case omitted
+
+    /// The event of this name; earlier releases had another one for the end of a call.
+    init?(written name: String) {
+        self.init(rawValue: name == "report-end" ? Self.callEnd.rawValue : name)
+    }
 }
 
 /// One thing that happened, as the daemon writes it into the journal and the log file, and as
@@ -35,15 +40,23 @@ public struct AuditRecord: Equatable, Sendable {
     public var target = ""
     /// The job's id.
     public var job = ""
-    /// The call's own number, which its request and its end have in common; empty where a call has
-    /// no end of its own.
+    /// The call's own number, which its request and its end have in common; empty where it was
+    /// refused.
     public var call = ""
-    /// `accepted`, `done`, a job's last state or an exception's name.
+    /// `accepted`, `done`, `gone`, a job's last state or an exception's name.
     public var outcome = ""
     /// What a job saved, in bytes.
     public var savedBytes: Int64?
-    /// What dom0 may know and the caller not.
+    /// What dom0 may know and the caller not; of a request of `btrfs.NewData`, what it sets.
     public var detail = ""
+    /// The daemon that wrote it, another one after each start; in the journal alone.
+    public var daemon = ""
+    /// Its place among this daemon's records, from 1 on without a gap, so that it is seen when the
+    /// journal lacks some; in the journal alone.
+    public var sequence: UInt64?
+
+    /// The outcome of a call whose caller went away, or took nothing any more, before its end.
+    public static let goneOutcome = "gone"
 
     /// A record of this event, and of nothing else yet.
     public init(_ event: AuditEvent) { self.event = event }
@@ -53,7 +66,7 @@ public struct AuditRecord: Equatable, Sendable {
         case event, caller, service, argument, target, job, outcome
         case savedBytes = "saved_bytes"
         case detail
-        case call
+        case call, daemon, sequence
 
         /// The name of the journal's field: only those of root's processes are read again.
         public var journalName: String { "QUBES_BTRFS_\(rawValue.uppercased())" }
@@ -61,8 +74,9 @@ public struct AuditRecord: Equatable, Sendable {
 
     /// `key=value` pairs in a fixed order, one line, printable ASCII.
     public var line: String {
-        // A call's number is there where it has one: most have not.
-        Field.allCases.filter { $0 != .call || !call.isEmpty }
+        // The file has every record: nothing needs to be counted there.
+        Field.allCases.filter { $0 != .daemon && $0 != .sequence }
+            .filter { $0 != .call || !call.isEmpty }
             .map { "\($0.rawValue)=\(AuditValue.escaped(self[$0]))" }.joined(separator: " ")
     }
 
@@ -80,7 +94,7 @@ public struct AuditRecord: Equatable, Sendable {
         func value(_ field: Field) throws(AuditValue.Unreadable) -> String {
             try AuditValue.read(untrusted: untrustedFields[field.journalName] ?? "-")
         }
-        guard let event = AuditEvent(rawValue: try value(.event)) else { return nil }
+        guard let event = AuditEvent(written: try value(.event)) else { return nil }
         self.init(event)
         caller = try value(.caller)
         service = try value(.service)
@@ -94,6 +108,12 @@ public struct AuditRecord: Equatable, Sendable {
         if !saved.isEmpty {
             guard let bytes = Int64(saved) else { throw AuditValue.Unreadable() }
             savedBytes = bytes
+        }
+        daemon = try value(.daemon)
+        let place = try value(.sequence)
+        if !place.isEmpty {
+            guard let number = UInt64(place) else { throw AuditValue.Unreadable() }
+            sequence = number
         }
     }
 
@@ -109,6 +129,8 @@ public struct AuditRecord: Equatable, Sendable {
         case .savedBytes: savedBytes.map(String.init) ?? ""
         case .detail: detail
         case .call: call
+        case .daemon: daemon
+        case .sequence: sequence.map(String.init) ?? ""
         }
     }
 }

@@ -5,7 +5,7 @@ public struct CheckReport: Codable, Equatable, Sendable {
     /// One thing that was looked at.
     public struct Finding: Codable, Equatable, Sendable {
         /// How it is.
-        public enum Level: String, Codable, Sendable, CaseIterable {
+        public enum Level: Word {
             /// As it should be.
             case good
             /// Good to know.
@@ -14,6 +14,24 @@ public struct CheckReport: Codable, Equatable, Sendable {
             case warning
             /// Something does not work, or will break.
             case problem
+            /// Of a later release.
+            case unknown(String)
+
+            /// Those that this release knows.
+            public static let allCases: [Self] = [
+                .good, .note, .warning, .problem,
+            ]
+
+            /// As it is written.
+            public var rawValue: String {
+                switch self {
+                case .good: "good"
+                case .note: "note"
+                case .warning: "warning"
+                case .problem: "problem"
+                case .unknown(let word): word
+                }
+            }
         }
 
         /// How it is.
@@ -69,8 +87,8 @@ public struct CheckReport: Codable, Equatable, Sendable {
         self.findings = findings
     }
 
-    /// Something should be done.
+    /// Something should be done. What this release has no word for may be the worst of all.
     public var wantsAction: Bool {
-        findings.contains { $0.level == .warning || $0.level == .problem }
+        findings.contains { $0.level == .warning || $0.level == .problem || $0.level.isUnknown }
     }
 }

@@ -151,4 +151,12 @@ public struct EstimateRequest: StrictRequest, Equatable {
         running = try values.decodeIfPresent(Bool.self, forKey: .running) ?? false
         exclude = try values.names(forKey: .exclude)
     }
+
+    /// Leaves out what is not asked for: a daemon of an older release may not know it.
+    public func encode(to encoder: any Encoder) throws {
+        var values = encoder.container(keyedBy: CodingKeys.self)
+        try values.encode(version, forKey: .version)
+        if running { try values.encode(true, forKey: .running) }
+        try values.encodeIfPresent(exclude, forKey: .exclude)
+    }
 }

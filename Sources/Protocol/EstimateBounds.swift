@@ -63,6 +63,7 @@ extension Subject {
         case .pools(let names):
             .pools(names.prefix(Limits.namedItems).map { $0.bounded() })
         case .machine: .machine
+        case .other(let kind): .other(kind: kind.bounded())
         }
     }
 }

@@ -15,7 +15,7 @@ public struct JobAccepted: Codable, Equatable, Sendable {
 }
 
 /// Where a job stands.
-public enum JobState: String, Codable, Sendable, CaseIterable {
+public enum JobState: Word {
     /// Waits for the job before it.
     case queued
     /// A worker is at it.
@@ -30,9 +30,35 @@ public enum JobState: String, Codable, Sendable, CaseIterable {
     case interrupted
     /// Somebody cancelled it; what was finished stays done, and the result says what that brought.
     case cancelled
+    /// Of a later release.
+    case unknown(String)
 
-    /// No more events will come.
-    public var isOver: Bool { self != .queued && self != .running && self != .paused }
+    /// Those that this release knows.
+    public static let allCases: [Self] = [
+        .queued, .running, .paused, .done, .failed, .interrupted, .cancelled,
+    ]
+
+    /// As it is written.
+    public var rawValue: String {
+        switch self {
+        case .queued: "queued"
+        case .running: "running"
+        case .paused: "paused"
+        case .done: "done"
+        case .failed: "failed"
+        case .interrupted: "interrupted"
+        case .cancelled: "cancelled"
+        case .unknown(let word): word
+        }
+    }
+
+    /// No more events will come, as far as the state tells: see `JobRecord.isOver`.
+    fileprivate var isOver: Bool {
+        switch self {
+        case .done, .failed, .interrupted, .cancelled: true
+        case .queued, .running, .paused, .unknown: false
+        }
+    }
 }
 
 /// One job, as `btrfs.job.List` and the end of `btrfs.job.Watch` give it.
@@ -65,6 +91,10 @@ public struct JobRecord: Codable, Equatable, Sendable {
     public var result: JobResult?
     /// What went wrong, when it failed.
     public var error: String?
+
+    /// No more events will come. Of a state that this release does not know, the end's moment
+    /// tells.
+    public var isOver: Bool { state.isOver || (state.isUnknown && endedAt != nil) }
 
     /// Makes a record of a new job.
     public init(
@@ -100,8 +130,29 @@ public struct JobList: Codable, Equatable, Sendable {
 /// How far a job is.
 public struct JobProgress: Codable, Equatable, Sendable {
     /// What the worker is at.
-    public enum Stage: String, Codable, Sendable, CaseIterable {
+    public enum Stage: Word {
         case survey, fingerprint, match, plan, sample, execute, account
+        /// Of a later release.
+        case unknown(String)
+
+        /// Those that this release knows.
+        public static let allCases: [Self] = [
+            .survey, .fingerprint, .match, .plan, .sample, .execute, .account,
+        ]
+
+        /// As it is written.
+        public var rawValue: String {
+            switch self {
+            case .survey: "survey"
+            case .fingerprint: "fingerprint"
+            case .match: "match"
+            case .plan: "plan"
+            case .sample: "sample"
+            case .execute: "execute"
+            case .account: "account"
+            case .unknown(let word): word
+            }
+        }
     }
 
     /// The stage.

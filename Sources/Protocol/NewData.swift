@@ -3,9 +3,9 @@
 /// What becomes of what a volume's qube writes from now on.
 public struct NewData: Codable, Equatable, Sendable {
     /// What decides it.
-    public enum Reason: String, Codable, Sendable, CaseIterable {
+    public enum Reason: Word {
         /// Mount option `compress-force`: all of it, whatever the flags.
-        case mountForce = "mount-force"
+        case mountForce
         /// Mount option `compress`.
         case mount
         /// The image's flag `c`, or the property it has been made with.
@@ -13,11 +13,32 @@ public struct NewData: Codable, Equatable, Sendable {
         /// Nothing asks for it.
         case nothing
         /// The image's flag `m`: not compressed.
-        case noCompressFlag = "flag-m"
+        case noCompressFlag
         /// NOCOW (flag `C`): it cannot be.
         case nocow
         /// The loop device writes past the page cache, which this kernel does not compress.
-        case directIO = "direct-io"
+        case directIO
+        /// Of a later release.
+        case unknown(String)
+
+        /// Those that this release knows.
+        public static let allCases: [Self] = [
+            .mountForce, .mount, .flag, .nothing, .noCompressFlag, .nocow, .directIO,
+        ]
+
+        /// As it is written.
+        public var rawValue: String {
+            switch self {
+            case .mountForce: "mount-force"
+            case .mount: "mount"
+            case .flag: "flag"
+            case .nothing: "nothing"
+            case .noCompressFlag: "flag-m"
+            case .nocow: "nocow"
+            case .directIO: "direct-io"
+            case .unknown(let word): word
+            }
+        }
     }
 
     /// New writes are compressed where they shrink; nil while there is no image to write to.

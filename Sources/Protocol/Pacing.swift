@@ -3,17 +3,34 @@
 /// How hard a job works at this moment, and why not harder.
 public struct Pacing: Codable, Equatable, Sendable {
     /// How hard.
-    public enum State: String, Codable, Sendable, CaseIterable {
+    public enum State: Word {
         /// As fast as it can.
         case full
         /// A part of the time.
         case slowed
         /// Not at all until the reason is gone.
         case held
+        /// Of a later release.
+        case unknown(String)
+
+        /// Those that this release knows.
+        public static let allCases: [Self] = [
+            .full, .slowed, .held,
+        ]
+
+        /// As it is written.
+        public var rawValue: String {
+            switch self {
+            case .full: "full"
+            case .slowed: "slowed"
+            case .held: "held"
+            case .unknown(let word): word
+            }
+        }
     }
 
     /// Why it is not `full`.
-    public enum Reason: String, Codable, Sendable, CaseIterable {
+    public enum Reason: Word {
         /// Somebody asked for a pause; `btrfs.job.Resume` ends it.
         case pause
         /// Another job goes before it; it goes on by itself afterwards.
@@ -24,6 +41,25 @@ public struct Pacing: Codable, Equatable, Sendable {
         case battery
         /// Others wait for the disk.
         case disk
+        /// Of a later release.
+        case unknown(String)
+
+        /// Those that this release knows.
+        public static let allCases: [Self] = [
+            .pause, .turn, .space, .battery, .disk,
+        ]
+
+        /// As it is written.
+        public var rawValue: String {
+            switch self {
+            case .pause: "pause"
+            case .turn: "turn"
+            case .space: "space"
+            case .battery: "battery"
+            case .disk: "disk"
+            case .unknown(let word): word
+            }
+        }
     }
 
     /// How hard.

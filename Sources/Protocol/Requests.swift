@@ -70,6 +70,17 @@ public struct CompressRequest: StrictRequest, Equatable {
             throw RequestError.outOfRange(key: "level", allowed: "1 to 19")
         }
     }
+
+    /// Leaves out what is not asked for: a daemon of an older release may not know it.
+    public func encode(to encoder: any Encoder) throws {
+        var values = encoder.container(keyedBy: CodingKeys.self)
+        try values.encode(version, forKey: .version)
+        try values.encodeIfPresent(level, forKey: .level)
+        if running { try values.encode(true, forKey: .running) }
+        if battery { try values.encode(true, forKey: .battery) }
+        if riskReadOnly == true { try values.encode(true, forKey: .riskReadOnly) }
+        try values.encodeIfPresent(exclude, forKey: .exclude)
+    }
 }
 
 /// The payload of `btrfs.Dedupe` and `btrfs.Defragment`.
@@ -112,6 +123,16 @@ public struct DedupeRequest: StrictRequest, Equatable {
         battery = try values.decodeIfPresent(Bool.self, forKey: .battery) ?? false
         riskReadOnly = try values.decodeIfPresent(Bool.self, forKey: .riskReadOnly)
         exclude = try values.names(forKey: .exclude)
+    }
+
+    /// Leaves out what is not asked for: a daemon of an older release may not know it.
+    public func encode(to encoder: any Encoder) throws {
+        var values = encoder.container(keyedBy: CodingKeys.self)
+        try values.encode(version, forKey: .version)
+        if running { try values.encode(true, forKey: .running) }
+        if battery { try values.encode(true, forKey: .battery) }
+        if riskReadOnly == true { try values.encode(true, forKey: .riskReadOnly) }
+        try values.encodeIfPresent(exclude, forKey: .exclude)
     }
 }
 

@@ -31,7 +31,7 @@ public enum ServiceName: String, Codable, Sendable, CaseIterable {
 }
 
 /// What a job does.
-public enum Operation: String, Codable, Sendable, CaseIterable {
+public enum Operation: Word {
     /// Say what compression and dedupe would save; change nothing.
     case estimate
     /// Compress and keep sharing.
@@ -42,15 +42,35 @@ public enum Operation: String, Codable, Sendable, CaseIterable {
     case optimize
     /// Fewer and larger extents, and keep sharing.
     case defragment
+    /// Of a later release.
+    case unknown(String)
 
-    /// The service that starts it.
-    public var service: ServiceName {
+    /// Those that this release knows.
+    public static let allCases: [Self] = [
+        .estimate, .compress, .dedupe, .optimize, .defragment,
+    ]
+
+    /// As it is written.
+    public var rawValue: String {
+        switch self {
+        case .estimate: "estimate"
+        case .compress: "compress"
+        case .dedupe: "dedupe"
+        case .optimize: "optimize"
+        case .defragment: "defragment"
+        case .unknown(let word): word
+        }
+    }
+
+    /// The service that starts it; nil where this release has none.
+    public var service: ServiceName? {
         switch self {
         case .estimate: .estimate
         case .compress: .compress
         case .dedupe: .dedupe
         case .optimize: .optimize
         case .defragment: .defragment
+        case .unknown: nil
         }
     }
 }

@@ -10,6 +10,8 @@ public enum Subject: Equatable, Hashable, Sendable {
     case pools([String])
     /// The machine: its kernel, its own files, how a file system of it is mounted.
     case machine
+    /// Of a kind that a later release has: nobody but dom0 may read about it.
+    case other(kind: String)
 
     /// As people read it.
     public var text: String {
@@ -19,19 +21,21 @@ public enum Subject: Equatable, Hashable, Sendable {
             "\(qube):\(volume)" + (path.map { ", \($0)" } ?? "")
         case .pools(let names): "pool \(names.joined(separator: ", "))"
         case .machine: QubeName.machine
+        case .other(let kind): kind
         }
     }
 }
 
 extension Subject: Codable {
-    private enum Kind: String, Codable { case qube, image, pools, machine }
+    private enum Kind: String { case qube, image, pools, machine }
 
     private enum CodingKeys: String, CodingKey { case kind, qube, volume, path, pools }
 
-    /// Reads one; a kind that a later release may add is an error.
+    /// Reads one; of a kind that a later release may add, the kind alone.
     public init(from decoder: any Decoder) throws {
         let values = try decoder.container(keyedBy: CodingKeys.self)
-        switch try values.decode(Kind.self, forKey: .kind) {
+        let kind = try values.decode(String.self, forKey: .kind)
+        switch Kind(rawValue: kind) {
         case .qube: self = .qube(try values.decode(String.self, forKey: .qube))
         case .image:
             self = .image(
@@ -40,6 +44,7 @@ extension Subject: Codable {
                 path: try values.decodeIfPresent(String.self, forKey: .path))
         case .pools: self = .pools(try values.decode([String].self, forKey: .pools))
         case .machine: self = .machine
+        case nil: self = .other(kind: kind)
         }
     }
 
@@ -48,17 +53,18 @@ extension Subject: Codable {
         var values = encoder.container(keyedBy: CodingKeys.self)
         switch self {
         case .qube(let name):
-            try values.encode(Kind.qube, forKey: .kind)
+            try values.encode(Kind.qube.rawValue, forKey: .kind)
             try values.encode(name, forKey: .qube)
         case .image(let qube, let volume, let path):
-            try values.encode(Kind.image, forKey: .kind)
+            try values.encode(Kind.image.rawValue, forKey: .kind)
             try values.encode(qube, forKey: .qube)
             try values.encode(volume, forKey: .volume)
             try values.encodeIfPresent(path, forKey: .path)
         case .pools(let names):
-            try values.encode(Kind.pools, forKey: .kind)
+            try values.encode(Kind.pools.rawValue, forKey: .kind)
             try values.encode(names, forKey: .pools)
-        case .machine: try values.encode(Kind.machine, forKey: .kind)
+        case .machine: try values.encode(Kind.machine.rawValue, forKey: .kind)
+        case .other(let kind): try values.encode(kind, forKey: .kind)
         }
     }
 }

@@ -3,7 +3,8 @@
 /// What the daemon writes to a worker's standard input: one job, validated, all of it, in one line.
 /// Lines that follow it are each a `WorkerControl`.
 ///
-/// Both come from the same build, so that the version says only that they fit.
+/// Both come from the same release, and `form` says that they do: a daemon may have been started
+/// before an upgrade put another worker in its place.
 public struct WorkerOrder: Codable, Equatable, Sendable {
     /// What to do.
     public enum Work: Codable, Equatable, Sendable {
@@ -35,6 +36,23 @@ public struct WorkerOrder: Codable, Equatable, Sendable {
         /// Makes a pool.
         public init(name: String, directory: String) {
             self.name = name
+            self.directory = directory
+        }
+    }
+
+    /// A pool of another driver: a check of the machine says where one lies on Btrfs.
+    public struct OtherPool: Codable, Equatable, Sendable {
+        /// Its name.
+        public var name: String
+        /// Its driver.
+        public var driver: String
+        /// Its directory, an absolute path from qubes.xml; nil where it has none.
+        public var directory: String?
+
+        /// Makes a pool.
+        public init(name: String, driver: String, directory: String? = nil) {
+            self.name = name
+            self.driver = driver
             self.directory = directory
         }
     }
@@ -94,6 +112,12 @@ public struct WorkerOrder: Codable, Equatable, Sendable {
         }
     }
 
+    /// The form of orders, and of what workers say. It is raised with every change of either that
+    /// the other side would pass over or misread: a worker takes no order of another form.
+    public static let currentForm = 1
+
+    /// The form that it has.
+    public var form: Int
     /// The version of this message.
     public var version: ProtocolVersion
     /// What to do.
@@ -102,8 +126,10 @@ public struct WorkerOrder: Codable, Equatable, Sendable {
     public var systemDirectories: [String]?
     /// All `file-reflink` pools.
     public var pools: [Pool]
-    /// All volumes on them.
+    /// All volumes on those pools.
     public var volumes: [Volume]
+    /// The pools of other drivers that volumes lie on; nil where nobody asks about them.
+    public var otherPools: [OtherPool]?
     /// The caller asked for the machine: the reply may name file systems.
     public var wholeMachine: Bool
     /// Go on while the machine runs on battery.
@@ -117,6 +143,7 @@ public struct WorkerOrder: Codable, Equatable, Sendable {
         risksReadOnly: Bool? = nil, systemDirectories: [String]? = nil
     ) {
         version = .current
+        form = Self.currentForm
         self.systemDirectories = systemDirectories
         self.work = work
         self.pools = pools

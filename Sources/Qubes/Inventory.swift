@@ -42,12 +42,23 @@ public struct Inventory: Equatable, Sendable {
 
     /// The pools that keep volumes as image files on a file system with reflinks.
     public var imagePools: [Pool] { pools.filter { $0.driver == Pool.imageDriver } }
+
+    /// The pools of all other drivers that volumes lie on, but for dom0's kernels.
+    public var otherPools: [Pool] {
+        let used = Set(qubes.flatMap { $0.volumes.map(\.pool) })
+        return pools.filter {
+            used.contains($0.name) && $0.driver != Pool.imageDriver
+                && $0.driver != Pool.kernelDriver
+        }
+    }
 }
 
 /// A storage pool.
 public struct Pool: Equatable, Sendable {
     /// The only driver that we work on.
     public static let imageDriver = "file-reflink"
+    /// The driver of dom0's kernels, which are no images of qubes.
+    static let kernelDriver = "linux-kernel"
 
     /// Its name.
     public let name: String

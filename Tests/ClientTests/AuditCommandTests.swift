@@ -121,6 +121,23 @@ import Testing
                 """)
     }
 
+    @Test func whatTheJournalLacksIsSaidAndCounted() throws {
+        let records = [
+            ("1", Self.policy(0, "btrfs.Check: mgmt -> work: allowed to dom0")), ("5", ""),
+        ]
+        .map { sequence, other in
+            other
+                + Self.record(
+                    1, "request", "accepted",
+                    ["CALLER": "dom0", "DAEMON": "0123abcd", "SEQUENCE": sequence])
+        }
+        let (_, capture) = try run([], journal: records.joined())
+        #expect(capture.error.contains("3 records of the service did not get into the journal"))
+        #expect(capture.output.contains("or the record of it is lost"))
+        let (_, json) = try run(["--json"], journal: records.joined())
+        #expect(json.output.contains(#""lostRecords":3"#))
+    }
+
     @Test func noLineOfTheJournalMovesATerminal() throws {
         let hostile =
             Self.policy(0, #"btrfs.Report: a -> b: denied: \u001b[2J\u202e\nx"#)

@@ -7,6 +7,93 @@ import Testing
 @Suite struct AuditJoinTests {
     private typealias Sample = AuditSample
 
+    @Test func aCallAboutAJobAtAnotherQubeIsShownForThatQube() {
+        let asked = [
+            Sample.policy(
+                5, "btrfs.job.Watch", Sample.job, target: "personal",
+                verdict: .denied(reason: "denied by policy /a:48", rule: "/a:48")),
+            Sample.policy(6, "btrfs.job.Watch", Sample.job, target: "work-clone"),
+            Sample.service(
+                6.1, .request, "btrfs.job.Watch", Sample.job, target: "work-clone",
+                outcome: "BtrfsJobNotFoundError"),
+        ]
+        let entries = AuditHistory.entries(Sample.wholeCall + asked)
+        #expect(entries.map(\.target) == ["work", "personal", "work-clone"])
+        #expect(entries.map(\.decision) == [.allowed, .denied, .allowed])
+    }
+
+    @Test func anEndIsOfTheCallThatItNames() {
+        func check(
+            _ seconds: Double, _ event: AuditEvent, _ outcome: String, call: String
+        ) -> JournalEntry {
+            Sample.service(seconds, event, "btrfs.Check", "", outcome: outcome, call: call)
+        }
+        // The first one's end is lost; the third one's stands before its request.
+        let entries = AuditHistory.entries([
+            check(0, .request, "accepted", call: "a"), check(1, .request, "accepted", call: "b"),
+            check(3, .callEnd, "BtrfsError", call: "b"), check(4, .callEnd, "done", call: "c"),
+            check(4.1, .request, "accepted", call: "c"),
+        ])
+        #expect(entries.map(\.call) == ["a", "b", "c"])
+        #expect(entries.map(\.outcome) == [.accepted, .over, .over])
+        #expect(entries.map(\.state) == [nil, "BtrfsError", "done"])
+    }
+
+    @Test func whatWasSetIsKeptWhenTheCallEnds() {
+        let entries = AuditHistory.entries([
+            Sample.service(
+                0, .request, "btrfs.NewData", "", detail: "zstd", call: "a"),
+            Sample.service(1, .callEnd, "btrfs.NewData", "", outcome: "done", call: "a"),
+        ])
+        #expect(entries.map(\.setting) == ["zstd"])
+        #expect(entries.map(\.detail) == [nil])
+    }
+
+    @Test func anEstimateHasSavedNothing() {
+        let entries = AuditHistory.entries([
+            Sample.service(0, .request, "btrfs.Estimate", job: Sample.job),
+            Sample.service(
+                1, .jobEnd, "btrfs.Estimate", job: Sample.job, outcome: "done", savedBytes: 0),
+        ])
+        #expect(entries.map(\.state) == ["done"])
+        #expect(entries.map(\.savedBytes) == [nil])
+    }
+
+    @Test func policyMayBeASecondLate() {
+        let word = [Sample.policy(0.5), Sample.policy(0.9)]
+        let entries = AuditHistory.entries(word + [Sample.service(0)])
+        #expect(entries.map(\.outcome) == [.accepted, .notReached])
+        #expect(entries.map(\.decision) == [.allowed, .allowed])
+        // One that was there in time goes before.
+        let both = AuditHistory.entries([Sample.policy(-1)] + word + [Sample.service(0)])
+        #expect(both.map(\.outcome) == [.accepted, .notReached, .notReached])
+    }
+
+    @Test func aJobMayBeginBeforeItsRequestIsThere() {
+        let late = [
+            Sample.policy(0), Sample.service(0.2, .jobEnd, job: Sample.job, outcome: "done"),
+            Sample.service(0.3, .jobStart, job: Sample.job, outcome: "running"),
+            Sample.service(0.4, job: Sample.job),
+        ]
+        let entries = AuditHistory.entries(late)
+        #expect(entries.map(\.decision) == [.allowed])
+        #expect(entries.map(\.state) == ["done"])
+        #expect(entries.map(\.startedAt) == [Sample.start])
+    }
+
+    @Test func aUUIDIsTheNameThatAnyCallTold() {
+        let uuid = "uuid:6f1c0c3e-8d7b-4f0e-9c55-0a4be1a7d2c1"
+        let entries = AuditHistory.entries([
+            Sample.policy(
+                0, "btrfs.Dedupe", target: uuid, verdict: .denied(reason: "no rule", rule: nil)),
+            Sample.policy(1, "btrfs.Check", target: uuid),
+            Sample.service(1.1, .request, "btrfs.Check"),
+            Sample.service(2, target: uuid, outcome: "BtrfsBusyError"),
+        ])
+        #expect(entries.map(\.target) == ["work", "work", "work"])
+        #expect(entries.map(\.decision) == [.denied, .allowed, .unknown])
+    }
+
     @Test func aCallAboutAJobIsAboutItsQube() {
         let cancel = [
             Sample.policy(5, "btrfs.job.Cancel", Sample.job, target: "dom0"),
@@ -102,7 +189,7 @@ import Testing
     @Test(arguments: [
         Sample.policy(1, "btrfs.Dedupe"), Sample.policy(1, "btrfs.Compress", "root"),
         Sample.policy(1, caller: "other"), Sample.policy(1, target: "vault"),
-        Sample.policy(2.5), Sample.policy(-118.1),
+        Sample.policy(3.1), Sample.policy(-118.1),
         Sample.policy(1, verdict: .denied(reason: "x", rule: nil)),
     ])
     func anotherWordOfPolicyIsNotTheCalls(word: JournalEntry) {
@@ -153,8 +240,8 @@ import Testing
         }
         let entries = AuditHistory.entries([
             report(0, .request, "accepted"), report(1, .request, "accepted"),
-            report(2, .reportEnd, "done"), report(3, .reportEnd, "BtrfsError"),
-            report(4, .reportEnd, "done"),
+            report(2, .callEnd, "done"), report(3, .callEnd, "BtrfsError"),
+            report(4, .callEnd, "done"),
         ])
         #expect(entries.map(\.state) == ["done", "BtrfsError"])
         #expect(entries.map(\.endedAt) == [Sample.start + 2, Sample.start + 3])

@@ -30,7 +30,8 @@ enum AuditSample {
         _ seconds: Double, _ event: AuditEvent = .request,
         _ service: String = "btrfs.Compress", _ argument: String = "private",
         caller: String = "mgmt", target: String = "work", job: String = "",
-        outcome: String = "accepted", savedBytes: Int64? = nil, detail: String = ""
+        outcome: String = "accepted", savedBytes: Int64? = nil, detail: String = "",
+        call: String = "", daemon: String = "", sequence: UInt64? = nil
     ) -> JournalEntry {
         var record = AuditRecord(event)
         record.caller = caller
@@ -41,6 +42,9 @@ enum AuditSample {
         record.outcome = outcome
         record.savedBytes = savedBytes
         record.detail = detail
+        record.call = call
+        record.daemon = daemon
+        record.sequence = sequence
         return at(seconds, .service(record))
     }
 

@@ -66,8 +66,7 @@ import Testing
         #expect(run.output == "\(Sample.job)\n")
         #expect(
             run.calls == [
-                "btrfs.Dedupe+ dom0 name dom0\0"
-                    + #"{"battery":false,"running":false,"version":1}"#
+                "btrfs.Dedupe+ dom0 name dom0\0" + #"{"version":1}"#
             ])
     }
 

@@ -68,6 +68,34 @@ import Testing
         #expect(steps.allSatisfy { !$0.isEstimate })
     }
 
+    @Test func whatTheCommandDropsIsWhatItIsSaidToBring() throws {
+        var report = report
+        let index = try #require(report.qubes.firstIndex { $0.name == "personal" })
+        let named = report.qubes[index].volumes[0]
+        // Another volume of it has revisions as well.
+        var other = named
+        other.name = "data"
+        other.figures.revisionsBytes = named.figures.revisionsBytes / 2
+        report.qubes[index].volumes.append(other)
+        report.qubes[index].figures.revisionsBytes += other.figures.revisionsBytes
+        let advice = try #require(Advice.best(of: report).first { $0.qube == "personal" })
+        let step = try #require(advice.steps.first { $0.command.contains("revisions_to_keep 0") })
+        #expect(step.command.contains("personal:\(named.name) "))
+        #expect(step.bytes == named.figures.revisionsBytes)
+        // Of the two that the qube has, one.
+        #expect(step.reason.hasPrefix("drop the revision of \(named.name):"))
+    }
+
+    @Test func aGainThatOnlyALaterClientCanHaveIsNoAdvice() throws {
+        var report = report
+        let index = try #require(report.qubes.firstIndex { $0.name == "vault" })
+        report.qubes[index].gains = [
+            Gain(operation: "rebalance", bytes: 1 << 50, measuredAt: 1)
+        ]
+        let commands = Advice.best(of: report).flatMap(\.steps).map(\.command)
+        #expect(!commands.contains { $0.contains("rebalance") })
+    }
+
     @Test func withoutAnythingCompressedNothingIsReckonedButSaid() {
         var report = report
         report.machine = nil

@@ -88,7 +88,7 @@ enum Sample {
             submittedAt: 100)
         record.state = state
         if state != .queued { record.startedAt = 110 }
-        if state.isOver {
+        if ![.queued, .running, .paused].contains(state) {
             record.endedAt = 302
             record.result = result(before: 10 * gibibyte, after: 8 * gibibyte)
         }

@@ -41,7 +41,7 @@ struct AbuseTests {
             let jobs = try DaemonRun.reply(
                 daemon.call("btrfs.job.List", from: "dom0", to: .name("dom0")), as: JobList.self)
             let now = try #require(ProcessFigures.descriptors(of: daemon.identifier))
-            let isIdle = jobs.jobs.allSatisfy(\.state.isOver) && daemon.workers.isEmpty
+            let isIdle = jobs.jobs.allSatisfy(\.isOver) && daemon.workers.isEmpty
             if isIdle && now == last { return now }
             last = now
             usleep(50_000)

@@ -91,6 +91,24 @@ struct CheckTests {
         #expect(level(try check(fileSystem), "image.precache") == .note)
     }
 
+    @Test("A pool of the driver file on Btrfs is named, one elsewhere is not")
+    func otherDrivers() throws {
+        let fileSystem = try populated()
+        try Command.check("mkdir", fileSystem.path + "/old")
+        var order = WorkerRun.order(.check, [WorkerRun.volume("work")], on: fileSystem)
+        order.otherPools = [
+            .init(name: "old", driver: "file", directory: fileSystem.path + "/old"),
+            .init(name: "plain", driver: "file", directory: "/proc"),
+        ]
+        guard case .check(let check)? = try WorkerRun.messages(order).last else {
+            Issue.record("no check")
+            return
+        }
+        let found = check.findings.filter { $0.topic == "pool.driver" }
+        #expect(found.map(\.subject) == ["pool old"])
+        #expect(found.map(\.level) == [.warning])
+    }
+
     @Test("The client says what to mend, in 80 columns, and its status tells")
     func client() throws {
         let run = try DaemonRun(on: populated(mount: ["compress=zstd", "discard=async"]))

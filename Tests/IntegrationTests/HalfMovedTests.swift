@@ -112,7 +112,7 @@ struct HalfMovedTests {
         let list = try DaemonRun.reply(
             daemon.call("btrfs.job.List", from: "dom0", to: .name("dom0")), as: JobList.self)
         let record = try #require(list.jobs.first { $0.job == job })
-        try #require(!record.state.isOver, "\(record)")
+        try #require(!record.isOver, "\(record)")
         return record.progress?.isHalfWay == true
     }
 }

@@ -116,7 +116,7 @@ struct KillTests {
             #expect(isTrue(record), "\(record)")
             if record.state == .interrupted { interrupted += 1 }
             // What was over stays what it was.
-            if let last, last.state.isOver { #expect(record == last) }
+            if let last, last.isOver { #expect(record == last) }
             #expect(try stage.end(try stage.submit()).state == .done)
         }
         #expect(interrupted >= Self.moments / 10, "\(interrupted)")

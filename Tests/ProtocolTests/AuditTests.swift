@@ -44,6 +44,8 @@ import Testing
         record.savedBytes = -5
         record.detail = String(repeating: "ä", count: 3)
         record.call = "0123abcd"
+        record.daemon = "89abcdef"
+        record.sequence = .max
         let fields = Dictionary(uniqueKeysWithValues: record.journalFields.map { ($0, $1) })
         #expect(fields.count == AuditRecord.Field.allCases.count)
         #expect(try AuditRecord(untrusted: fields) == record)
@@ -52,6 +54,18 @@ import Testing
     @Test func aRecordOfAnUnknownEventIsPassedOver() throws {
         #expect(try AuditRecord(untrusted: ["QUBES_BTRFS_EVENT": "later"]) == nil)
         #expect(try AuditRecord(untrusted: [:]) == nil)
+    }
+
+    @Test func theEndOfACallIsReadByItsFormerName() throws {
+        let record = try AuditRecord(untrusted: ["QUBES_BTRFS_EVENT": "report-end"])
+        #expect(record?.event == .callEnd)
+    }
+
+    @Test func theFileHasNoNumbersOfTheJournal() {
+        var record = AuditRecord(.stop)
+        record.daemon = "89abcdef"
+        record.sequence = 1
+        #expect(record.line == AuditRecord(.stop).line)
     }
 
     @Test func aNumberThatIsNoneIsRefused() {

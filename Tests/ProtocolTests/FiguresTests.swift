@@ -32,6 +32,9 @@ import Testing
 
     @Test(arguments: JobState.allCases)
     func onlyAQueuedRunningOrPausedJobIsNotOver(state: JobState) {
-        #expect(state.isOver == ![.queued, .running, .paused].contains(state))
+        var record = Sample.newRecord
+        record.state = state
+        record.endedAt = 1
+        #expect(record.isOver == ![.queued, .running, .paused].contains(state))
     }
 }

@@ -19,19 +19,24 @@ import Testing
 
     @Test func requests() throws {
         try check(PlainRequest(), #"{"version":1}"#)
-        try check(CompressRequest(), #"{"battery":false,"running":false,"version":1}"#)
+        try check(CompressRequest(), #"{"version":1}"#)
         try check(
-            CompressRequest(level: 9, running: true),
-            #"{"battery":false,"level":9,"running":true,"version":1}"#)
+            CompressRequest(level: 9, running: true), #"{"level":9,"running":true,"version":1}"#)
         try check(
             DedupeRequest(running: true, battery: true),
             #"{"battery":true,"running":true,"version":1}"#)
         try check(
-            DedupeRequest(riskReadOnly: true),
-            #"{"battery":false,"riskReadOnly":true,"running":false,"version":1}"#)
+            DedupeRequest(riskReadOnly: true), #"{"riskReadOnly":true,"version":1}"#)
         try check(NewDataRequest(), #"{"version":1}"#)
         try check(NewDataRequest(compress: .inherit), #"{"compress":"default","version":1}"#)
-        try check(EstimateRequest(), #"{"running":false,"version":1}"#)
+        try check(DedupeRequest(), #"{"version":1}"#)
+        try check(EstimateRequest(), #"{"version":1}"#)
+        try check(EstimateRequest(running: true), #"{"running":true,"version":1}"#)
+        let golden = #"{"exclude":["work"],"version":1}"#
+        try check(CompressRequest(exclude: ["work"]), golden)
+        try check(DedupeRequest(exclude: ["work"]), golden)
+        try check(EstimateRequest(running: false, exclude: ["work"]), golden)
+        try check(CheckRequest(exclude: ["work"]), golden)
     }
 
     @Test func jobAccepted() throws {

@@ -100,7 +100,8 @@ enum Sample {
             ], wholeMachine: true)
     }
     static func orderJSON(work: String) -> String {
-        #"{"onBattery":false,"pools":[{"directory":"/var/lib/qubes","name":"varlibqubes"}],"#
+        #"{"form":1,"onBattery":false,"#
+            + #""pools":[{"directory":"/var/lib/qubes","name":"varlibqubes"}],"#
             + #""version":1,"#
             + #""volumes":[{"compressionLevel":0,"dedupeGroup":"g","isVolatile":false,"#
             + #""name":"private","pool":"varlibqubes","qube":"work","qubeKind":"AppVM","#

@@ -37,7 +37,7 @@ import Testing
         let fixture = try ServiceFixture(worker: Self.obedient)
         let job = try fixture.submit()
         try fixture.waitForProgress(of: job)
-        #expect(try !change(fixture, .jobCancel, job).state.isOver)
+        #expect(try !change(fixture, .jobCancel, job).isOver)
         let record = try fixture.end(of: job)
         #expect(record.state == .cancelled)
         #expect(record.result?.savedBytes == 200)

@@ -27,7 +27,7 @@ import Testing
                 == [.interrupted, .interrupted, .done, .failed])
         // On disk as well: the next daemon finds them over.
         let store = try JobStore(stateDirectory: fixture.settings.stateDirectory)
-        #expect(try store.load().jobs.filter { !$0.state.isOver }.isEmpty)
+        #expect(try store.load().jobs.filter { !$0.isOver }.isEmpty)
     }
 
     @Test func aDaemonThatIsStoppedLeavesItsJobsInterrupted() throws {

@@ -71,8 +71,9 @@ struct ServiceClient {
     func start(
         _ operation: Operation, target: String, volume: String, request: some StrictRequest
     ) throws(ClientError) -> JobAccepted {
-        try call(
-            operation.service, argument: volume, target: target, request, as: JobAccepted.self,
+        guard let service = operation.service else { throw .unreadable("request") }
+        return try call(
+            service, argument: volume, target: target, request, as: JobAccepted.self,
             named: "job's acceptance")
     }
 
@@ -88,7 +89,7 @@ struct ServiceClient {
             (name, fields) throws(ClientError) in
             if let known = try Self.jobEvent(name, fields) { try event(known) }
         }
-        guard record.state.isOver else { throw .endedEarly }
+        guard record.isOver else { throw .endedEarly }
         return record
     }
 

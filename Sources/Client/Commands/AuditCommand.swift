@@ -54,14 +54,19 @@ struct AuditCommand: ClientCommand {
                         + "could not be read and \(count == 1 ? "was" : "were") passed over.",
                     .warning))
         }
+        let losses = AuditLosses(text.entries)
+        for sentence in losses.sentences {
+            context.console.note(Line("qvm-btrfs: \(sentence)", .warning))
+        }
         let entries = AuditHistory.entries(text.entries).filter {
             $0.askedAt >= since && (caller.map(\.text) ?? $0.caller) == $0.caller
                 && (qube.map(\.text) ?? $0.target) == $0.target
         }
         if shared.json {
-            try context.console.raw(JSONText.zoned(AuditReply(entries: entries), now: Self.now))
+            try context.console.raw(
+                JSONText.zoned(AuditReply(entries: entries, losses), now: Self.now))
         } else {
-            try context.console.data(AuditLines.history(entries))
+            try context.console.data(AuditLines.history(entries, mayLack: !losses.isEmpty))
         }
         return .done
     }
@@ -85,4 +90,14 @@ struct AuditCommand: ClientCommand {
 private struct AuditReply: Encodable {
     let version = ProtocolVersion.current
     let entries: [AuditEntry]
+    /// Nil where none is known to be.
+    let lostRecords: UInt64?
+    /// By caller; nil where there are none.
+    let countedCalls: [String: UInt64]?
+
+    init(entries: [AuditEntry], _ losses: AuditLosses) {
+        self.entries = entries
+        lostRecords = losses.lostRecords > 0 ? losses.lostRecords : nil
+        countedCalls = losses.countedCalls.isEmpty ? nil : losses.countedCalls
+    }
 }

@@ -48,6 +48,10 @@ extension CheckReport {
     /// More findings, each among those as bad.
     fileprivate mutating func add(_ more: [Finding]) {
         let order: [Finding.Level] = [.problem, .warning, .note, .good]
-        findings = order.flatMap { level in (findings + more).filter { $0.level == level } }
+        let all = findings + more
+        // What this release has no word for may be the worst of all.
+        findings =
+            all.filter(\.level.isUnknown)
+            + order.flatMap { level in all.filter { $0.level == level } }
     }
 }

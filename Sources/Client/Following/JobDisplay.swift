@@ -66,11 +66,12 @@ final class TextJobDisplay: JobDisplay {
 
     private func state(_ record: JobRecord) {
         defer { shownState = record.state }
-        guard record.state != shownState, !record.state.isOver else { return }
+        guard record.state != shownState, !record.isOver else { return }
         let stands =
             switch record.state {
             case .queued: "waits for the job before it"
             case .paused: "is paused: 'qvm-btrfs resume \(record.job)' lets it go on"
+            case .unknown(let word): JobLines.unknownState(word)
             default: shownState == .paused ? "goes on" : "is running"
             }
         console.note(Line("\(JobLines.title(record)) \(stands)."))

@@ -107,14 +107,14 @@ struct JobFollower {
             throw error
         }
         // One that never began has no other end than this.
-        if !record.state.isOver { try display.changed(record, word) }
+        if !record.isOver { try display.changed(record, word) }
         return record
     }
 
     /// Ends a job, and shows what it brought when `waits`.
     func cancel(_ place: JobPlace, waits: Bool) throws(ClientError) -> ExitStatus {
         let record = try change(place, .cancel)
-        if record.state.isOver {
+        if record.isOver {
             try display.end(record)
             return .done
         }

@@ -50,18 +50,22 @@ struct Advice: Equatable, Sendable {
 
     private static func steps(for qube: Report.Qube, ratio: Double?) -> [Step] {
         var steps: [Step] = []
+        // The command is about one volume, and so is what it brings.
         if let worst = qube.volumes.max(by: {
             $0.figures.revisionsBytes < $1.figures.revisionsBytes
         }) {
-            let count = qube.volumes.flatMap(\.images).count { $0.role == "revision" }
+            let count = worst.images.count { $0.role == "revision" }
+            let revisions = count == 1 ? "the revision" : "the \(count) revisions"
             steps.append(
                 Step(
-                    bytes: qube.figures.revisionsBytes, isEstimate: false,
-                    reason: "drop its \(count == 1 ? "revision" : "\(count) revisions"): then "
-                        + "there is no way back. It goes when the qube next stops",
+                    bytes: worst.figures.revisionsBytes, isEstimate: false,
+                    reason: "drop \(revisions) of \(worst.name): then there is no way back. "
+                        + "\(count == 1 ? "It goes" : "They go") when the qube next stops",
                     command: "qvm-volume config \(qube.name):\(worst.name) revisions_to_keep 0"))
         }
-        if let gain = qube.gains?.max(by: { $0.bytes < $1.bytes }) {
+        // What a later service counts, this client has no command for.
+        let gains = qube.gains?.filter { !Operation(rawValue: $0.operation).isUnknown }
+        if let gain = gains?.max(by: { $0.bytes < $1.bytes }) {
             steps.append(
                 Step(
                     bytes: gain.bytes, isEstimate: true,

@@ -36,12 +36,15 @@ enum CheckLines {
         case .note: "note"
         case .warning: "warning"
         case .problem: "PROBLEM"
+        case .unknown(let word): word.sanitised.shortened(to: 8)
         }
     }
 
     private static func summary(_ check: CheckReport) -> Line {
-        let counts = [("problem", CheckReport.Finding.Level.problem), ("warning", .warning)]
+        let unknown = check.findings.count { $0.level.isUnknown }
+        let known = [("problem", CheckReport.Finding.Level.problem), ("warning", .warning)]
             .map { name, level in (name, check.findings.count { $0.level == level }) }
+        let counts = (known + [("finding of a later release", unknown)])
             .filter { $0.1 > 0 }
             .map { name, count in "\(count) \(name)\(count == 1 ? "" : "s")" }
         return counts.isEmpty

@@ -19,13 +19,13 @@ enum JobLines {
                     ])
                 ] + Line.wrapped(whose(record), after: "  ", indent: 4)
             }
-            + running(list)
+            + unknown(list) + running(list)
     }
 
     /// How long it ran, so far or in all.
     private static func took(_ record: JobRecord, now: Int64) -> String {
         guard let startedAt = record.startedAt else { return "-" }
-        let end = record.state.isOver ? record.endedAt : now
+        let end = record.isOver ? record.endedAt : now
         return end.map { ByteText.duration(seconds: max(0, Double($0) - Double(startedAt))) } ?? "-"
     }
 
@@ -34,6 +34,30 @@ enum JobLines {
         let caller = record.caller.isEmpty ? "" : ", for \(record.caller.sanitised)"
         let asked = record.startedAt == nil ? " at \(Moment.minute(record.submittedAt))" : ""
         return title(record) + (caller.isEmpty && asked.isEmpty ? "" : "\(caller)\(asked)")
+    }
+
+    /// Whatever a later release says, whole: the table may have shortened it.
+    private static func unknown(_ list: JobList) -> [Line] {
+        let words = list.jobs.flatMap { record in
+            [
+                record.operation.isUnknown ? record.operation.rawValue : nil,
+                record.state.isUnknown ? record.state.rawValue : nil,
+            ].compactMap(\.self)
+        }
+        if words.isEmpty { return [] }
+        let all = Set(words).sorted().map { $0.shortened(to: wordWidth) }
+        return [""]
+            + Line.wrapped(
+                "The service is of a later release; this one does not know: "
+                    + all.joined(separator: ", ") + ".", indent: 2)
+    }
+
+    /// The most of a word that is shown in prose.
+    private static let wordWidth = 40
+
+    /// Of a job whose state a later release has named.
+    static func unknownState(_ word: String) -> String {
+        "is in a state that this release does not know: \(word.shortened(to: wordWidth))"
     }
 
     /// What became of a job.
@@ -62,7 +86,8 @@ enum JobLines {
         let names = (record.exclude ?? []).prefix(namedQubes).map(\.sanitised)
         let more = (record.exclude?.count ?? 0) - names.count
         let without = names.isEmpty ? "" : " without " + names.joined(separator: ", ")
-        return "\(record.operation.rawValue) \(subject(record))\(without)"
+        let operation = record.operation.rawValue.sanitised.shortened(to: wordWidth)
+        return "\(operation) \(subject(record))\(without)"
             + (more > 0 ? " and \(more) more" : "")
     }
 
@@ -73,7 +98,7 @@ enum JobLines {
     static func change(_ record: JobRecord, _ word: WorkerControl) -> String {
         let what =
             switch word {
-            case .cancel: record.state.isOver ? "is cancelled" : "is being cancelled"
+            case .cancel: record.isOver ? "is cancelled" : "is being cancelled"
             case .pause: "is paused: 'qvm-btrfs resume \(record.job)' lets it go on"
             case .resume: record.state == .queued ? "waits for its turn" : "goes on"
             }
@@ -105,7 +130,7 @@ enum JobLines {
     }
 
     private static func running(_ list: JobList) -> [Line] {
-        guard let record = list.jobs.first(where: { !$0.state.isOver && $0.startedAt != nil })
+        guard let record = list.jobs.first(where: { !$0.isOver && $0.startedAt != nil })
         else { return [] }
         return ["", Line("'qvm-btrfs watch \(record.job.sanitised)' follows the one that runs.")]
     }
@@ -122,6 +147,7 @@ enum JobLines {
             case .failed: "failed"
             case .interrupted, .cancelled:
                 "was \(record.state.rawValue)" + (record.startedAt == nil ? " before it began" : "")
+            case .unknown(let word): unknownState(word)
             }
         let time = record.result.map {
             (record.state == .done ? " in " : " after ")
@@ -136,7 +162,7 @@ enum JobLines {
         switch state {
         case .interrupted: "; what it had finished stays done, and it can be started again"
         case .cancelled: "; what it had finished stays done"
-        case .queued, .running, .paused, .done, .failed: ""
+        case .queued, .running, .paused, .done, .failed, .unknown: ""
         }
     }
 
@@ -144,7 +170,7 @@ enum JobLines {
         switch state {
         case .done: .good
         case .failed, .interrupted, .cancelled: .warning
-        case .queued, .running, .paused: .plain
+        case .queued, .running, .paused, .unknown: .plain
         }
     }
 

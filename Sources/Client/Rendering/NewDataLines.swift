@@ -49,6 +49,7 @@ enum NewDataLines {
         case .noCompressFlag: "as its flag m says"
         case .nocow: "as it is NOCOW (flag C)"
         case .directIO: "as its loop device writes past the page cache, on this kernel"
+        case .unknown(let word): "for a reason that this release does not know: \(word)"
         }
     }
 }

@@ -64,7 +64,7 @@ enum ProgressLine {
     /// first gets narrower.
     static func text(_ reading: ProgressMeter.Reading, columns: Int) -> String {
         let progress = reading.progress
-        let stage = progress.stage.rawValue.leading(Self.stageWidth)
+        let stage = progress.stage.rawValue.sanitised.leading(Self.stageWidth)
         let percent = ByteText.percent(progress.doneBytes, of: progress.totalBytes)
         let saved = "saved \(ByteText.size(progress.savedBytes))"
         var details: [String] = []
@@ -89,7 +89,7 @@ enum ProgressLine {
             parts.append(bar(progress, width: min(room, barWidths.upperBound)))
         }
         // Nothing stands behind a stage without figures: no blanks, either.
-        if details.isEmpty { parts = [progress.stage.rawValue] }
+        if details.isEmpty { parts = [progress.stage.rawValue.sanitised] }
         return (parts + details).joined(separator: "  ").shortened(to: max(columns, 0))
     }
 
@@ -102,6 +102,7 @@ enum ProgressLine {
             case .space: "no space"
             case .battery: "on battery"
             case .disk: "others need the disk"
+            case .unknown(let word): word.sanitised
             case nil: ""
             }
         let share = Int((pacing.heldShare * 100).rounded())
@@ -109,6 +110,8 @@ enum ProgressLine {
         case .full: return nil
         case .slowed: return "slowed: \(reason) (held \(share) %)"
         case .held: return pacing.reason == .pause ? reason : "held: \(reason)"
+        case .unknown(let word):
+            return word.sanitised + (reason.isEmpty ? "" : ": \(reason)")
         }
     }
 

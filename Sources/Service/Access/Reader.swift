@@ -53,6 +53,7 @@ struct Reader {
         case .pools(let names):
             pools(names).isEmpty ? nil : .pools(pools(names))
         case .machine: caller.isMachine || isAboutMachine ? subject : nil
+        case .other: caller.isMachine ? subject : nil
         case nil: nil
         }
     }

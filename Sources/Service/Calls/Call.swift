@@ -59,8 +59,7 @@ extension Call {
     /// What a header means, or what in it is not allowed.
     init(untrusted untrustedHeader: CallHeader) throws(Refusal) {
         guard let service = ServiceName(rawValue: untrustedHeader.service) else {
-            let known = ServiceName.allCases.map(\.rawValue).joined(separator: ", ")
-            throw Refusal(.badRequest, "There is no such service; there are \(known).")
+            throw .noSuchService
         }
         guard let caller = QubeName(untrustedHeader.source) else {
             throw Refusal(.badRequest, "The caller's name is not the name of a qube.")

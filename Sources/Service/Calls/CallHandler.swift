@@ -6,8 +6,8 @@ internal import Protocol
 enum Answer {
     /// One envelope, and the end.
     case whole(Envelope)
-    /// Events as they come, then the end.
-    case stream(JobWatch)
+    /// Events as they come, then the end; whoever sends them writes the call's end down.
+    case stream(JobWatch, OpenCall)
 }
 
 /// The service as a function: a header and a payload in, an answer out. Connections only move
@@ -47,11 +47,13 @@ struct CallHandler: Sendable {
             return whole(packing(.optimize) { .optimize(level: $0, running: $1) })
         case .start(.dedupe): return whole(sharing(.dedupe) { .dedupe(running: $0) })
         case .start(.defragment): return whole(sharing(.defragment) { .defragment(running: $0) })
+        // No name of a service means it.
+        case .start(.unknown): return refuse(untrustedHeader, .noSuchService)
         case .jobList: return whole(jobList)
         case .control(let word): return whole(change(word))
         case .jobWatch:
-            return run(jobWatch, call, untrustedHeader, untrustedPayload) { (watch, _) in
-                .stream(watch)
+            return run(jobWatch, call, untrustedHeader, untrustedPayload) { (watch, open) in
+                .stream(watch, open)
             }
         }
     }
@@ -69,17 +71,20 @@ struct CallHandler: Sendable {
             request = try Payload.decode(Request.self, untrusted: untrustedPayload)
             open = OpenCall(
                 call, try qubes.target(call.target, for: call.caller.text),
-                untrusted: untrustedHeader, audit: audit, hasEnd: endpoint.hasEnd)
+                untrusted: untrustedHeader, audit: audit, startsJob: endpoint.startsJob)
         } catch {
             return refuse(untrustedHeader, error)
         }
         do throws(Refusal) {
             let answer = try finish(try endpoint.answer(request, open), open)
-            open.end(outcome: JobState.done.rawValue)
+            if case .whole = answer { open.end() }
             return answer
         } catch {
-            guard open.isAccepted else { return refuse(untrustedHeader, error) }
-            open.end(outcome: error.exception.kind.rawValue, detail: error.detail ?? "")
+            if open.isAccepted {
+                open.end(outcome: error.exception.kind.rawValue, detail: error.detail ?? "")
+            } else {
+                open.refuse(error)
+            }
             return .whole(.exception(error.exception(for: untrustedHeader.source)))
         }
     }

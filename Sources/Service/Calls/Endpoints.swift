@@ -5,7 +5,7 @@ internal import Qubes
 /// What disks hold, and whether they are fit.
 extension CallHandler {
     var report: Endpoint<ReportRequest, Report> {
-        Endpoint(hasEnd: true) { [self] (request, open) throws(Refusal) in
+        Endpoint { [self] (request, open) throws(Refusal) in
             let filter = try QubeFilter(request, open.target, qubes)
             let orders = try OrderMaker(
                 open.target, open.call.argument, only: filter.names, excluding: filter.excluded)
@@ -34,7 +34,7 @@ extension CallHandler {
     }
 
     var check: Endpoint<CheckRequest, CheckReport> {
-        Endpoint(hasEnd: true) { [self] (request, open) throws(Refusal) in
+        Endpoint { [self] (request, open) throws(Refusal) in
             let orders = try OrderMaker(
                 open.target, open.call.argument,
                 excluding: open.target.excluded(untrusted: request.exclude))
@@ -68,7 +68,7 @@ extension CallHandler {
     }
 
     var newData: Endpoint<NewDataRequest, NewDataReply> {
-        Endpoint(hasEnd: true) { [self] (request, open) throws(Refusal) in
+        Endpoint { [self] (request, open) throws(Refusal) in
             let orders = try OrderMaker(open.target, open.call.argument)
             open.accept(detail: request.compress?.rawValue ?? "")
             return try accounts.newData(
@@ -80,7 +80,7 @@ extension CallHandler {
 /// What starts a job.
 extension CallHandler {
     var estimate: Endpoint<EstimateRequest, JobAccepted> {
-        Endpoint { [self] (request, open) throws(Refusal) in
+        Endpoint(startsJob: true) { [self] (request, open) throws(Refusal) in
             // Somebody waits for it, and it is over soon.
             try submit(
                 .estimate, .estimate(running: request.running), untrustedExclude: request.exclude,
@@ -92,7 +92,7 @@ extension CallHandler {
     func packing(
         _ operation: Operation, _ work: @escaping (Int?, Bool) -> WorkerOrder.Work
     ) -> Endpoint<CompressRequest, JobAccepted> {
-        Endpoint { [self] (request, open) throws(Refusal) in
+        Endpoint(startsJob: true) { [self] (request, open) throws(Refusal) in
             try submit(
                 operation, work(request.level, request.running), untrustedExclude: request.exclude,
                 onBattery: request.battery, risksReadOnly: request.riskReadOnly ?? false, open)
@@ -102,7 +102,7 @@ extension CallHandler {
     func sharing(
         _ operation: Operation, _ work: @escaping (Bool) -> WorkerOrder.Work
     ) -> Endpoint<DedupeRequest, JobAccepted> {
-        Endpoint { [self] (request, open) throws(Refusal) in
+        Endpoint(startsJob: true) { [self] (request, open) throws(Refusal) in
             try submit(
                 operation, work(request.running), untrustedExclude: request.exclude,
                 onBattery: request.battery, risksReadOnly: request.riskReadOnly ?? false, open)

@@ -118,14 +118,25 @@ final class Daemon: Sendable {
     }
 
     private func send(_ answer: Answer, _ connection: Connection) {
+        switch answer {
+        // Where it is not taken: what was asked for is done all the same.
+        case .whole(let envelope): try? connection.write(envelope)
+        case .stream(let watch, let open): send(watch, open, connection)
+        }
+    }
+
+    private func send(_ watch: JobWatch, _ open: OpenCall, _ connection: Connection) {
+        var watch = watch
         do throws(Errno) {
-            switch answer {
-            case .whole(let envelope): try connection.write(envelope)
-            case .stream(var watch):
-                while let envelope = watch.next() { try connection.write(envelope) }
-            }
+            while let envelope = watch.next() { try connection.write(envelope) }
         } catch {
             // Gone, or it does not read: the job goes on, and its record stays to be asked for.
+            return open.end(outcome: AuditRecord.goneOutcome)
+        }
+        if let refusal = watch.refusal {
+            open.end(outcome: refusal.exception.kind.rawValue, detail: refusal.detail ?? "")
+        } else {
+            open.end()
         }
     }
 }

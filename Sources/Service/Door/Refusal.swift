@@ -15,6 +15,12 @@ struct Refusal: Error, Equatable {
         self.detail = detail
     }
 
+    /// No service of that name.
+    static let noSuchService = Refusal(
+        .badRequest,
+        "There is no such service; there are "
+            + ServiceName.allCases.map(\.rawValue).joined(separator: ", ") + ".")
+
     /// The same for a qube that is not there and one that the caller may not see.
     static let noSuchQube = Refusal(
         .noSuchQube, "There is no such qube, or it is not visible to the caller.")

@@ -9,7 +9,7 @@ extension JobRequest {
     ///   - job: its own id.
     func estimate(in records: [JobRecord], before job: String) -> EstimatedBefore? {
         let earlier = records.drop { $0.job != job }.dropFirst()
-        for record in earlier where record.state.isOver && record.concerns(self) {
+        for record in earlier where record.isOver && record.concerns(self) {
             guard record.operation == .estimate else { return nil }
             guard record.isSame(as: self), let estimate = record.result?.estimate,
                 let endedAt = record.endedAt

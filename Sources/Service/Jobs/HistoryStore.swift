@@ -22,22 +22,34 @@ final class HistoryStore: Sendable {
     private let points: Monitor<[HistoryPoint]>
     private let limit: Int
 
-    /// Reads what was kept; what cannot be read is begun anew.
+    /// Reads what was kept; what cannot be read is begun anew, but for what a later release has
+    /// written: that is kept for it, and what is counted meanwhile is not.
     init(stateDirectory: FilePath, audit: AuditLog, limit: Int = Limits.historyPoints) {
-        directory = try? SharedDescriptor(
+        let directory = try? SharedDescriptor(
             Descriptor.open(stateDirectory, [.readOnly, .directory]))
+        let bytes = directory.flatMap(Self.read) ?? []
+        let isNewer = NewerFile.holds(bytes)
+        if isNewer {
+            audit.trouble("the history of totals is of a later release, and is kept for it")
+        }
+        self.directory = isNewer ? nil : directory
         self.audit = audit
         self.limit = limit
-        points = Monitor(Self.read(directory, limit: limit))
+        points = Monitor(Self.points(bytes, limit: limit))
     }
 
-    private static func read(_ directory: SharedDescriptor?, limit: Int) -> [HistoryPoint] {
-        guard let directory,
+    private static func read(_ directory: SharedDescriptor) -> [UInt8]? {
+        guard
             let file = try? directory.descriptor.open(
-                beneath: FilePath(name), [.readOnly, .noFollow, .nonBlocking]),
-            let bytes = try? file.readToEnd(limitBytes: Limits.eventBytes),
-            let stored = try? JSONDecoder().decode(Stored.self, from: Data(bytes))
-        else { return [] }
+                beneath: FilePath(name), [.readOnly, .noFollow, .nonBlocking])
+        else { return nil }
+        return try? file.readToEnd(limitBytes: Limits.eventBytes)
+    }
+
+    private static func points(_ bytes: [UInt8], limit: Int) -> [HistoryPoint] {
+        guard let stored = try? JSONDecoder().decode(Stored.self, from: Data(bytes)) else {
+            return []
+        }
         return thinned(stored.points.sorted { $0.at < $1.at }, limit: limit)
     }
 

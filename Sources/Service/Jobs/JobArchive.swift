@@ -35,7 +35,7 @@ struct JobArchive: Sendable {
     /// - Returns: the ids of those that are gone.
     mutating func trim(_ bounds: Bounds, ending: String?) -> [String] {
         var kept: [String: [String]] = [:]
-        for entry in entries where entry.record.state.isOver || entry.record.job == ending {
+        for entry in entries where entry.record.isOver || entry.record.job == ending {
             kept[entry.record.caller, default: []].append(entry.record.job)
         }
         var gone: Set<String> = []

@@ -34,12 +34,15 @@ struct JobRunner: Sendable {
     /// to start them again is for whoever asked, not for a daemon that may have died of them.
     static func history(_ store: JobStore, audit: AuditLog) throws(JobStore.Failure) -> [JobRecord]
     {
-        let (records, strays) = try store.load()
-        for stray in strays {
+        let history = try store.load()
+        for stray in history.strays {
             audit.trouble("a file in the jobs' directory is no job and is left alone: \(stray)")
         }
-        return records.map { record in
-            guard !record.state.isOver else { return record }
+        if history.newer > 0 {
+            audit.trouble("jobs of a later release are kept for it, unread: \(history.newer)")
+        }
+        return history.jobs.map { record in
+            guard !record.isOver else { return record }
             var record = record
             record.state = .interrupted
             record.endedAt = Jobs.now
@@ -102,7 +105,7 @@ struct JobRunner: Sendable {
     /// in: the end must not be overwritten by the beginning.
     private func keepWaiting(_ record: JobRecord) {
         keeping.withLock { _ in
-            let isOutdated = !record.state.isOver && !jobs.isWaiting(record.job)
+            let isOutdated = !record.isOver && !jobs.isWaiting(record.job)
             if !isOutdated { Self.keep(record, store, audit) }
         }
     }
@@ -268,12 +271,13 @@ struct JobRunner: Sendable {
     ) {
         var line = AuditRecord(event)
         line.caller = record.caller
-        line.service = record.operation.service.rawValue
+        line.service = record.operation.service?.rawValue ?? record.operation.rawValue
         line.argument = record.argument
         line.target = record.target
         line.job = record.job
         line.outcome = outcome
-        line.savedBytes = record.result?.savedBytes
+        // An estimate changes nothing: what it says meanwhile is what others did.
+        line.savedBytes = record.operation == .estimate ? nil : record.result?.savedBytes
         line.detail = detail
         audit.write(line)
     }

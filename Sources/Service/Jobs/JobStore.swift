@@ -81,10 +81,26 @@ struct JobStore: Sendable {
         }
     }
 
-    /// Every job of the history, oldest first, and the names of files that are none.
-    func load() throws(Failure) -> (jobs: [JobRecord], strays: [String]) {
-        var jobs: [Stored] = []
+    /// What was found.
+    struct History {
+        /// Every job that can be read, oldest first.
+        var jobs: [JobRecord] = []
+        /// How many jobs there are of a later release: they are kept for it, and shown by it alone.
+        var newer = 0
+        /// The names of files that are no jobs.
         var strays: [String] = []
+    }
+
+    private enum Found {
+        case job(Stored)
+        case newer
+        case stray
+    }
+
+    /// Reads the whole history.
+    func load() throws(Failure) -> History {
+        var history = History()
+        var jobs: [Stored] = []
         let names: [String]
         do throws(Errno) {
             names = try directory.descriptor.entries()
@@ -92,7 +108,11 @@ struct JobStore: Sendable {
             throw Failure(subject: "jobs", reason: "\(error)")
         }
         for name in names {
-            if let stored = read(name) { jobs.append(stored) } else { strays.append(name) }
+            switch read(name) {
+            case .job(let stored): jobs.append(stored)
+            case .newer: history.newer += 1
+            case .stray: history.strays.append(name)
+            }
         }
         jobs.sort {
             ($0.sequence ?? 0, $0.record.submittedAt, $0.record.job)
@@ -105,18 +125,21 @@ struct JobStore: Sendable {
                 order.last = max(order.last, sequence)
             }
         }
-        return (jobs.map(\.record), strays)
+        history.jobs = jobs.map(\.record)
+        return history
     }
 
-    private func read(_ name: String) -> Stored? {
-        guard name.hasSuffix(Self.ending),
+    private func read(_ name: String) -> Found {
+        guard name.hasSuffix(Self.ending), JobID(String(name.dropLast(Self.ending.count))) != nil,
             let file = try? directory.descriptor.open(
                 beneath: FilePath(name), [.readOnly, .nonBlocking]),
-            let bytes = try? file.readToEnd(limitBytes: Limits.eventBytes),
-            let stored = try? JSONDecoder().decode(Stored.self, from: Data(bytes)),
-            JobID(stored.record.job) != nil, name == stored.record.job + Self.ending
-        else { return nil }
-        return stored
+            let bytes = try? file.readToEnd(limitBytes: Limits.eventBytes)
+        else { return .stray }
+        if NewerFile.holds(bytes) { return .newer }
+        guard let stored = try? JSONDecoder().decode(Stored.self, from: Data(bytes)),
+            name == stored.record.job + Self.ending
+        else { return .stray }
+        return .job(stored)
     }
 
     /// Writes a job's record; once this returns, a power cut does not lose it.

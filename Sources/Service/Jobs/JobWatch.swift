@@ -23,6 +23,8 @@ struct JobWatch {
     private var nextLook: ContinuousClock.Instant
     private var seen: JobSnapshot?
     private var turn = Turn.going
+    /// Why it ended before the job did.
+    private(set) var refusal: Refusal?
 
     init(_ job: String, _ open: OpenCall, jobs: Jobs, qubes: QubesState, bounds: Bounds) {
         self.init(job, open.call, open.reader, jobs: jobs, qubes: qubes, bounds: bounds)
@@ -54,6 +56,7 @@ struct JobWatch {
             }
         } catch {
             turn = .over
+            refusal = error
             return .exception(error.exception(for: reader.caller.name))
         }
     }
@@ -69,7 +72,7 @@ struct JobWatch {
         guard let change else { return Self.event(.heartbeat, json: "{}") }
         let isNewState = seen?.stateChange != change.stateChange
         seen = change
-        if change.record.state.isOver { turn = .last }
+        if change.record.isOver { turn = .last }
         if isNewState { return try event(.state, change.record) }
         guard let progress = change.record.progress else {
             return Self.event(.heartbeat, json: "{}")

@@ -78,7 +78,7 @@ final class Jobs: Sendable {
     ) throws(Refusal) -> (record: JobRecord, hasEnded: Bool) {
         let outcome: Result<(JobRecord, Bool), Refusal> = state.withLock { state in
             guard var entry = state.archive[job] else { return .failure(.noSuchJob) }
-            guard !entry.record.state.isOver else { return .failure(.jobOver) }
+            guard !entry.record.isOver else { return .failure(.jobOver) }
             let before = entry.record.state
             switch entry.phase {
             case .waiting:
@@ -105,7 +105,7 @@ final class Jobs: Sendable {
             if entry.record.state != before { entry.stateChange += 1 }
             state.archive[job] = entry
             state.archive.shareTurns()
-            return .success((entry.record, entry.record.state.isOver))
+            return .success((entry.record, entry.record.isOver))
         }
         return try outcome.get()
     }

@@ -14,6 +14,31 @@ final class AuditLog: Sendable {
     private let file: FilePath
     private let journalSocket: FilePath
     private let share: CallShare
+    /// Tells the journal's records of this daemon from those of others.
+    private let daemon = String(JobID.random().text.prefix(8))
+    private let sent = Monitor(Sent())
+
+    /// What has become of the records for the journal.
+    private struct Sent {
+        /// The number of the last one.
+        var sequence: UInt64 = 0
+        /// Those that the journal did not take, and that nobody has been told of.
+        var missing = 0
+        /// When to tell next.
+        var nextTelling = ContinuousClock.now
+
+        /// How many are missing; they are told of now.
+        mutating func takeMissing() -> Int {
+            guard missing > 0 else { return 0 }
+            defer { missing = 0 }
+            nextTelling = .now + .seconds(AuditLog.tellingSeconds)
+            return missing
+        }
+    }
+
+    /// How long it is at least between two records that say how many are missing, in seconds: a
+    /// journal that lags does not need more of them.
+    private static let tellingSeconds = 60
 
     /// - Parameters:
     ///   - file: opened for each line, so that it can be rotated under us.
@@ -32,15 +57,19 @@ final class AuditLog: Sendable {
 
     /// Writes a record of a call; of a caller that has more of them than its share of the log, only
     /// how many there were.
-    func writeCall(_ record: AuditRecord) {
+    /// - Returns: false where it is only counted.
+    @discardableResult
+    func writeCall(_ record: AuditRecord) -> Bool {
         for (caller, count) in share.owed() { put(Self.omitted(count, of: caller)) }
-        guard share.take(record.caller) else { return }
+        guard share.take(record.caller) else { return false }
         put(record)
+        return true
     }
 
     /// Writes down what was left out so far, at the daemon's end.
     func flush() {
         for (caller, count) in share.all() { put(Self.omitted(count, of: caller)) }
+        tell(missing: sent.withLock { $0.takeMissing() })
     }
 
     private static func omitted(_ count: Int, of caller: String) -> AuditRecord {
@@ -57,8 +86,32 @@ final class AuditLog: Sendable {
         } catch {
             complain("cannot write to \(file): \(error)")
         }
-        // The journal is the second place: what it cannot take is in the file.
-        _ = try? UnixSocket.sendDatagram(Self.journalDatagram(record), to: journalSocket)
+        tell(missing: sendToJournal(record))
+    }
+
+    /// The journal is the second place: what it does not take at once is in the file, and its
+    /// number is missing there.
+    /// - Returns: how many it did not take before, where it is time to say so.
+    private func sendToJournal(_ record: AuditRecord) -> Int {
+        sent.withLock { state in
+            state.sequence += 1
+            var record = record
+            record.daemon = daemon
+            record.sequence = state.sequence
+            do throws(Errno) {
+                try UnixSocket.sendDatagram(Self.journalDatagram(record), to: journalSocket)
+            } catch {
+                state.missing += 1
+                return 0
+            }
+            guard state.nextTelling <= .now else { return 0 }
+            return state.takeMissing()
+        }
+    }
+
+    private func tell(missing: Int) {
+        guard missing > 0 else { return }
+        trouble("the journal did not take records, which this file has: \(missing)")
     }
 
     /// The record as systemd-journald's native protocol takes it: a field a line.
@@ -76,7 +129,7 @@ final class AuditLog: Sendable {
     private static func priority(_ event: AuditEvent) -> Int {
         switch event {
         case .trouble, .omitted: 4
-        case .start, .request, .reportEnd, .jobStart, .jobEnd, .stop: 5
+        case .start, .request, .callEnd, .jobStart, .jobEnd, .stop: 5
         }
     }
 
@@ -110,9 +163,12 @@ extension AuditLog {
     }
 
     /// A call that was refused, and why.
-    /// - Parameter untrustedHeader: nil when none came.
-    func refused(_ untrustedHeader: CallHeader?, _ refusal: Refusal) {
+    /// - Parameters:
+    ///   - untrustedHeader: nil when none came.
+    ///   - target: the qube's name, where the header has its UUID and it is known.
+    func refused(_ untrustedHeader: CallHeader?, _ refusal: Refusal, target: String? = nil) {
         var record = AuditRecord(.request, untrusted: untrustedHeader)
+        record.target = target ?? record.target
         record.outcome = refusal.exception.kind.rawValue
         record.detail = refusal.detail ?? refusal.exception.message
         writeCall(record)

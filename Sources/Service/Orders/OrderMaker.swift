@@ -10,6 +10,15 @@ extension Inventory {
             return WorkerOrder.Pool(name: pool.name, directory: directory)
         }
     }
+
+    /// The pools of other drivers, as a check looks at them.
+    fileprivate var knownOthers: [WorkerOrder.OtherPool] {
+        otherPools.prefix(Limits.namedItems).map { pool in
+            WorkerOrder.OtherPool(
+                name: pool.name, driver: pool.driver,
+                directory: pool.directory.flatMap { $0.hasPrefix("/") ? $0 : nil })
+        }
+    }
 }
 
 /// Makes a worker's order out of a target: which volumes it is about, and all others that may share
@@ -37,7 +46,9 @@ struct OrderMaker {
         guard argument == .system || !target.inventory.workablePools.isEmpty else {
             throw Refusal(
                 .unsuitablePool,
-                "This machine has no storage pool of the driver \(Pool.imageDriver).")
+                "This machine has no storage pool of the driver \(Pool.imageDriver)."
+                    + " On Btrfs, 'qvm-pool add NAME \(Pool.imageDriver) -o dir_path=DIRECTORY' in"
+                    + " dom0 makes one.")
         }
         switch argument {
         case .whole, .job: break
@@ -53,7 +64,7 @@ struct OrderMaker {
             throw Refusal(
                 .unsuitablePool,
                 "None of the qube's volumes lies on a storage pool of the driver"
-                    + " \(Pool.imageDriver).")
+                    + " \(Pool.imageDriver); 'qvm-clone -P POOL' puts a copy of it on one.")
         }
     }
 
@@ -140,12 +151,13 @@ struct OrderMaker {
             }
         }
         let system = systemVolume(&problems)
-        let order = WorkerOrder(
+        var order = WorkerOrder(
             work: work, pools: target.inventory.knownPools,
             volumes: volumes + target.inventory.protectedVolumes + (system.map { [$0] } ?? []),
             wholeMachine: target.qube == nil, onBattery: onBattery,
             risksReadOnly: risksReadOnly ? true : nil,
             systemDirectories: system == nil ? nil : target.certainSystemDirectories)
+        if work == .check, target.qube == nil { order.otherPools = target.inventory.knownOthers }
         return (order, target.leftOutProblems + problems)
     }
 

@@ -98,6 +98,15 @@ enum CheckFacts {
         }
     }
 
+    /// The files that loop devices have open, which are those of running qubes; nil where the
+    /// kernel does not say.
+    static var attachedFiles: Set<FileStatus.Identity>? {
+        guard (try? Descriptor.open("/sys/block", [.readOnly, .directory])) != nil else {
+            return nil
+        }
+        return Set(loops.compactMap(\.backingIdentity))
+    }
+
     private static func text(_ path: String) -> String? {
         guard let file = try? Descriptor.open(FilePath(path), .readOnly),
             let bytes = try? file.readToEnd(limitBytes: textBytes)

@@ -27,6 +27,7 @@ struct CheckWork {
             findings += Self.all(
                 [SandboxRules.sandbox(landlock, modules: CheckFacts.securityModules)],
                 about: .machine)
+            findings += OtherPoolRules.findings(order.otherPools ?? [])
         }
         let levels = Levels(order)
         for site in sites.sites {

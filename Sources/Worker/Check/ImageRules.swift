@@ -19,6 +19,8 @@ struct ImageRules {
     static let precacheBytes: UInt64 = 16 << 20
     /// What an import or a rename has left is old after a day.
     static let staleSeconds: Int64 = 86400
+    /// A start is over after ten minutes, and what it has renamed has its loop device.
+    static let startSeconds: Int64 = 600
 
     let order: WorkerOrder
     let book: AccountBook
@@ -30,11 +32,12 @@ struct ImageRules {
             order.volumes[index].selected
                 && site.pools.contains { $0.pool.name == order.volumes[index].pool }
         }
+        let attached = CheckFacts.attachedFiles
         for index in volumes {
             let images = book.list.images.filter { $0.volume == index }
             findings +=
                 nocow(images, index) + precache(images, index) + stale(images, index)
-                + future(images, index)
+                + future(images, index) + leftDirty(images, index, attached)
         }
         for (set, name) in levels.qubes.names.enumerated() {
             findings += fragments(book.account.sets[1][set], name)
@@ -113,6 +116,36 @@ struct ImageRules {
                 "\(image.path) was begun and never finished",
                 reason: "A crash has left it, and it takes space until the qube next starts.",
                 command: "qvm-start \(order.volumes[index].qube)")
+        }
+    }
+
+    /// The live images that no running qube can be writing to: no loop device has them open, and
+    /// their last rename was long ago.
+    /// - Parameters:
+    ///   - attached: the files that loop devices have open.
+    ///   - now: in seconds since 1970.
+    static func leftDirty(
+        _ images: [ListedImage], attached: Set<FileStatus.Identity>, now: Int64
+    ) -> [ListedImage] {
+        images.filter { image in
+            let age = now.subtractingReportingOverflow(image.status.changed.seconds)
+            return image.role.isLive && !attached.contains(image.status.identity)
+                && !age.overflow && age.partialValue > startSeconds
+        }
+    }
+
+    private func leftDirty(
+        _ images: [ListedImage], _ index: Int, _ attached: Set<FileStatus.Identity>?
+    ) -> [Finding] {
+        guard let attached else { return [] }
+        let now = Int64(Date().timeIntervalSince1970)
+        return Self.leftDirty(images, attached: attached, now: now).map { image in
+            Finding(
+                .warning, "image.left-dirty", about: subject(index),
+                "\(image.path) is that of a running qube, but no loop device has it open",
+                reason: "A crash has left it. Jobs take it for an image in use and leave alone what"
+                    + " it alone uses, until qubesd has looked at what it missed.",
+                command: "systemctl restart qubesd")
         }
     }
 

@@ -150,8 +150,27 @@ public enum WorkerProgram {
         } catch {
             throw Failure(.failed, "the worker could not read its order", detail: "\(error)")
         }
-        guard let bytes, let order = try? JSONDecoder().decode(WorkerOrder.self, from: Data(bytes))
-        else {
+        return try Self.order(bytes ?? [])
+    }
+
+    private struct Form: Decodable {
+        var form: Int?
+    }
+
+    /// The order that these bytes are. One of another form may leave out, in this worker's eyes,
+    /// what keeps images from harm, and is taken for none.
+    static func order(_ bytes: [UInt8]) throws(Failure) -> WorkerOrder {
+        let data = Data(bytes)
+        let form = try? JSONDecoder().decode(Form.self, from: data)
+        if let form, form.form != WorkerOrder.currentForm {
+            throw Failure(
+                .failed,
+                "the service that runs and its worker are of different releases; once no job runs,"
+                    + " 'systemctl restart qubes-btrfsd' in dom0 starts the one that is installed",
+                detail: "the order's form is \(form.form.map(String.init) ?? "none"), the worker's"
+                    + " \(WorkerOrder.currentForm)")
+        }
+        guard let order = try? JSONDecoder().decode(WorkerOrder.self, from: data) else {
             throw Failure(
                 .failed, "the worker got no order; qubes-btrfsd starts it", detail: "bad order")
         }
