@@ -5,8 +5,8 @@ import Testing
 
 @testable import Client
 
-/// Today's client reads what the daemons of earlier releases have answered, as recorded from them in
-/// `Tests/Recorded`; the other way round is tested beside the daemon.
+/// Today's client reads what the daemons of earlier releases have answered, as recorded from them
+/// in `Tests/Recorded`; the other way round is tested beside the daemon.
 @Suite struct RecordedAnswerTests {
     private static let folder = URL(filePath: #filePath).deletingLastPathComponent()
         .deletingLastPathComponent().appending(path: "Recorded").path
