@@ -64,7 +64,7 @@ let package = Package(
         library("Client", ["Protocol", "SystemCalls", system, argumentParser]),
 
         // A main each, no logic.
-        program("qubes-btrfsd", ["Service"]),
+        program("qubes-btrfsd", ["Service", "Worker", "Client"]),
         program("qubes-btrfs-worker", ["Worker"]),
         program("qvm-btrfs", ["Client"]),
 

@@ -26,9 +26,10 @@ public final class ChildProcess: Sendable {
     private init(_ identifier: Int32) { self.identifier = identifier }
 
     /// Starts a program (`posix_spawn(3)`). `executable` without a `/` is looked for in PATH.
-    /// - Parameter standardError: nil to share ours.
+    /// - Parameters:
+    ///   - name: what it finds as its own name; nil for `executable`.
     public static func spawn(
-        executable: String, arguments: [String], environment: [String: String],
+        executable: String, name: String? = nil, arguments: [String], environment: [String: String],
         standardInput: borrowing Descriptor, standardOutput: borrowing Descriptor
     ) throws(Errno) -> ChildProcess {
         var actions = unsafe posix_spawn_file_actions_t()
@@ -53,7 +54,7 @@ public final class ChildProcess: Sendable {
         let flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP
         unsafe posix_spawnattr_setflags(&attributes, Int16(flags))
         var identifier: pid_t = 0
-        let status = unsafe withCStrings([executable] + arguments) { argv in
+        let status = unsafe withCStrings([name ?? executable] + arguments) { argv in
             unsafe withCStrings(environment.map { "\($0.key)=\($0.value)" }) { envp in
                 unsafe posix_spawnp(&identifier, executable, &actions, &attributes, argv, envp)
             }

@@ -13,7 +13,7 @@ private let permittedImports: [String: Set<String>] = [
     "Worker": ["Engine", "Btrfs", "Zstd", "Qubes", "Protocol", "SystemCalls"],
     "Service": ["Protocol", "Qubes", "SystemCalls"],
     "Client": ["Protocol", "SystemCalls", "ArgumentParser"],
-    "qubes-btrfsd": ["Service"],
+    "qubes-btrfsd": ["Service", "Worker", "Client"],
     "qubes-btrfs-worker": ["Worker"],
     "qvm-btrfs": ["Client", "ArgumentParser"],
 ]

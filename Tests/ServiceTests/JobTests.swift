@@ -101,8 +101,9 @@ import Testing
 
     @Test func aWorkerThatIsNotThereFailsItsJob() throws {
         let fixture = try ServiceFixture { settings in
+            let worker = try #require(settings.worker)
             let directory = try Descriptor.open(
-                settings.worker.removingLastComponent(), [.readOnly, .directory])
+                worker.removingLastComponent(), [.readOnly, .directory])
             try directory.remove(entry: "worker")
         }
         #expect(try fixture.end(of: try fixture.submit()).state == .failed)

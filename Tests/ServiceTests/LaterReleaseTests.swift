@@ -78,7 +78,7 @@ import Testing
         let running = try fixture.submit()
         try fixture.waitForProgress(of: running)
         // As packages do: another file under the same name.
-        let worker = fixture.settings.worker
+        let worker = try #require(fixture.settings.worker)
         let other = fixture.directory.appending("worker.new")
         try ServiceFixture.message(
             "other",

@@ -51,6 +51,9 @@ final class Daemon: Sendable {
     /// The jobs, for tests.
     var jobs: Jobs { handler.runner.jobs }
 
+    /// No job waits or runs, and nobody is being answered.
+    var isIdle: Bool { handler.runner.jobs.isIdle && entrance.isEmpty }
+
     /// Takes no more calls, ends reports, and has the running job's worker end, which takes back
     /// what is half moved; the job is noted down as interrupted.
     func stop() {

@@ -5,7 +5,8 @@ internal import SystemPackage
 
 /// The program `qubes-btrfsd`: what its main calls, and nothing else.
 public enum DaemonProgram {
-    /// Runs until SIGTERM or SIGINT.
+    /// Runs until SIGTERM or SIGINT; after SIGHUP until nothing is left to do, so that the next
+    /// call finds another release where one was installed.
     /// - Returns: the exit code: 0 after a signal, 1 when it could not start, 2 for a command line
     ///   that was refused.
     public static func run(arguments: [String]) -> Int32 {
@@ -19,13 +20,20 @@ public enum DaemonProgram {
     }
 
     private static func run(_ settings: Settings) -> Int32 {
-        let hasEnded = Monitor(false)
+        let wish = Monitor(Wish())
         do {
             // Before any other thread is there: all of them inherit that the signals are blocked.
-            try Signals.take([.interrupt, .terminate]) { _ in hasEnded.withLock { $0 = true } }
+            try Signals.take(Signals.Ending.allCases) { signal in
+                wish.withLock { wish in
+                    if signal == .hangUp { wish.endsWhenIdle = true } else { wish.ends = true }
+                }
+            }
             let daemon = try Daemon(settings, listener: try listener(settings))
             Readiness.tell(environment: ProcessInfo.processInfo.environment)
-            _ = hasEnded.wait { $0 ? true : nil }
+            let isAsked = wish.wait { $0.ends || $0.endsWhenIdle ? true : nil }
+            while isAsked == true, wish.withLock({ !$0.ends }), !daemon.isIdle {
+                _ = wish.wait(timeoutSeconds: Self.idleSeconds) { $0.ends ? true : nil }
+            }
             daemon.stop()
             return 0
         } catch {
@@ -33,6 +41,15 @@ public enum DaemonProgram {
             return 1
         }
     }
+
+    /// What signals have asked for.
+    private struct Wish {
+        var ends = false
+        var endsWhenIdle = false
+    }
+
+    /// How often it is looked whether anything is left to do, in seconds.
+    private static let idleSeconds = 0.5
 
     private static func listener(_ settings: Settings) throws(StartError) -> Descriptor {
         if let path = settings.socket {

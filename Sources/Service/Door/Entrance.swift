@@ -37,6 +37,9 @@ final class Entrance: Sendable {
 
     init(bounds: Bounds) { self.bounds = bounds }
 
+    /// Nobody who has said who calls is being answered.
+    var isEmpty: Bool { state.withLock { $0.ofDom0 == 0 && $0.byQube.isEmpty } }
+
     /// A place for a connection that has not said who calls. When all are taken another goes: the
     /// oldest of the origin that has most of them, so that whoever floods pushes out itself.
     /// - Parameters:

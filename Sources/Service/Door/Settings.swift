@@ -9,8 +9,9 @@ public struct Settings: Equatable, Sendable {
     public var qubesXML: FilePath = "/var/lib/qubes/qubes.xml"
     /// qubesd, asked for what a caller may see.
     public var qubesdSocket: FilePath = "/var/run/qubesd.sock"
-    /// The program that does one job.
-    public var worker: FilePath = "/usr/libexec/qubes/qubes-btrfs-worker"
+    /// The program that does one job; nil for this one under its other name. Whatever is installed
+    /// in its place meanwhile, a daemon so has the worker that it was built with.
+    public var worker: FilePath?
     /// The history of jobs.
     public var stateDirectory: FilePath = "/var/lib/qubes-btrfs"
     /// The worker's cache of fingerprints.

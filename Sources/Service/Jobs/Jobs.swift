@@ -131,6 +131,11 @@ final class Jobs: Sendable {
         return try found?.get()
     }
 
+    /// No job waits or runs.
+    var isIdle: Bool {
+        state.withLock { $0.archive.entries.allSatisfy { $0.waiting == nil && $0.running == nil } }
+    }
+
     // MARK: The runner's side
 
     /// Waits for the next job and takes it; nil when the daemon stops.

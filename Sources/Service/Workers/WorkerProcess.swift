@@ -26,8 +26,8 @@ enum WorkerEnding: Equatable {
 
 /// How to start workers.
 struct WorkerProgram: Sendable {
-    /// The program.
-    let executable: FilePath
+    /// The program; nil for this one, under the worker's name.
+    let executable: FilePath?
     /// Where it keeps fingerprints.
     let cacheDirectory: FilePath
     /// Where it keeps what must not be lost about a file system.
@@ -35,6 +35,12 @@ struct WorkerProgram: Sendable {
 
     /// Nothing of the daemon's environment reaches the worker.
     private static let environment = ["PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"]
+
+    /// By this name our program is a worker.
+    private static let name = "qubes-btrfs-worker"
+    /// The file that this process was started from, also when another one has its path by now
+    /// (proc(5)).
+    private static let own = "/proc/self/exe"
 
     /// Starts one and hands it its order.
     func start(_ order: WorkerOrder) throws(Refusal) -> WorkerProcess {
@@ -45,7 +51,7 @@ struct WorkerProgram: Sendable {
             let orders = try Descriptor.pipe()
             let messages = try Descriptor.pipe()
             let child = try ChildProcess.spawn(
-                executable: executable.string,
+                executable: executable?.string ?? Self.own, name: executable?.string ?? Self.name,
                 arguments: [
                     "--cache-directory", cacheDirectory.string, "--state-directory",
                     stateDirectory.string,
@@ -60,7 +66,7 @@ struct WorkerProgram: Sendable {
             try process.send(bytes, standardInput)
             return process
         } catch {
-            throw .failed("The worker could not be started.", detail: "\(executable): \(error)")
+            throw .failed("The worker could not be started.", detail: "\(executable?.string ?? Self.own): \(error)")
         }
     }
 

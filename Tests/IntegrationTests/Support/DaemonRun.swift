@@ -15,18 +15,22 @@ final class DaemonRun {
     private let qubesd: QubesdStandIn
     private var process = Process()
     private let arguments: [String]
+    private let program: String
 
     /// - Parameters:
     ///   - groups: the dedupe group by qube, as dom0 lists it.
     ///   - wishes: the feature `btrfs.dedupe-group` by qube.
     ///   - inventory: another qubes.xml than the usual one.
     ///   - visible: other qubes that a caller sees.
+    ///   - program: another daemon, which has its worker in itself.
     ///   - spoil: what becomes of qubes.xml before it is written.
     init(
         on fileSystem: LoopFileSystem, groups: [String: String] = [:],
         wishes: [String: String] = [:], inventory: String? = nil,
-        visible: [String: Set<String>]? = nil, spoil: (String) -> String = { $0 }
+        visible: [String: Set<String>]? = nil, program: String? = nil,
+        spoil: (String) -> String = { $0 }
     ) throws {
+        self.program = program ?? Command.program("qubes-btrfsd")
         self.fileSystem = fileSystem
         socket = FilePath(fileSystem.folder + "/socket")
         log = fileSystem.folder + "/btrfs.log"
@@ -44,22 +48,23 @@ final class DaemonRun {
             try FileManager.default.createDirectory(
                 atPath: fileSystem.folder + "/" + name, withIntermediateDirectories: true)
         }
-        arguments = [
-            "--socket", socket.string, "--qubes-xml", xml, "--qubesd-socket", qubesd.path.string,
-            "--worker", Command.program("qubes-btrfs-worker"),
-            "--state-directory", fileSystem.folder + "/state",
-            "--cache-directory", fileSystem.folder + "/cache", "--log-file", log,
-            "--journal-socket", fileSystem.folder + "/no-journal",
-            // Never the folders of the machine that runs the tests.
-            "--system-root", fileSystem.path,
-        ]
+        arguments =
+            [
+                "--socket", socket.string, "--qubes-xml", xml, "--qubesd-socket",
+                qubesd.path.string,
+                "--state-directory", fileSystem.folder + "/state",
+                "--cache-directory", fileSystem.folder + "/cache", "--log-file", log,
+                "--journal-socket", fileSystem.folder + "/no-journal",
+                // Never the folders of the machine that runs the tests.
+                "--system-root", fileSystem.path,
+            ] + (program == nil ? ["--worker", Command.program("qubes-btrfs-worker")] : [])
         try start()
     }
 
     /// Starts it, for the first time or after its end.
     func start() throws {
         process = Process()
-        process.executableURL = URL(fileURLWithPath: Command.program("qubes-btrfsd"))
+        process.executableURL = URL(fileURLWithPath: program)
         process.arguments = arguments
         try process.run()
         try #require(waitForSocket(), "the daemon listens")

@@ -38,7 +38,8 @@ final class ServiceFixture {
         var settings = Settings()
         settings.socket = directory.appending("socket")
         settings.qubesXML = directory.appending("qubes.xml")
-        settings.worker = directory.appending("worker")
+        let program = directory.appending("worker")
+        settings.worker = program
         settings.stateDirectory = directory.appending("state")
         settings.cacheDirectory = directory.appending("cache")
         settings.logFile = directory.appending("btrfs.log")
@@ -57,7 +58,7 @@ final class ServiceFixture {
             printf '%s\n' "$order" > "$cache/order"
             \(worker)
 
-            """, to: settings.worker, mode: 0o700)
+            """, to: program, mode: 0o700)
         unsafe mkfifo(settings.cacheDirectory.appending("gate").string, 0o600)
         // Open at both ends, so that a line waits for its reader and nobody for the other end.
         gate = try Descriptor.open(settings.cacheDirectory.appending("gate"), .readWrite)
