@@ -2,7 +2,13 @@
 # `make` lists the targets. DESTDIR= installs into another root, as packages do.
 
 SWIFT ?= swift
-SWIFT_FLAGS ?= -c release --static-swift-stdlib
+# Swift's library is linked statically; equal functions are kept once, and relocations packed, which
+# glibc 2.36 and later know (Debian 12, Fedora 37).
+SWIFT_FLAGS ?= -c release --static-swift-stdlib -Xswiftc -use-ld=lld \
+	-Xlinker --icf=safe -Xlinker -z -Xlinker pack-relative-relocs
+SWIFT_EXTRA ?=
+# Where the Swift packages are, when they come with the source: `make vendor`.
+export SWIFT_VENDOR ?= $(if $(wildcard vendor/swift-system),vendor)
 # Where the built programs are; `make build` fills it.
 PROGRAMS ?= .build/release
 
@@ -20,6 +26,7 @@ INSTALL ?= install
 DOCUMENTS = $(wildcard README.md CHANGELOG.md docs/*.md)
 
 .PHONY: help build test abuse test-fresh test-faults test-snapshots fuzz demo check format
+.PHONY: build-vm vendor deb rpm
 .PHONY: packages bench bench-pacing bench-scale clean
 .PHONY: install install-files install-programs install-documents install-vm
 
@@ -30,7 +37,19 @@ packages: ## Install what the build and the tests need (Debian, root), or say wh
 	scripts/install-packages
 
 build: ## Build the programs for release; they need no Swift runtime where they run.
-	$(SWIFT) build $(SWIFT_FLAGS)
+	$(SWIFT) build $(SWIFT_FLAGS) $(SWIFT_EXTRA)
+
+build-vm: ## Build what an admin qube needs.
+	$(SWIFT) build $(SWIFT_FLAGS) $(SWIFT_EXTRA) --product qvm-btrfs
+
+vendor: ## Gather the Swift packages into packages/qubes-btrfs-vendor-VERSION.tar.gz.
+	scripts/vendor
+
+deb: ## Build the Debian packages into packages/.
+	scripts/package deb
+
+rpm: ## Build the RPM packages into packages/.
+	scripts/package rpm
 
 test: ## Run every test, those on real Btrfs too when root.
 	scripts/test
@@ -95,11 +114,11 @@ install-files: install-documents ## Install all but the programs.
 	$(INSTALL) -d $(DESTDIR)$(LOGROTATEDIR)
 	$(INSTALL) -m 0644 logrotate/qubes-btrfs $(DESTDIR)$(LOGROTATEDIR)/
 
-install-programs:
+install-programs: # One file under three names.
 	$(INSTALL) -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(LIBEXECDIR)
-	$(INSTALL) -m 0755 $(PROGRAMS)/qvm-btrfs $(DESTDIR)$(BINDIR)/
 	$(INSTALL) -m 0755 $(PROGRAMS)/qubes-btrfsd $(DESTDIR)$(LIBEXECDIR)/
-	$(INSTALL) -m 0755 $(PROGRAMS)/qubes-btrfs-worker $(DESTDIR)$(LIBEXECDIR)/
+	ln -sf qubes-btrfsd $(DESTDIR)$(LIBEXECDIR)/qubes-btrfs-worker
+	ln -sf ../..$(LIBEXECDIR)/qubes-btrfsd $(DESTDIR)$(BINDIR)/qvm-btrfs
 
 install-documents:
 	$(INSTALL) -d $(DESTDIR)$(DOCDIR) $(DESTDIR)$(LICENSEDIR)

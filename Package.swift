@@ -28,6 +28,15 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     .testTarget(name: name, dependencies: dependencies, swiftSettings: strict)
 }
 
+/// Where the packages are that came with the source, for a build without a network; else they are
+/// fetched.
+let vendor = Context.environment["SWIFT_VENDOR"].flatMap { $0.isEmpty ? nil : $0 }
+
+func dependency(_ name: String, _ version: Version) -> Package.Dependency {
+    if let vendor { return .package(path: "\(vendor)/\(name)") }
+    return .package(url: "https://github.com/apple/\(name)", exact: version)
+}
+
 let package = Package(
     name: "qubes-btrfs",
     products: [
@@ -36,8 +45,7 @@ let package = Package(
         .executable(name: "qvm-btrfs", targets: ["qvm-btrfs"]),
     ],
     dependencies: [
-        .package(url: "https://github.com/apple/swift-system", exact: "1.8.1"),
-        .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
+        dependency("swift-system", "1.8.1"), dependency("swift-argument-parser", "1.8.2"),
     ],
     targets: [
         // C: constants the importer drops, and system libraries. Nothing else.

@@ -28,9 +28,10 @@ struct TidyTests {
 
     /// All that may lie at the top of the checkout.
     static let top: Set<String> = [
-        ".ci", ".gitignore", ".swift-format", "Benchmarks", "CHANGELOG.md", "CONTRIBUTING.md",
-        "Fuzzing", "LICENSE", "Makefile", "Package.swift", "README.md", "Sources", "Tests", "docs",
-        "logrotate", "policy", "qubes-rpc", "scripts", "systemd",
+        ".ci", ".gitignore", ".qubesbuilder", ".swift-format", "Benchmarks", "CHANGELOG.md", "CONTRIBUTING.md",
+        "Fuzzing", "LICENSE", "Makefile", "Package.swift", "README.md", "Sources", "Tests",
+        "debian", "docs", "logrotate", "policy", "qubes-rpc", "rel", "rpm_spec", "scripts",
+        "systemd", "version",
     ]
 
     @Test("Nothing lies at the top of the checkout but what belongs there")
