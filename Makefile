@@ -4,8 +4,9 @@
 SWIFT ?= swift
 # Swift's library is linked statically; equal functions are kept once, and relocations packed, which
 # glibc 2.36 and later know (Debian 12, Fedora 37).
-SWIFT_FLAGS ?= -c release --static-swift-stdlib -Xswiftc -use-ld=lld \
-	-Xlinker --icf=safe -Xlinker -z -Xlinker pack-relative-relocs
+LINKING = -Xswiftc -use-ld=lld -Xlinker --icf=safe
+LINKING += -Xlinker -z -Xlinker pack-relative-relocs
+SWIFT_FLAGS ?= -c release --static-swift-stdlib $(LINKING)
 SWIFT_EXTRA ?=
 # Where the Swift packages are, when they come with the source: `make vendor`.
 export SWIFT_VENDOR ?= $(if $(wildcard vendor/swift-system),vendor)

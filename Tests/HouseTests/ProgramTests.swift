@@ -8,12 +8,14 @@ struct ProgramTests {
     static let essential = [
         "bash": "bash",
         "coreutils": """
-        basename cat chmod chown cp cut date dd df dirname du env false head id install ln ls mkdir
-        mkfifo mktemp mv nice od printf readlink realpath rm rmdir seq sha256sum sleep sort stat
+        base64 basename cat chmod chown cp cut date dd df dirname du env false head id install ln
+        ls mkdir mkfifo mktemp mv nice od printf readlink realpath rm rmdir seq sha256sum sleep sort stat
         stty sync tail tee timeout touch tr true truncate uname uniq wc yes chroot
         """,
-        "dash": "sh", "diffutils": "cmp diff", "dpkg": "dpkg-query", "findutils": "find xargs",
-        "grep": "grep", "mawk": "awk", "perl-base": "perl", "sed": "sed", "tar": "tar",
+        "dash": "sh", "diffutils": "cmp diff", "dpkg": "dpkg-query dpkg-deb",
+        "findutils": "find xargs",
+        "grep": "grep", "gzip": "gzip", "mawk": "awk", "perl-base": "perl", "sed": "sed",
+        "tar": "tar",
         "apt": "apt-get apt-config",
         "util-linux": "fallocate findmnt flock ionice lsblk mountpoint setpriv setsid unshare",
     ]
@@ -22,6 +24,7 @@ struct ProgramTests {
         "btrfs-compsize": "compsize", "btrfs-progs": "btrfs mkfs.btrfs btrfstune btrfs-map-logical",
         "e2fsprogs": "chattr e2fsck filefrag lsattr mke2fs resize2fs", "git": "git",
         "make": "make", "mount": "mount umount losetup", "systemd": "systemd-analyze",
+        "dpkg-dev": "dpkg-buildpackage dpkg-parsechangelog", "rpm": "rpmbuild", "man-db": "man",
         "duperemove": "duperemove", "fio": "fio", "mmdebstrap": "mmdebstrap",
         "python3": "python3", "time": "time",
     ]
@@ -81,7 +84,11 @@ struct ProgramTests {
 
     /// What a script of the shell starts.
     static func of(script: String) throws -> Set<String> {
-        let text = try Checkout.text(script)
+        var text = try Checkout.text(script)
+        // What it reads from another script is as its own.
+        for match in text.matches(of: #/(?m)^\. (scripts/[a-z-]+)$/#) {
+            text += "\n" + (try Checkout.text(String(match.output.1)))
+        }
         return text.hasPrefix("#!/usr/bin/awk") ? ["awk"] : shellPrograms(text)
     }
 
@@ -111,8 +118,13 @@ struct ProgramTests {
 
     @Test("So is each that a script or the Makefile starts", arguments: TidyTests.scripts)
     func scripts(script: String) throws {
-        let packages = try Self.listed(
-            script.contains("bench") ? "bench" : script == "scripts/test-fresh" ? "fresh" : "tests")
+        let sets = [
+            "bench": "bench", "bench-pacing": "bench", "bench-versions": "bench",
+            "test-fresh": "fresh", "fresh-root": "fresh", "package": "package", "vendor": "package",
+        ]
+        var packages = try Self.listed(sets[String(script.split(separator: "/")[1])] ?? "tests")
+        // It installs what it looks with.
+        if script == "scripts/test-installed" { packages.insert("man-db") }
         expect(try Self.of(script: script), by: packages, script)
         if script == "scripts/test" { expect(try Self.ofMakefile(), by: packages, "Makefile") }
         if script == "scripts/bench" {

@@ -28,7 +28,8 @@ struct TidyTests {
 
     /// All that may lie at the top of the checkout.
     static let top: Set<String> = [
-        ".ci", ".gitignore", ".qubesbuilder", ".swift-format", "Benchmarks", "CHANGELOG.md", "CONTRIBUTING.md",
+        ".ci", ".gitignore", ".qubesbuilder", ".swift-format", "Benchmarks", "CHANGELOG.md",
+        "CONTRIBUTING.md",
         "Fuzzing", "LICENSE", "Makefile", "Package.swift", "README.md", "Sources", "Tests",
         "debian", "docs", "logrotate", "policy", "qubes-rpc", "rel", "rpm_spec", "scripts",
         "systemd", "version",

@@ -66,7 +66,9 @@ struct WorkerProgram: Sendable {
             try process.send(bytes, standardInput)
             return process
         } catch {
-            throw .failed("The worker could not be started.", detail: "\(executable?.string ?? Self.own): \(error)")
+            throw .failed(
+                "The worker could not be started.",
+                detail: "\(executable?.string ?? Self.own): \(error)")
         }
     }
 
