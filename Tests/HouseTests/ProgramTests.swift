@@ -9,8 +9,8 @@ struct ProgramTests {
         "bash": "bash",
         "coreutils": """
         base64 basename cat chmod chown cp cut date dd df dirname du env false head id install ln
-        ls mkdir mkfifo mktemp mv nice od printf readlink realpath rm rmdir seq sha256sum sleep sort stat
-        stty sync tail tee timeout touch tr true truncate uname uniq wc yes chroot
+        ls mkdir mkfifo mktemp mv nice od printf readlink realpath rm rmdir seq sha256sum sleep
+        sort stat stty sync tail tee timeout touch tr true truncate uname uniq wc yes chroot
         """,
         "dash": "sh", "diffutils": "cmp diff", "dpkg": "dpkg-query dpkg-deb",
         "findutils": "find xargs",

@@ -5,12 +5,12 @@ import Testing
 @Suite("The systemd units")
 struct UnitTests {
     /// What gives a service mounts of its own. The kernel does not dedupe into a read-only one.
-    static let mountingOptions = [
-        "ProtectSystem", "ProtectHome", "ReadOnlyPaths", "ReadWritePaths", "InaccessiblePaths",
-        "BindPaths", "BindReadOnlyPaths", "TemporaryFileSystem", "PrivateTmp", "PrivateMounts",
-        "PrivateDevices", "ProtectKernelTunables", "ProtectKernelModules", "ProtectKernelLogs",
-        "ProtectControlGroups", "ProtectHostname", "RootDirectory", "RootImage", "DynamicUser",
-        "PrivateUsers",
+    /// What hides pools, dom0's own files or who has connected, or makes them read-only, or keeps
+    /// mounts of the machine from the service.
+    static let hidingOptions = [
+        "ProtectSystem", "ReadOnlyPaths", "InaccessiblePaths", "BindPaths", "BindReadOnlyPaths",
+        "TemporaryFileSystem", "ProtectKernelModules", "RootDirectory", "RootImage", "DynamicUser",
+        "PrivateUsers", "ProtectProc", "ProcSubset", "MountFlags",
     ]
 
     /// The settings of a unit, in order.
@@ -44,10 +44,11 @@ struct UnitTests {
         #expect(complaints.isEmpty)
     }
 
-    @Test("The daemon sees the mounts that qubesd sees")
+    @Test("The daemon sees the pools that qubesd sees, and may work on them")
     func noMounts() throws {
         let keys = Set(try settings("qubes-btrfsd.service").map(\.key))
-        #expect(keys.isDisjoint(with: Self.mountingOptions))
+        #expect(keys.isDisjoint(with: Self.hidingOptions))
+        #expect(try values("ProtectHome", of: "qubes-btrfsd.service") == ["read-only"])
     }
 
     @Test("The daemon keeps the three capabilities that a worker needs, and no other")
