@@ -21,7 +21,8 @@ struct ProgramTests {
     ]
     /// What `scripts/install-packages` gets, by the package that has it.
     static let installed = [
-        "btrfs-compsize": "compsize", "btrfs-progs": "btrfs mkfs.btrfs btrfstune btrfs-map-logical",
+        "binutils": "objdump readelf", "btrfs-compsize": "compsize",
+        "btrfs-progs": "btrfs mkfs.btrfs btrfstune btrfs-map-logical",
         "e2fsprogs": "chattr e2fsck filefrag lsattr mke2fs resize2fs", "git": "git",
         "make": "make", "mount": "mount umount losetup", "systemd": "systemd-analyze",
         "dpkg-dev": "dpkg-buildpackage dpkg-parsechangelog", "rpm": "rpmbuild", "man-db": "man",
