@@ -27,7 +27,7 @@ INSTALL ?= install
 DOCUMENTS = $(wildcard README.md CHANGELOG.md docs/*.md)
 
 .PHONY: help build test abuse test-fresh test-faults test-snapshots fuzz demo check format
-.PHONY: build-vm vendor deb rpm
+.PHONY: build-vm vendor deb rpm test-packages
 .PHONY: packages bench bench-pacing bench-scale clean
 .PHONY: install install-files install-programs install-documents install-vm
 
@@ -38,7 +38,9 @@ packages: ## Install what the build and the tests need (Debian, root), or say wh
 	scripts/install-packages
 
 build: ## Build the programs for release; they need no Swift runtime where they run.
-	$(SWIFT) build $(SWIFT_FLAGS) $(SWIFT_EXTRA)
+	$(SWIFT) build $(SWIFT_FLAGS) $(SWIFT_EXTRA) --product qubes-btrfsd
+	$(SWIFT) build $(SWIFT_FLAGS) $(SWIFT_EXTRA) --product qvm-btrfs
+	ln -sf qubes-btrfsd $(PROGRAMS)/qubes-btrfs-worker
 
 build-vm: ## Build what an admin qube needs.
 	$(SWIFT) build $(SWIFT_FLAGS) $(SWIFT_EXTRA) --product qvm-btrfs
@@ -51,6 +53,9 @@ deb: ## Build the Debian packages into packages/.
 
 rpm: ## Build the RPM packages into packages/.
 	scripts/package rpm
+
+test-packages: ## Try what make deb and make rpm have made, in roots of their own (root).
+	scripts/test-packages
 
 test: ## Run every test, those on real Btrfs too when root.
 	scripts/test

@@ -25,7 +25,7 @@ struct ProgramTests {
         "btrfs-progs": "btrfs mkfs.btrfs btrfstune btrfs-map-logical",
         "e2fsprogs": "chattr e2fsck filefrag lsattr mke2fs resize2fs", "git": "git",
         "make": "make", "mount": "mount umount losetup", "systemd": "systemd-analyze",
-        "dpkg-dev": "dpkg-buildpackage dpkg-parsechangelog", "rpm": "rpmbuild", "man-db": "man",
+        "dpkg-dev": "dpkg-buildpackage dpkg-parsechangelog", "rpm": "rpm rpmbuild", "man-db": "man",
         "duperemove": "duperemove", "fio": "fio", "mmdebstrap": "mmdebstrap",
         "python3": "python3", "time": "time",
     ]
@@ -122,6 +122,7 @@ struct ProgramTests {
         let sets = [
             "bench": "bench", "bench-pacing": "bench", "bench-versions": "bench",
             "test-fresh": "fresh", "fresh-root": "fresh", "package": "package", "vendor": "package",
+            "test-rpm": "package", "test-packages": "fresh",
         ]
         var packages = try Self.listed(sets[String(script.split(separator: "/")[1])] ?? "tests")
         // It installs what it looks with.
