@@ -80,6 +80,28 @@ struct InstallTests {
             ])
     }
 
+    @Test("Every link of an installed document leads to a file that is installed")
+    func documents() throws {
+        let stage = try ScratchFolder()
+        try make(["install-documents", "DESTDIR=\(stage.path)"])
+        let folder = stage.path + "/usr/share/doc/qubes-btrfs"
+        let documents = try manager.subpathsOfDirectory(atPath: folder).filter {
+            $0.hasSuffix(".md")
+        }
+        #expect(documents.contains("README.md") && documents.contains("docs/client.md"))
+        for document in documents {
+            let text = try String(
+                contentsOf: URL(fileURLWithPath: "\(folder)/\(document)"), encoding: .utf8)
+            for link in try LinkTests.links(text) where !link.contains("://") {
+                let path = link.prefix { $0 != "#" }
+                if path.isEmpty { continue }
+                let file = URL(fileURLWithPath: "\(folder)/\(document)")
+                    .deletingLastPathComponent().appendingPathComponent(String(path))
+                #expect(manager.fileExists(atPath: file.path), "\(document): \(link)")
+            }
+        }
+    }
+
     @Test("Installing again keeps the lines of the administrator and replaces the policy itself")
     func again() throws {
         let stage = try ScratchFolder()
