@@ -5,6 +5,19 @@ import Testing
 @testable import Client
 
 @Suite struct AuditReadingTests {
+    @Test func aSignalEndsTheProgramThatReadsTheJournal() throws {
+        let folder = try TemporaryFolder()
+        try folder.script("journalctl", "sleep 20")
+        let interruption = Interruption()
+        _ = interruption.interrupt()
+        let start = ContinuousClock.now
+        #expect(throws: ClientError.interrupted) {
+            try Journal.read(
+                since: 0, until: interruption, programs: [folder.path("journalctl")])
+        }
+        #expect(ContinuousClock.now - start < .seconds(15))
+    }
+
     @Test(arguments: [
         (
             "qrexec: btrfs.Report+root: admin -> work: allowed to dom0",

@@ -89,6 +89,25 @@ import Testing
         #expect(run.error.hasPrefix("Calls btrfs.Compress+root about work.\n"))
     }
 
+    @Test func answersAboutSeveralStandApart() throws {
+        let check = try Envelope.answer(CheckReport(checkedAt: 0, findings: [])).encoded()
+        let run = try Run(["check", "work", "vault"], [.answer(check), .answer(check)])
+        let summary = "\nNothing needs to be mended.\n"
+        #expect(run.output == summary + "\n" + summary)
+        let report = try Envelope.answer(Sample.report([])).encoded()
+        let reports = try Run(["report", "work", "vault"], [.answer(report), .answer(report)])
+        let text = "The qube has no volume on a Btrfs pool.\n"
+        #expect(reports.output == text + "\n" + text)
+    }
+
+    @Test(arguments: [["rport"], ["rport", "work", "--json"], ["private", "-v"]])
+    func aCommandThatIsNoneIsNamed(words: [String]) throws {
+        let run = try Run(words)
+        #expect(run.status == .usage)
+        #expect(run.error.hasPrefix("Error: There is no command '\(words[0])'."))
+        #expect(run.output.isEmpty)
+    }
+
     @Test(arguments: ["report", "new-data"])
     func valuesAreListedByHelpAndByWhatIsWrong(command: String) throws {
         let capture = Capture()

@@ -28,7 +28,8 @@ struct CheckCommand: ClientCommand {
             if shared.json {
                 try context.console.raw(JSONText.plain(check))
             } else {
-                try context.console.data(CheckLines.lines(check))
+                let isFirst = place == self.place.calls.first
+                try context.console.data((isFirst ? [] : [""]) + CheckLines.lines(check))
             }
             return check.wantsAction ? .findings : .done
         }

@@ -7,7 +7,9 @@ struct JobArguments: ParsableArguments {
     @Argument(help: "The job's id, or its first digits.")
     var job: JobPrefix
 
-    @Option(help: ArgumentHelp("The job's qube.", valueName: "name"))
+    @Option(
+        help: ArgumentHelp(
+            "The job's qube, where policy lets you ask about that alone.", valueName: "name"))
     var qube: QubeName?
 }
 

@@ -31,7 +31,8 @@ struct NewDataCommand: ClientCommand {
             if shared.json {
                 try context.console.raw(JSONText.plain(reply))
             } else {
-                try context.console.data(NewDataLines.all(reply))
+                let qube = qubes.count > 1 ? place.target : nil
+                try context.console.data(NewDataLines.all(reply, of: qube))
             }
             return .done
         }

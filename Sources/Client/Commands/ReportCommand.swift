@@ -48,6 +48,7 @@ struct ReportCommand: ClientCommand {
         return try context.each(place.calls) { (place) throws(ClientError) in
             let report = try context.client.report(
                 target: place.target, volume: place.argument, request: request)
+            if !shared.json && place != self.place.calls.first { try context.console.data([""]) }
             try show(report, of: place, old, context)
             return .done
         }
@@ -90,7 +91,8 @@ struct ReportCommand: ClientCommand {
         if view.tree {
             return ReportLines.tree(report, sort: view.sort, isReversed: view.reverse)
         }
-        return ReportLines.machine(report, sort: view.sort, isReversed: view.reverse)
+        return ReportLines.machine(
+            report, sort: view.sort, isReversed: view.reverse, isChosen: !choice.isEmpty)
     }
 }
 

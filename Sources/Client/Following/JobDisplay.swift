@@ -70,7 +70,7 @@ final class TextJobDisplay: JobDisplay {
         let stands =
             switch record.state {
             case .queued: "waits for the job before it"
-            case .paused: "is paused: 'qvm-btrfs resume \(record.job)' lets it go on"
+            case .paused: "is paused: '\(JobLines.command("resume", record))' lets it go on"
             case .unknown(let word): JobLines.unknownState(word)
             default: shownState == .paused ? "goes on" : "is running"
             }

@@ -99,10 +99,15 @@ enum JobLines {
         let what =
             switch word {
             case .cancel: record.isOver ? "is cancelled" : "is being cancelled"
-            case .pause: "is paused: 'qvm-btrfs resume \(record.job)' lets it go on"
+            case .pause: "is paused: '\(command("resume", record))' lets it go on"
             case .resume: record.state == .queued ? "waits for its turn" : "goes on"
             }
         return "Job \(record.job): \(title(record)) \(what)."
+    }
+
+    /// A command about a job.
+    static func command(_ verb: String, _ record: JobRecord) -> String {
+        JobPlace(record.job, on: record.target).command(verb).sanitised
     }
 
     /// The job's target with its volume, where one was named.
@@ -132,7 +137,9 @@ enum JobLines {
     private static func running(_ list: JobList) -> [Line] {
         guard let record = list.jobs.first(where: { !$0.isOver && $0.startedAt != nil })
         else { return [] }
-        return ["", Line("'qvm-btrfs watch \(record.job.sanitised)' follows the one that runs.")]
+        return [""]
+            + Line.wrapped(
+                "'\(command("watch", record))' follows the one that runs.", indent: 2)
     }
 
     private static func headline(_ record: JobRecord) -> String {

@@ -4,11 +4,14 @@ import Protocol
 /// `btrfs.Report` as text of 80 columns.
 enum ReportLines {
     /// The machine: a row for each qube, the largest first.
+    /// - Parameter isChosen: not of all qubes, but of some that were chosen.
     static func machine(
-        _ report: Report, sort: ReportSort = .disk, isReversed: Bool = false
+        _ report: Report, sort: ReportSort = .disk, isReversed: Bool = false,
+        isChosen: Bool = false
     ) -> [Line] {
         if report.qubes.isEmpty {
-            return ["No qube that you may see has a volume on a Btrfs pool."] + rest(report)
+            let whose = isChosen ? "of the chosen ones" : "that you may see"
+            return [Line("No qube \(whose) has a volume on a Btrfs pool.")] + rest(report)
         }
         let table = figuresTable(first: "QUBE")
         return [table.heading]
