@@ -101,15 +101,15 @@ struct ReportChoice: ParsableArguments {
     @Option(
         name: .customLong("qube"), parsing: .singleValue,
         help: ArgumentHelp(
-            "This qube alone; give it again for more.", valueName: "name"))
+            "Only this qube; give it again for more.", valueName: "name"))
     var qubes: [QubeName] = []
 
     @Option(
         help: ArgumentHelp(
-            "This template alone, with the qubes that start from it.", valueName: "name"))
+            "Only this template, and the qubes that start from it.", valueName: "name"))
     var template: QubeName?
 
-    @Flag(name: .customLong("only-running"), help: "Qubes that are running alone.")
+    @Flag(name: .customLong("only-running"), help: "Only qubes that are running.")
     var running = false
 
     var isEmpty: Bool { request == ReportRequest() }

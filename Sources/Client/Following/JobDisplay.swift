@@ -41,6 +41,8 @@ final class TextJobDisplay: JobDisplay {
 
     func changed(_ record: JobRecord, _ word: WorkerControl) {
         console.note(Line(JobLines.change(record, word)))
+        // What is being cancelled runs until then: nothing that has to be said.
+        shownState = record.state
     }
 
     func accepted(_ accepted: JobAccepted) {
