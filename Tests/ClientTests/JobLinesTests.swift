@@ -28,6 +28,14 @@ import Testing
             ])
     }
 
+    @Test func whatIsLeftOutOfTheMachineIsNamed() {
+        var record = Sample.record(.done)
+        record.target = "dom0"
+        record.argument = ""
+        record.exclude = ["vault", "dom0"]
+        #expect(JobLines.title(record) == "compress dom0 without vault, dom0's own files")
+    }
+
     @Test func anEmptyQueueSaysSo() {
         #expect(JobLines.table(JobList(jobs: []), now: 0).texts == ["No jobs that you may see."])
     }

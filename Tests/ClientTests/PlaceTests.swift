@@ -98,6 +98,11 @@ import Testing
         let reports = try Run(["report", "work", "vault"], [.answer(report), .answer(report)])
         let text = "The qube has no volume on a Btrfs pool.\n"
         #expect(reports.output == text + "\n" + text)
+        let job = ScriptedService.Step.answer(
+            try Envelope.answer(Sample.record(.done)).encoded())
+        let jobs = try Run(["dedupe", "work", "vault"], [accepted, job, accepted, job])
+        #expect(jobs.output.hasPrefix("Job \(Sample.job): "))
+        #expect(jobs.output.contains("\n\nJob \(Sample.job): "))
     }
 
     @Test(arguments: [["rport"], ["rport", "work", "--json"], ["private", "-v"]])

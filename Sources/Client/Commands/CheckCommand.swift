@@ -28,8 +28,8 @@ struct CheckCommand: ClientCommand {
             if shared.json {
                 try context.console.raw(JSONText.plain(check))
             } else {
-                let isFirst = place == self.place.calls.first
-                try context.console.data((isFirst ? [] : [""]) + CheckLines.lines(check))
+                try context.separate(place, in: self.place.calls)
+                try context.console.data(CheckLines.lines(check))
             }
             return check.wantsAction ? .findings : .done
         }

@@ -43,7 +43,8 @@ extension JobCommand {
     func execute(_ context: CommandContext) throws(ClientError) -> ExitStatus {
         let follower = context.follower(json: shared.json)
         return try context.each(place.calls) { (place) throws(ClientError) in
-            try follower.start(
+            if !shared.json && !job.noWait { try context.separate(place, in: self.place.calls) }
+            return try follower.start(
                 Self.operation, target: place.target, volume: place.argument, request: request,
                 waits: !job.noWait)
         }

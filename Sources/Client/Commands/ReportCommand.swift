@@ -48,7 +48,7 @@ struct ReportCommand: ClientCommand {
         return try context.each(place.calls) { (place) throws(ClientError) in
             let report = try context.client.report(
                 target: place.target, volume: place.argument, request: request)
-            if !shared.json && place != self.place.calls.first { try context.console.data([""]) }
+            if !shared.json { try context.separate(place, in: self.place.calls) }
             try show(report, of: place, old, context)
             return .done
         }
@@ -92,7 +92,7 @@ struct ReportCommand: ClientCommand {
             return ReportLines.tree(report, sort: view.sort, isReversed: view.reverse)
         }
         return ReportLines.machine(
-            report, sort: view.sort, isReversed: view.reverse, isChosen: !choice.isEmpty)
+            report, sort: view.sort, isReversed: view.reverse, whose: choice.whose)
     }
 }
 
@@ -113,6 +113,11 @@ struct ReportChoice: ParsableArguments {
     var running = false
 
     var isEmpty: Bool { request == ReportRequest() }
+
+    /// For people.
+    var whose: String {
+        running ? "that is running" : isEmpty ? "that you may see" : "of the chosen ones"
+    }
 
     var request: ReportRequest {
         ReportRequest(

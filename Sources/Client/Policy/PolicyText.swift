@@ -58,7 +58,7 @@ struct PolicyText: Equatable, Sendable {
         let list = tokens.contains("@adminvm") ? tokens : tokens + ["@adminvm"]
         var groups = [
             Group(
-                says: "\(admin.text) sees that these qubes are there: \(whose)",
+                says: "\(admin.text) sees that these are there: \(whose)",
                 lines: lines([Self.visibility], tokens)),
             Group(
                 says: "\(admin.text) reads what they take on disk, and how jobs on them go",

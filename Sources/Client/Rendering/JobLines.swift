@@ -83,7 +83,9 @@ enum JobLines {
 
     /// `compress work:private`, `dedupe dom0 without vault`.
     static func title(_ record: JobRecord) -> String {
-        let names = (record.exclude ?? []).prefix(namedQubes).map(\.sanitised)
+        let names = (record.exclude ?? []).prefix(namedQubes).map {
+            $0 == ServiceClient.machine ? "dom0's own files" : $0.sanitised
+        }
         let more = (record.exclude?.count ?? 0) - names.count
         let without = names.isEmpty ? "" : " without " + names.joined(separator: ", ")
         let operation = record.operation.rawValue.sanitised.shortened(to: wordWidth)

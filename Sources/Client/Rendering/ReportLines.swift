@@ -4,13 +4,12 @@ import Protocol
 /// `btrfs.Report` as text of 80 columns.
 enum ReportLines {
     /// The machine: a row for each qube, the largest first.
-    /// - Parameter isChosen: not of all qubes, but of some that were chosen.
+    /// - Parameter whose: which qubes it is about, for where there are none.
     static func machine(
         _ report: Report, sort: ReportSort = .disk, isReversed: Bool = false,
-        isChosen: Bool = false
+        whose: String = "that you may see"
     ) -> [Line] {
         if report.qubes.isEmpty {
-            let whose = isChosen ? "of the chosen ones" : "that you may see"
             return [Line("No qube \(whose) has a volume on a Btrfs pool.")] + rest(report)
         }
         let table = figuresTable(first: "QUBE")
