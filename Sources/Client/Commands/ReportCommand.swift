@@ -33,6 +33,9 @@ struct ReportCommand: ClientCommand {
                 "--qube, --template and --only-running choose among all qubes: leave the names "
                     + "out.")
         }
+        if !isOfMachine && view.tree {
+            throw ValidationError("--tree shows all qubes below their templates: leave names out.")
+        }
         if place.calls.count > 1 && (view.csv || view.html != nil || view.compare != nil) {
             throw ValidationError(
                 "--csv, --html and --compare are of one report: give --qube for each name.")
