@@ -50,7 +50,7 @@ import Testing
     @Test func whatWasNotBegunIsNamed() throws {
         let interruption = Interruption()
         let run = try Run(
-            ["dedupe", "one", "two", "three:root"],
+            ["dedupe", "first", "two", "three:root"],
             [
                 accepted,
                 .hold(
@@ -61,6 +61,8 @@ import Testing
         #expect(run.calls.count == 2)
         let text = run.error.split(whereSeparator: \.isWhitespace).joined(separator: " ")
         #expect(text.contains("The job goes on. Watch it again: qvm-btrfs watch \(Sample.job)"))
+        // As one line, which can be copied.
+        #expect(run.error.contains("\n  qvm-btrfs watch \(Sample.job) --qube first\n"))
         #expect(text.hasSuffix("Not begun: two, three:root."))
     }
 
