@@ -24,7 +24,10 @@ DOCDIR ?= /usr/share/doc/qubes-btrfs
 LICENSEDIR ?= /usr/share/licenses/qubes-btrfs
 
 INSTALL ?= install
-DOCUMENTS = $(wildcard README.md CHANGELOG.md docs/*.md)
+# As they lie here: they link to each other.
+DOCUMENTS = README.md CHANGELOG.md CONTRIBUTING.md
+DOCUMENTS_BELOW = $(wildcard docs/*.md docs/*.png) LICENSE \
+	Benchmarks/results/dedupe.svg Benchmarks/results/latest.json
 
 .PHONY: help build test abuse test-fresh test-faults test-snapshots fuzz demo check format
 .PHONY: build-vm vendor deb rpm test-packages
@@ -129,6 +132,9 @@ install-programs: # One file under three names.
 install-documents:
 	$(INSTALL) -d $(DESTDIR)$(DOCDIR) $(DESTDIR)$(LICENSEDIR)
 	$(INSTALL) -m 0644 $(DOCUMENTS) $(DESTDIR)$(DOCDIR)/
+	for file in $(DOCUMENTS_BELOW); do \
+		$(INSTALL) -D -m 0644 $$file $(DESTDIR)$(DOCDIR)/$$file || exit 1; \
+	done
 	$(INSTALL) -m 0644 LICENSE $(DESTDIR)$(LICENSEDIR)/
 
 install-vm: install-documents ## Install into an admin qube: the client alone.

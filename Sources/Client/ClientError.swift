@@ -108,12 +108,28 @@ extension ClientError {
         case .some(let status) where status != 126 && status != 0:
             "\(call) failed: qrexec-client-vm ended with status \(status)."
         default:
-            "\(call) was refused by policy, or the service is missing in dom0. To allow it put "
-                + "these lines into dom0's /etc/qubes/policy.d/\(PolicyText.file)"
+            "\(call) was refused by policy, \(orElse(service, target)) "
+                + "To allow it put these lines into dom0's /etc/qubes/policy.d/\(PolicyText.file)"
                 + (caller == nil ? ", with this qube's name for THIS: " : ": ")
                 + "'\(service.rawValue) * \(name) \(policyTarget) allow target=dom0' and "
                 + "'\(PolicyText.visibility) * \(name) \(policyTarget) allow target=dom0'. "
-                + "'qvm-btrfs policy' in dom0 prints all that a qube needs."
+                + "In dom0 'qvm-btrfs policy \(name) --qube \(target)' prints these and all others "
+                + "that go with them."
+        }
+    }
+
+    /// What else it may be, and what to try that policy may allow.
+    private static func orElse(_ service: ServiceName, _ target: String) -> String {
+        if target != ServiceClient.machine {
+            return "there is no such qube, or the service is missing in dom0."
+        }
+        switch service {
+        case .jobWatch, .jobCancel, .jobPause, .jobResume:
+            return "or the service is missing in dom0. Where policy lets you ask about the job's "
+                + "qube alone, name it: --qube QUBE."
+        default:
+            return "or the service is missing in dom0. Where policy lets you ask about some qubes "
+                + "alone, name them."
         }
     }
 }

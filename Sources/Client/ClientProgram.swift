@@ -45,6 +45,10 @@ struct Program {
 
     /// Does what the arguments say.
     func run(_ arguments: [String]) -> ExitStatus {
+        if let word = arguments.first, !word.hasPrefix("-"), !QvmBtrfs.words.contains(word) {
+            // The parser would complain of the first option behind it.
+            return answer(parser: ValidationError("There is no command '\(word)'."))
+        }
         do {
             var parsed = try QvmBtrfs.parseAsRoot(arguments)
             guard let command = parsed as? any ClientCommand else {

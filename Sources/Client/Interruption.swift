@@ -29,9 +29,9 @@ final class Interruption: Sendable {
 
     /// Runs `body`; a signal calls `cancel`, once, from another thread or at once when it has come
     /// already.
-    func cancelling<Result>(
-        _ cancel: @escaping @Sendable () -> Void, while body: () throws(ClientError) -> Result
-    ) throws(ClientError) -> Result {
+    func cancelling<Result, Failure: Error>(
+        _ cancel: @escaping @Sendable () -> Void, while body: () throws(Failure) -> Result
+    ) throws(Failure) -> Result {
         let isLate = state.withLock { state in
             state.cancel = cancel
             return state.isInterrupted

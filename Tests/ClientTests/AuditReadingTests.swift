@@ -5,6 +5,17 @@ import Testing
 @testable import Client
 
 @Suite struct AuditReadingTests {
+    @Test func aSignalEndsTheProgramThatReadsTheJournal() throws {
+        let folder = try TemporaryFolder()
+        try folder.script("journalctl", "sleep 20")
+        let interruption = Interruption()
+        _ = interruption.interrupt()
+        #expect(throws: ClientError.interrupted) {
+            try Journal.read(
+                since: 0, until: interruption, programs: [folder.path("journalctl")])
+        }
+    }
+
     @Test(arguments: [
         (
             "qrexec: btrfs.Report+root: admin -> work: allowed to dom0",

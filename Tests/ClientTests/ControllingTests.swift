@@ -44,6 +44,20 @@ import Testing
         #expect(run.output.contains("Saved: 2.00 GiB"))
     }
 
+    @Test func ofAJobThatIsBeingCancelledNobodySaysThatItRuns() throws {
+        let running = Sample.record(.running)
+        let run = try Run(
+            ["cancel", Sample.job],
+            [
+                .answer(Envelope.answer(running).encoded()),
+                .answer(
+                    Envelope.event(.state, running).encoded()
+                        + Envelope.answer(Sample.record(.cancelled)).encoded()),
+            ])
+        #expect(run.error.contains("is being cancelled."))
+        #expect(!run.error.contains("is running"))
+    }
+
     @Test func aJobThatOnlyWaitedIsSaidOnceToHaveEnded() throws {
         var record = Sample.record(.cancelled)
         record.startedAt = nil

@@ -48,7 +48,7 @@ import Testing
             lines == [
                 "Job 0123456789abcdef0123: estimate work:private is done in 3 min 12 s",
                 "",
-                "Of 80.0 GiB on disk would be saved, at the levels that are set:",
+                "Of 80.0 GiB on disk, at the levels that are set, each would save:",
                 "  compress  20.0 GiB ± 256 MiB",
                 "  dedupe    10.0 GiB",
                 "  optimize  30.0 GiB ± 256 MiB",

@@ -83,6 +83,7 @@ import Testing
         ["watch", Sample.job + "0"], ["watch", "ABC"], ["jobs", "work"], ["report", "a/b"],
         ["optimize", "--all", "work"], ["optimize", "work", "--exclude", "vault"],
         ["report", "a", "b", "--csv"], ["report", "--sort", "colour"], ["report", "-q", "-v"],
+        ["new-data", "dom0"], ["report", "work", "--tree"],
     ])
     func wrongUsageIs2AndCallsNobody(arguments: [String]) throws {
         let run = try Run(arguments)

@@ -24,8 +24,16 @@ import Testing
                 "0123456789abcdef0123       1970-01-01 00:01   3 min 12 s  interrupted   2.00 GiB",
                 "  compress work:private, for dom0",
                 "",
-                "'qvm-btrfs watch 0123456789abcdef0123' follows the one that runs.",
+                "'qvm-btrfs watch 0123456789abcdef0123 --qube work' follows the one that runs.",
             ])
+    }
+
+    @Test func whatIsLeftOutOfTheMachineIsNamed() {
+        var record = Sample.record(.done)
+        record.target = "dom0"
+        record.argument = ""
+        record.exclude = ["vault", "dom0"]
+        #expect(JobLines.title(record) == "compress dom0 without vault, dom0's own files")
     }
 
     @Test func anEmptyQueueSaysSo() {

@@ -55,4 +55,22 @@ import Testing
     @Test func aQubeWithoutImagesSaysSo() {
         #expect(NewDataLines.all(NewDataReply(volumes: [])).count == 1)
     }
+
+    @Test func ofSeveralQubesEachIsNamed() throws {
+        let volume = NewDataReply.Volume(
+            name: "private",
+            newData: NewData(
+                isCompressed: true, reason: .mount, isCompressedLater: true,
+                directoryProperty: nil))
+        let reply = NewDataReply(volumes: [volume])
+        let answers = [
+            ScriptedService.Step.answer(try Envelope.answer(reply).encoded()),
+            .answer(try Envelope.answer(NewDataReply(volumes: [])).encoded()),
+        ]
+        let run = try Run(["new-data", "work", "vault"], answers)
+        #expect(run.output.hasPrefix("work:private: compressed"))
+        #expect(run.output.contains("\nvault has no images on a Btrfs pool."))
+        let one = try Run(["new-data", "work"], [answers[0]])
+        #expect(one.output.hasPrefix("private: compressed"))
+    }
 }

@@ -50,7 +50,7 @@ import Testing
     @Test func whatWasNotBegunIsNamed() throws {
         let interruption = Interruption()
         let run = try Run(
-            ["dedupe", "one", "two", "three:root"],
+            ["dedupe", "first", "two", "three:root"],
             [
                 accepted,
                 .hold(
@@ -61,6 +61,8 @@ import Testing
         #expect(run.calls.count == 2)
         let text = run.error.split(whereSeparator: \.isWhitespace).joined(separator: " ")
         #expect(text.contains("The job goes on. Watch it again: qvm-btrfs watch \(Sample.job)"))
+        // As one line, which can be copied.
+        #expect(run.error.contains("\n  qvm-btrfs watch \(Sample.job) --qube first\n"))
         #expect(text.hasSuffix("Not begun: two, three:root."))
     }
 
@@ -87,6 +89,30 @@ import Testing
     @Test func whoWantsToKnowIsToldOfEachCall() throws {
         let run = try Run(["compress", "work:root", "--no-wait", "-v"], [accepted])
         #expect(run.error.hasPrefix("Calls btrfs.Compress+root about work.\n"))
+    }
+
+    @Test func answersAboutSeveralStandApart() throws {
+        let check = try Envelope.answer(CheckReport(checkedAt: 0, findings: [])).encoded()
+        let run = try Run(["check", "work", "vault"], [.answer(check), .answer(check)])
+        let summary = "\nNothing needs to be mended.\n"
+        #expect(run.output == summary + "\n" + summary)
+        let report = try Envelope.answer(Sample.report([])).encoded()
+        let reports = try Run(["report", "work", "vault"], [.answer(report), .answer(report)])
+        let text = "The qube has no volume on a Btrfs pool.\n"
+        #expect(reports.output == text + "\n" + text)
+        let job = ScriptedService.Step.answer(
+            try Envelope.answer(Sample.record(.done)).encoded())
+        let jobs = try Run(["dedupe", "work", "vault"], [accepted, job, accepted, job])
+        #expect(jobs.output.hasPrefix("Job \(Sample.job): "))
+        #expect(jobs.output.contains("\n\nJob \(Sample.job): "))
+    }
+
+    @Test(arguments: [["rport"], ["rport", "work", "--json"], ["private", "-v"]])
+    func aCommandThatIsNoneIsNamed(words: [String]) throws {
+        let run = try Run(words)
+        #expect(run.status == .usage)
+        #expect(run.error.hasPrefix("Error: There is no command '\(words[0])'."))
+        #expect(run.output.isEmpty)
     }
 
     @Test(arguments: ["report", "new-data"])

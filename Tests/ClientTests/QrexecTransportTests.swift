@@ -84,6 +84,10 @@ import Testing
         #expect(text.contains("with this qube's name for THIS") == (caller == "THIS"))
         let machine = refused(["report"]).text
         #expect(machine.contains("'btrfs.Report * \(caller) @adminvm allow target=dom0'"))
+        // What may be allowed all the same.
+        #expect(text.contains("there is no such qube"))
+        #expect(machine.contains("some qubes alone, name them"))
+        #expect(refused(["pause", Sample.job]).text.contains("--qube QUBE"))
     }
 
     @Test func anAnswerOfACallThatFailedIsNotBelieved() throws {

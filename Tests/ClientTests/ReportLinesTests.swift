@@ -60,6 +60,10 @@ import Testing
         #expect(
             ReportLines.machine(Sample.report([])).texts
                 == ["No qube that you may see has a volume on a Btrfs pool."])
+        // None of them runs, as it may be.
+        #expect(
+            ReportLines.machine(Sample.report([]), whose: "that is running").texts
+                == ["No qube that is running has a volume on a Btrfs pool."])
         #expect(
             ReportLines.volumes(Sample.report([])).texts
                 == ["The qube has no volume on a Btrfs pool."])

@@ -38,6 +38,30 @@ import Testing
         let row = try #require(lines.first { $0.hasPrefix("personal:private ") })
         #expect(row.contains("2026-11-20 08:00") && row.contains(" 2 d "))
         #expect(lines.contains { $0.hasPrefix("If all 11 go together, 21.8 GiB") })
+        // Moments are in the time of this machine, as everywhere.
+        #expect(!lines[0].contains("UTC") && !Page.text(report).contains("(UTC)"))
+    }
+
+    @Test func oneExtentIsOne() {
+        var figures = Figures()
+        figures.extents = 1
+        #expect(PageTables.storage(figures) == "Nothing on disk; 1 extent.")
+        figures.extents = 2
+        #expect(PageTables.storage(figures) == "Nothing on disk; 2 extents.")
+    }
+
+    @Test func oneRevisionAndNoneAreSaidAsWhatTheyAre() throws {
+        var report = report
+        report.qubes = [try #require(report.qubes.first { $0.name == "personal" })]
+        let volume = report.qubes[0].volumes[0]
+        let revision = try #require(volume.images.first { $0.role == "revision" })
+        report.qubes[0].volumes = [volume]
+        report.qubes[0].volumes[0].images = [revision]
+        let one = ReportLines.revisions(report, now: SampleMachine.now).texts
+        #expect(one.contains { $0.hasPrefix("If it goes, ") })
+        report.qubes[0].volumes = []
+        let none = ReportLines.revisions(report, now: SampleMachine.now).texts
+        #expect(none.first == "personal has no revision.")
     }
 
     @Test func adviceNamesThreeQubesAndWhatItBrings() {

@@ -52,6 +52,15 @@ struct PolicyCommandTests {
         #expect(found == ["lab": [], "work": Self.all, "dom0": Self.list])
     }
 
+    @Test("For a qube called dom0: the machine, and no qube by name")
+    func machine() throws {
+        let text = try text(.qube(try #require(QubeName("dom0"))))
+        #expect(!text.contains(" dom0 allow") && text.contains(" @adminvm allow"))
+        #expect(try allowed(text) == ["lab": [], "work": [], "dom0": Self.all])
+        let lines = text.split(separator: "\n")
+        #expect(Set(lines).count == lines.count)
+    }
+
     @Test("For all: every qube by name, and the machine")
     func all() throws {
         let found = try allowed(text(.all))

@@ -43,7 +43,7 @@ struct QueueTests {
         } catch let refusal as ServiceException {
             #expect(refusal.kind == .busy)
             #expect(refusal.message.contains("\(Limits.queuedJobsPerCaller) jobs of this qube"))
-            #expect(refusal.message.contains("btrfs.job.Cancel"))
+            #expect(refusal.message.contains("qvm-btrfs cancel"))
         }
         let own = try submit(daemon, from: "dom0")
         let record = try DaemonRun.reply(

@@ -39,7 +39,7 @@ import Testing
         let refusal = try #require(try fixture.exception(.compress, from: "admin"))
         #expect(refusal.kind == .busy)
         #expect(refusal.message.hasPrefix("2 jobs of this qube are waiting already"))
-        #expect(refusal.message.contains("btrfs.job.Cancel"))
+        #expect(refusal.message.contains("qvm-btrfs cancel"))
         // Another qube has places of its own, and dom0 is not counted.
         let others = [
             try fixture.submit(from: "other", on: .name("other")), try fixture.submit(),

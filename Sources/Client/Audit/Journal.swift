@@ -8,7 +8,7 @@ enum Journal {
     /// The most that is read, in bytes: some hundred thousand entries.
     static let limitBytes = 128 << 20
     /// Where systemd's program may be.
-    private static let programs = ["/usr/bin/journalctl", "/bin/journalctl"]
+    static let programs = ["/usr/bin/journalctl", "/bin/journalctl"]
 
     /// The fields that are asked for; journalctl adds the time by itself.
     private static let fields =
@@ -28,10 +28,15 @@ enum Journal {
     }
 
     /// Asks this machine's journal.
-    static func read(since: Int64) throws(ClientError) -> JournalText {
+    /// - Parameter interruption: ends journalctl.
+    static func read(
+        since: Int64, until interruption: Interruption, programs: [String] = Self.programs
+    ) throws(ClientError) -> JournalText {
         for program in programs {
             do throws(Errno) {
-                return try read(program, arguments(since: since))
+                return try read(program, arguments(since: since), interruption)
+            } catch _ where interruption.isInterrupted {
+                throw .interrupted
             } catch .noSuchFileOrDirectory {
             } catch {
                 throw .journal("journalctl", reason: "\(error)")
@@ -45,12 +50,12 @@ enum Journal {
         do throws(Errno) {
             return try read(try Descriptor.open(file, [.readOnly]))
         } catch {
-            throw .journal(file.string, reason: "\(error)")
+            throw .file(file.string, error)
         }
     }
 
     private static func read(
-        _ program: String, _ arguments: [String]
+        _ program: String, _ arguments: [String], _ interruption: Interruption
     ) throws(Errno) -> JournalText {
         var text = JournalText()
         var child: ChildProcess?
@@ -64,7 +69,9 @@ enum Journal {
         pipe.split { reading, _ in output = SharedDescriptor(reading) }
         guard let child, let output else { throw .badFileDescriptor }
         do throws(Errno) {
-            text = try read(output.descriptor)
+            text = try interruption.cancelling({ child.kill() }) { () throws(Errno) in
+                try read(output.descriptor)
+            }
         } catch {
             child.kill()
             _ = try? child.wait()

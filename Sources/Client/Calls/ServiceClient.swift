@@ -25,8 +25,11 @@ struct JobPlace: Equatable {
     }
 
     /// How to come back to it.
-    var watchCommand: String {
-        "qvm-btrfs watch \(job)" + (target == ServiceClient.machine ? "" : " --qube \(target)")
+    var watchCommand: String { command("watch") }
+
+    /// A command about it, for those, too, whom policy lets ask on its qube alone.
+    func command(_ verb: String) -> String {
+        "qvm-btrfs \(verb) \(job)" + (target == ServiceClient.machine ? "" : " --qube \(target)")
     }
 }
 

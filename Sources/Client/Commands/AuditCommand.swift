@@ -8,7 +8,7 @@ struct AuditCommand: ClientCommand {
     static let configuration = CommandConfiguration(
         commandName: "audit",
         abstract: "Show in dom0 who asked for what, what policy said and what came of it.",
-        usage: "qvm-btrfs audit [--since <time>] [--caller <qube>] [<options>]",
+        usage: "qvm-btrfs audit [--since <time>] [--caller <qube>] [--qube <qube>]",
         discussion: """
             Joins what qrexec's policy daemon and the service have written to dom0's journal. \
             Calls of dom0 itself and of its timers are in it; no policy is asked for them. Where \
@@ -19,7 +19,7 @@ struct AuditCommand: ClientCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Not what is older: 90m, 12h, 7d, 2026-11-23, '2026-11-23 07:30'.",
+            "Not what is older: 90m, 12h, 7d, 4w, 2026-11-23, '2026-11-23 07:30'. Without it, 7d.",
             valueName: "time"),
         transform: AuditCommand.moment)
     var since: Int64?
@@ -44,7 +44,7 @@ struct AuditCommand: ClientCommand {
         let since = since ?? Self.now - Self.defaultSeconds
         let text =
             if let journal { try Journal.read(file: journal.path) } else {
-                try Journal.read(since: since)
+                try Journal.read(since: since, until: context.client.interruption)
             }
         if text.unreadableLines > 0 {
             let count = text.unreadableLines

@@ -28,6 +28,7 @@ struct CheckCommand: ClientCommand {
             if shared.json {
                 try context.console.raw(JSONText.plain(check))
             } else {
+                try context.separate(place, in: self.place.calls)
                 try context.console.data(CheckLines.lines(check))
             }
             return check.wantsAction ? .findings : .done

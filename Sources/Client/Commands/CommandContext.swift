@@ -51,6 +51,11 @@ struct CommandContext {
         }
         return result
     }
+
+    /// An empty line before what is said of each but the first.
+    func separate(_ place: Place, in places: [Place]) throws(ClientError) {
+        if place != places.first { try console.data([""]) }
+    }
 }
 
 extension ClientError {

@@ -9,7 +9,7 @@ struct CompressCommand: JobCommand {
         usage: "qvm-btrfs compress [<qube>[:<volume>] ...] [<options>]",
         discussion: """
             The job runs in dom0 and goes on when this program ends; Ctrl-C asks whether to leave \
-            it running. Without --level the qube's feature 'btrfs.compress' says, or the service.
+            it running. Without --level the qube's feature 'btrfs.compress' says, or 3 is taken.
 
             Several qubes are worked on one after the other, a job each.
 

@@ -9,7 +9,9 @@ struct DedupeCommand: JobCommand {
         usage: "qvm-btrfs dedupe [<qube>[:<volume>] ...] [<options>]",
         discussion: """
             The job runs in dom0 and goes on when this program ends; Ctrl-C asks whether to leave \
-            it running. The qube's feature 'btrfs.dedupe-group' says with which others it may share.
+            it running. Roots of templates that one qube has made, or dom0, share with each \
+            other; every other volume only with its own revisions. dom0's features \
+            'btrfs.dedupe-group.NAME' list qubes that may share more.
 
             Example: qvm-btrfs dedupe debian-12:root
             """)

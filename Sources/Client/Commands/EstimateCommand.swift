@@ -10,9 +10,9 @@ struct EstimateCommand: JobCommand {
         discussion: """
             Dedupe is reckoned from the checksums of all data, compression by packing a sample of \
             it: a small part of the work that it speaks of. What a job then saves lies within the \
-            bounds (±) 19 times of 20, if nothing is written meanwhile. An extent that two qubes \
-            share counts for both, and once in the total. It is soon over, and does not wait for \
-            mains.
+            bounds (±) 19 times out of 20, if nothing is written meanwhile. An extent that two \
+            qubes share counts for both, and once in the total. It is soon over, and does not wait \
+            for mains.
 
             Example: qvm-btrfs estimate work
             """)

@@ -7,7 +7,9 @@ struct JobArguments: ParsableArguments {
     @Argument(help: "The job's id, or its first digits.")
     var job: JobPrefix
 
-    @Option(help: ArgumentHelp("The job's qube.", valueName: "name"))
+    @Option(
+        help: ArgumentHelp(
+            "The job's qube, where policy lets you ask about that alone.", valueName: "name"))
     var qube: QubeName?
 }
 
@@ -41,7 +43,8 @@ extension JobCommand {
     func execute(_ context: CommandContext) throws(ClientError) -> ExitStatus {
         let follower = context.follower(json: shared.json)
         return try context.each(place.calls) { (place) throws(ClientError) in
-            try follower.start(
+            if !shared.json && !job.noWait { try context.separate(place, in: self.place.calls) }
+            return try follower.start(
                 Self.operation, target: place.target, volume: place.argument, request: request,
                 waits: !job.noWait)
         }

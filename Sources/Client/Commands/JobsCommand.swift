@@ -17,7 +17,7 @@ struct JobsCommand: ClientCommand {
             """)
 
     @Option(
-        help: ArgumentHelp("Those about this qube alone.", valueName: "name"))
+        help: ArgumentHelp("Only jobs about this qube.", valueName: "name"))
     var qube: QubeName?
 
     @OptionGroup var shared: SharedOptions

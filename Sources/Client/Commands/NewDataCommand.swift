@@ -15,7 +15,9 @@ struct NewDataCommand: ClientCommand {
             Example: qvm-btrfs new-data work --compress zstd
             """)
 
-    @Argument(help: "The qubes.")
+    @Argument(
+        help: ArgumentHelp(
+            "Qubes, without a volume: all volumes of one are set alike.", valueName: "qube"))
     var qubes: [QubeName]
 
     @Option(
@@ -24,6 +26,14 @@ struct NewDataCommand: ClientCommand {
 
     @OptionGroup var shared: SharedOptions
 
+    func validate() throws {
+        if qubes.contains(where: { $0.text == ServiceClient.machine }) {
+            throw ValidationError(
+                "It is about qubes. For dom0's own files, and for all at once, there is the mount "
+                    + "option 'compress': 'qvm-btrfs check' has the command.")
+        }
+    }
+
     func execute(_ context: CommandContext) throws(ClientError) -> ExitStatus {
         try context.each(qubes.compactMap { Place($0.text) }) { (place) throws(ClientError) in
             let reply = try context.client.newData(
@@ -31,7 +41,8 @@ struct NewDataCommand: ClientCommand {
             if shared.json {
                 try context.console.raw(JSONText.plain(reply))
             } else {
-                try context.console.data(NewDataLines.all(reply))
+                let qube = qubes.count > 1 ? place.target : nil
+                try context.console.data(NewDataLines.all(reply, of: qube))
             }
             return .done
         }

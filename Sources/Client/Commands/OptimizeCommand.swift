@@ -10,8 +10,8 @@ struct OptimizeCommand: JobCommand {
         discussion: """
             The job runs in dom0 and goes on when this program ends; Ctrl-C asks whether to \
             leave it running. Every unique byte is read, compressed and written once. Without \
-            --level the qube's feature 'btrfs.compress' says, or the service; \
-            'btrfs.dedupe-group' says with which other qubes it may share.
+            --level the qube's feature 'btrfs.compress' says, or 3 is taken. 'qvm-btrfs help \
+            dedupe' says what may share.
 
             Several qubes are worked on one after the other, a job each. Without a name it is one \
             job for all that you may see, which finds what they have in common.

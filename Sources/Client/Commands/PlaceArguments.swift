@@ -17,7 +17,7 @@ struct PlaceArguments: ParsableArguments {
     @Option(
         name: .customLong("exclude"),
         help: ArgumentHelp(
-            "Of all, not this qube; may be given again. 'dom0' is its own files.",
+            "Leave this qube out of all; may be given again. 'dom0' leaves out its own files.",
             valueName: "qube"))
     var excluded: [QubeName] = []
 

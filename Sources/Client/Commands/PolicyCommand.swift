@@ -19,7 +19,9 @@ struct PolicyCommand: ClientCommand {
 
     @Option(
         name: .customLong("qube"),
-        help: ArgumentHelp("About this qube; may be given again.", valueName: "name"))
+        help: ArgumentHelp(
+            "About this qube, or with 'dom0' the machine; may be given again.",
+            valueName: "name"))
     var qubes: [QubeName] = []
 
     @Option(
@@ -56,8 +58,8 @@ struct PolicyCommand: ClientCommand {
         let path = "/etc/qubes/policy.d/\(PolicyText.file)"
         context.console.note(
             Line(
-                "qvm-btrfs: in dom0 these lines go into \(path), after what should decide before "
-                    + "them; 'qubes-policy-lint \(path)' checks them."))
+                "qvm-btrfs: these lines go into dom0's \(path), below lines that should decide "
+                    + "first; 'qubes-policy-lint \(path)' checks them."))
         return .done
     }
 

@@ -26,6 +26,10 @@ public struct QvmBtrfs: ParsableCommand {
             AuditCommand.self, PolicyCommand.self,
         ])
 
+    /// What the first word may be.
+    static let words = Set(
+        ["help"] + configuration.subcommands.compactMap { $0.configuration.commandName })
+
     /// Makes one, for the parser.
     public init() {}
 }

@@ -33,6 +33,9 @@ struct ReportCommand: ClientCommand {
                 "--qube, --template and --only-running choose among all qubes: leave the names "
                     + "out.")
         }
+        if !isOfMachine && view.tree {
+            throw ValidationError("--tree shows all qubes below their templates: leave names out.")
+        }
         if place.calls.count > 1 && (view.csv || view.html != nil || view.compare != nil) {
             throw ValidationError(
                 "--csv, --html and --compare are of one report: give --qube for each name.")
@@ -48,6 +51,7 @@ struct ReportCommand: ClientCommand {
         return try context.each(place.calls) { (place) throws(ClientError) in
             let report = try context.client.report(
                 target: place.target, volume: place.argument, request: request)
+            if !shared.json { try context.separate(place, in: self.place.calls) }
             try show(report, of: place, old, context)
             return .done
         }
@@ -90,7 +94,8 @@ struct ReportCommand: ClientCommand {
         if view.tree {
             return ReportLines.tree(report, sort: view.sort, isReversed: view.reverse)
         }
-        return ReportLines.machine(report, sort: view.sort, isReversed: view.reverse)
+        return ReportLines.machine(
+            report, sort: view.sort, isReversed: view.reverse, whose: choice.whose)
     }
 }
 
@@ -99,18 +104,23 @@ struct ReportChoice: ParsableArguments {
     @Option(
         name: .customLong("qube"), parsing: .singleValue,
         help: ArgumentHelp(
-            "This qube alone; give it again for more.", valueName: "name"))
+            "Only this qube; give it again for more.", valueName: "name"))
     var qubes: [QubeName] = []
 
     @Option(
         help: ArgumentHelp(
-            "This template alone, with the qubes that start from it.", valueName: "name"))
+            "Only this template, and the qubes that start from it.", valueName: "name"))
     var template: QubeName?
 
-    @Flag(name: .customLong("only-running"), help: "Qubes that are running alone.")
+    @Flag(name: .customLong("only-running"), help: "Only qubes that are running.")
     var running = false
 
     var isEmpty: Bool { request == ReportRequest() }
+
+    /// For people.
+    var whose: String {
+        running ? "that is running" : isEmpty ? "that you may see" : "of the chosen ones"
+    }
 
     var request: ReportRequest {
         ReportRequest(

@@ -41,6 +41,8 @@ final class TextJobDisplay: JobDisplay {
 
     func changed(_ record: JobRecord, _ word: WorkerControl) {
         console.note(Line(JobLines.change(record, word)))
+        // What is being cancelled runs until then: nothing that has to be said.
+        shownState = record.state
     }
 
     func accepted(_ accepted: JobAccepted) {
@@ -70,7 +72,7 @@ final class TextJobDisplay: JobDisplay {
         let stands =
             switch record.state {
             case .queued: "waits for the job before it"
-            case .paused: "is paused: 'qvm-btrfs resume \(record.job)' lets it go on"
+            case .paused: "is paused: '\(JobLines.command("resume", record))' lets it go on"
             case .unknown(let word): JobLines.unknownState(word)
             default: shownState == .paused ? "goes on" : "is running"
             }

@@ -49,14 +49,14 @@ struct JobFollower {
                 return record.exitStatus
             } catch .interrupted {
                 guard try endsIt(place) else {
-                    console.note("The job goes on. Watch it again: \(place.watchCommand)")
+                    console.note("The job goes on. Watch it again:", command: place.watchCommand)
                     throw .interrupted
                 }
             } catch .refused(let service, let target, let status) {
                 console.note("Job \(job) goes on; it cannot be followed from here.")
                 throw .refused(service: service, target: target, exitStatus: status)
             } catch .service(let exception) where exception.kind != .noSuchJob {
-                console.note("Job \(job) goes on. Watch it again: \(place.watchCommand)")
+                console.note("Job \(job) goes on. Watch it again:", command: place.watchCommand)
                 throw .service(exception)
             } catch .endedEarly {
                 try leave(place, .endedEarly)
@@ -72,7 +72,8 @@ struct JobFollower {
 
     /// The way to the service is gone, and nothing is known of the job.
     private func leave(_ place: JobPlace, _ error: ClientError) throws(ClientError) -> Never {
-        console.note("Nothing was heard of job \(place.job) since: \(place.watchCommand)")
+        console.note(
+            "Nothing was heard of job \(place.job) since:", command: place.watchCommand)
         throw error
     }
 

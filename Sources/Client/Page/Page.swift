@@ -39,7 +39,7 @@ enum Page {
                         [
                             .text(
                                 "Made by qvm-btrfs \(Release.version). All figures are counted, "
-                                    + "to the byte, but where it says about.")
+                                    + "to the byte, except where it says 'about'.")
                         ]),
                 ]),
         ])
@@ -282,7 +282,7 @@ enum Page {
                 "What comes back if the revisions go. They are what qvm-volume revert goes back to."
             ),
             ("Data", "What the images hold, holes left out, counted for each file."),
-            ("Ratio", "Data over disk: how many bytes stand on one."),
+            ("Ratio", "Data over disk: how many bytes of data lie on one byte of disk."),
             (
                 "Shared",
                 "On disk, and used by something else as well: a template and its qubes, a clone, a "

@@ -134,7 +134,7 @@ struct PageHistory {
                         .element(
                             "table", [:],
                             [
-                                PageTables.head(["When (UTC)", "What", "Data", "Metadata"]),
+                                PageTables.head(["When", "What", "Data", "Metadata"]),
                                 .element("tbody", [:], rows),
                             ])
                     ]),

@@ -139,7 +139,7 @@ enum PageTables {
             }
         }
         var text = parts.isEmpty ? "Nothing on disk" : "Stored: " + parts.joined(separator: ", ")
-        text += "; \(ByteText.count(figures.extents)) extents"
+        text += "; \(ByteText.count(figures.extents)) extent\(figures.extents == 1 ? "" : "s")"
         if let rate = figures.extentsPerGibibyte {
             text += ", \(ByteText.count(UInt64(max(rate, 0)))) for each GiB"
         }

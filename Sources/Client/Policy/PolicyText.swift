@@ -21,6 +21,8 @@ struct PolicyText: Equatable, Sendable {
         /// As policy writes them.
         var tokens: [String] {
             switch self {
+            // Policy's own word for it; the name would be taken for a qube's.
+            case .qube(let name) where name.text == ServiceClient.machine: ["@adminvm"]
             case .qube(let name): [name.text]
             case .tag(let name): ["@tag:\(name.text)"]
             case .all: ["@anyvm", "@adminvm"]
@@ -30,6 +32,7 @@ struct PolicyText: Equatable, Sendable {
         /// For people.
         var text: String {
             switch self {
+            case .qube(let name) where name.text == ServiceClient.machine: "the machine as a whole"
             case .qube(let name): name.text
             case .tag(let name): "qubes with the tag \(name.text)"
             case .all: "every qube and the machine as a whole"
@@ -55,7 +58,7 @@ struct PolicyText: Equatable, Sendable {
         let list = tokens.contains("@adminvm") ? tokens : tokens + ["@adminvm"]
         var groups = [
             Group(
-                says: "\(admin.text) sees that these qubes are there: \(whose)",
+                says: "\(admin.text) sees that these are there: \(whose)",
                 lines: lines([Self.visibility], tokens)),
             Group(
                 says: "\(admin.text) reads what they take on disk, and how jobs on them go",

@@ -58,6 +58,14 @@ final class Console {
         if loudness != .errors { say(line) }
     }
 
+    /// Prose with a command behind it, which is not broken: it will be copied.
+    func note(_ text: String, command: String) {
+        let line = Line("\(text) \(command)")
+        if line.text.sanitised.count <= TextTable.columns { return note(line) }
+        note(Line(text))
+        note(Line("  \(command)"))
+    }
+
     /// A call, for those who want to know of each.
     func call(_ line: Line) {
         if loudness == .calls { say(line) }

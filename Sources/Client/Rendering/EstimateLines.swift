@@ -37,7 +37,7 @@ enum EstimateLines {
         }
         let disk = ByteText.size(estimate.total.diskBytes)
         return [
-            "", Line("Of \(disk) on disk would be saved, at the levels that are set:", .heading),
+            "", Line("Of \(disk) on disk, at the levels that are set, each would save:", .heading),
         ]
             + rows.map { Line("  \($0.leading(10))\(bounded($1))") }
     }

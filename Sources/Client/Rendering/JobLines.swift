@@ -83,7 +83,9 @@ enum JobLines {
 
     /// `compress work:private`, `dedupe dom0 without vault`.
     static func title(_ record: JobRecord) -> String {
-        let names = (record.exclude ?? []).prefix(namedQubes).map(\.sanitised)
+        let names = (record.exclude ?? []).prefix(namedQubes).map {
+            $0 == ServiceClient.machine ? "dom0's own files" : $0.sanitised
+        }
         let more = (record.exclude?.count ?? 0) - names.count
         let without = names.isEmpty ? "" : " without " + names.joined(separator: ", ")
         let operation = record.operation.rawValue.sanitised.shortened(to: wordWidth)
@@ -99,10 +101,15 @@ enum JobLines {
         let what =
             switch word {
             case .cancel: record.isOver ? "is cancelled" : "is being cancelled"
-            case .pause: "is paused: 'qvm-btrfs resume \(record.job)' lets it go on"
+            case .pause: "is paused: '\(command("resume", record))' lets it go on"
             case .resume: record.state == .queued ? "waits for its turn" : "goes on"
             }
         return "Job \(record.job): \(title(record)) \(what)."
+    }
+
+    /// A command about a job.
+    static func command(_ verb: String, _ record: JobRecord) -> String {
+        JobPlace(record.job, on: record.target).command(verb).sanitised
     }
 
     /// The job's target with its volume, where one was named.
@@ -132,7 +139,9 @@ enum JobLines {
     private static func running(_ list: JobList) -> [Line] {
         guard let record = list.jobs.first(where: { !$0.isOver && $0.startedAt != nil })
         else { return [] }
-        return ["", Line("'qvm-btrfs watch \(record.job.sanitised)' follows the one that runs.")]
+        return [""]
+            + Line.wrapped(
+                "'\(command("watch", record))' follows the one that runs.", indent: 2)
     }
 
     private static func headline(_ record: JobRecord) -> String {

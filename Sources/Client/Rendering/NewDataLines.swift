@@ -4,9 +4,13 @@ import Protocol
 /// What becomes of new data, as text of 80 columns.
 enum NewDataLines {
     /// A sentence or two for each volume.
-    static func all(_ reply: NewDataReply) -> [Line] {
-        if reply.volumes.isEmpty { return ["The qube has no images on a Btrfs pool."] }
-        return reply.volumes.flatMap { volume($0.name, $0.newData) }
+    /// - Parameter qube: its name, where there are several.
+    static func all(_ reply: NewDataReply, of qube: String? = nil) -> [Line] {
+        if reply.volumes.isEmpty {
+            return [Line("\(qube ?? "The qube") has no images on a Btrfs pool.")]
+        }
+        let whose = qube.map { $0 + ":" } ?? ""
+        return reply.volumes.flatMap { volume(whose + $0.name, $0.newData) }
     }
 
     /// For a report of qubes; nothing when the service says nothing.

@@ -46,7 +46,9 @@ extension ReportLines {
                 "saved by compression", machine.savedByCompressionBytes,
                 report.compressionRatio.map { "shrunk \(ByteText.ratio($0)) : 1" } ?? ""),
             line(
-                "dom0's and other files", machine.others.diskBytes, "of no qube's volume"),
+                report.qubes.contains { $0.name == ServiceClient.machine }
+                    ? "other files" : "dom0's and other files", machine.others.diskBytes,
+                "of no qube's volume"),
             line(
                 "in partly used extents", machine.everything.unreachableBytes,
                 "parts that no file shows"),

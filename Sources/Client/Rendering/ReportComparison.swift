@@ -105,7 +105,8 @@ struct ReportComparison: Encodable, Equatable {
         var lines = [heading, "", table.heading] + qubes.map { row($0, .plain) }
         lines.append(row(total, .heading))
         if unchanged > 0 {
-            lines.append("\(unchanged) \(unchanged == 1 ? "qube is as it was" : "others are").")
+            lines.append(
+                "\(unchanged) \(unchanged == 1 ? "qube is as it was" : "qubes are as they were").")
         }
         return lines + fileSystemLines
     }

@@ -4,11 +4,13 @@ import Protocol
 /// `btrfs.Report` as text of 80 columns.
 enum ReportLines {
     /// The machine: a row for each qube, the largest first.
+    /// - Parameter whose: which qubes it is about, for where there are none.
     static func machine(
-        _ report: Report, sort: ReportSort = .disk, isReversed: Bool = false
+        _ report: Report, sort: ReportSort = .disk, isReversed: Bool = false,
+        whose: String = "that you may see"
     ) -> [Line] {
         if report.qubes.isEmpty {
-            return ["No qube that you may see has a volume on a Btrfs pool."] + rest(report)
+            return [Line("No qube \(whose) has a volume on a Btrfs pool.")] + rest(report)
         }
         let table = figuresTable(first: "QUBE")
         return [table.heading]

@@ -48,13 +48,17 @@ extension ReportLines {
                 }
             }
         }
-        if rows.isEmpty { return ["No qube that you may see has a revision."] }
+        if rows.isEmpty {
+            let names = report.qubes.map(\.name.sanitised)
+            let whose = names.count == 1 ? "\(names[0]) has no revision." : "There is no revision."
+            return [Line(whose)] + problems(report.problems)
+        }
         rows.sort {
             ($0.image.createdAt ?? 0, $0.image.path) < ($1.image.createdAt ?? 0, $1.image.path)
         }
         let table = TextTable(
             first: "VOLUME",
-            others: [("CREATED (UTC)", 16), ("AGE", 6), ("DISK", 8), ("ONLY THERE", 10)])
+            others: [("CREATED", 16), ("AGE", 6), ("DISK", 8), ("ONLY THERE", 10)])
         return [table.heading]
             + rows.map { row in
                 let figures = row.image.figures ?? Figures()
@@ -65,10 +69,16 @@ extension ReportLines {
                 ])
             }
             + Line.wrapped(
-                "If all \(rows.count) go together, \(ByteText.size(report.total.revisionsBytes)) "
-                    + "come back: what two revisions share is in neither row.",
+                together(rows.count, bringing: ByteText.size(report.total.revisionsBytes)),
                 indent: 0, style: .heading)
             + problems(report.problems)
+    }
+
+    private static func together(_ count: Int, bringing size: String) -> String {
+        count == 1
+            ? "If it goes, \(size) come back."
+            : "If all \(count) go together, \(size) come back: what two revisions share is in "
+                + "neither row."
     }
 
     /// How one qube is stored, and each of its images.

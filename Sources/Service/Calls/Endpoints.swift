@@ -115,7 +115,7 @@ extension CallHandler {
     ) throws(Refusal) -> JobAccepted {
         let target = open.target
         guard !risksReadOnly || target.caller.isMachine else {
-            throw Refusal(.badRequest, "Only dom0 may ask for riskReadOnly.")
+            throw Refusal(.badRequest, "Only dom0 may ask for riskReadOnly (--risk-read-only).")
         }
         let excluded = try target.excluded(untrusted: untrustedExclude)
         _ = try OrderMaker(target, open.call.argument, excluding: excluded)

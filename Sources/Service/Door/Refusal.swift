@@ -32,7 +32,8 @@ struct Refusal: Error, Equatable {
     /// It is seen, and not its caller's to change on this target.
     static let othersJob = Refusal(
         .noSuchJob,
-        "This job was asked for by somebody else; name its qube as the target to change it.")
+        "This job was asked for by somebody else; name its qube as the target (--qube) to change"
+            + " it.")
 
     /// Nothing of it can be changed any more.
     static let jobOver = Refusal(

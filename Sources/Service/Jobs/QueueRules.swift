@@ -25,7 +25,7 @@ extension Bounds {
     }
 
     private static let remedy =
-        "try again when some are over, or cancel one (btrfs.job.Cancel)."
+        "try again when some are over, or cancel one (qvm-btrfs cancel JOB)."
 }
 
 /// Adds up time while it runs.

@@ -76,7 +76,7 @@ struct OrderMaker {
         throw Refusal(
             .unsuitablePool,
             "There is no storage pool of that name and of the driver \(Pool.imageDriver);"
-                + " there \(names.isEmpty ? "is none" : "are " + names.joined(separator: ", ")).")
+                + " there is \(names.isEmpty ? "none" : names.joined(separator: ", ")).")
     }
 
     private static func check(

@@ -115,7 +115,8 @@ enum CheckRules {
                     reason: "A full file system refuses every write of every qube; jobs need room"
                         + " for scratch as well.",
                     command: "qvm-btrfs report")
-                : Finding(.good, "space.data", subject, "\(room >> 30) GiB are left for data"))
+                : Finding(
+                    .good, "space.data", subject, "there is room for \(room >> 30) GiB of data"))
         return findings
     }
 

@@ -44,7 +44,9 @@ struct Failure: Error {
                 detail: "\(error)")
         case .notPermitted, .permissionDenied:
             self.init(
-                .failed, "the worker is not root; it must be started by qubes-btrfsd",
+                .failed,
+                "the worker may not do what it has to: it must be started by qubes-btrfsd, as root,"
+                    + " and the pool's directory must belong to root (chown root: DIRECTORY)",
                 detail: "\(error)")
         default:
             self.init(

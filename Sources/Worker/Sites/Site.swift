@@ -34,7 +34,7 @@ final class PoolSite: Sendable {
     ) -> Report.Problem {
         var problem = Report.Problem(
             subject: "\(pool.name):\(subject)",
-            message: "\(path) is on another file system than its pool, which is"
+            message: "\(path) is on another file system than its pool, one that is"
                 + " mounted there, and was left alone. Unmount it (findmnt -T shows it), or make it"
                 + " a pool of its own: qvm-pool add NAME file-reflink -o dir_path=DIRECTORY.")
         problem.about = .image(qube: volume.qube, volume: volume.name, path: path)
