@@ -124,41 +124,6 @@ struct InstallTests {
         #expect(try text("80-btrfs.policy") == Checkout.text("policy/80-btrfs.policy"))
     }
 
-    @Test("README's way into dom0, gone twice, keeps them as well, and the folders as they are")
-    func update() throws {
-        let stage = try ScratchFolder()
-        let dom0 = try ScratchFolder()
-        try make(["install-files", "DESTDIR=\(stage.path)"])
-        let archive = dom0.path + "/stage.tar"
-        #expect(try run(["tar", "-C", stage.path, "-c", "-f", archive, "."]).status == 0)
-        let prefix = "sudo tar -C / "
-        let readme = linesOf(try Checkout.text("README.md"))
-        let lines = readme.filter { $0.hasPrefix(prefix) }
-        #expect(lines.count == 2)
-        func unpack() throws {
-            for line in lines {
-                let script = line.replacing(prefix, with: "tar -C '\(dom0.path)' ")
-                    .replacing("stage.tar", with: "'\(archive)'")
-                #expect(try run(["sh", "-c", script]).status == 0, "\(script)")
-            }
-        }
-        try unpack()
-        let folder = dom0.path + "/etc/qubes/policy.d/"
-        #expect(manager.fileExists(atPath: folder + "include/btrfs-rwx"))
-        let own = "mgmt @anyvm allow target=dom0\n"
-        try dom0.write(own, to: "etc/qubes/policy.d/include/btrfs-ro")
-        try dom0.write("", to: "etc/qubes/policy.d/80-btrfs.policy")
-        try manager.setAttributes([.posixPermissions: 0o770], ofItemAtPath: folder + "include")
-        try unpack()
-        func text(_ name: String) throws -> String {
-            try String(contentsOf: URL(fileURLWithPath: folder + name), encoding: .utf8)
-        }
-        #expect(try text("include/btrfs-ro") == own)
-        #expect(try text("80-btrfs.policy") == Checkout.text("policy/80-btrfs.policy"))
-        let kept = try manager.attributesOfItem(atPath: folder + "include")
-        #expect(kept[.posixPermissions] as? Int == 0o770)
-    }
-
     @Test("make without a target lists the targets")
     func help() throws {
         let result = try run(["make", "--silent"])
