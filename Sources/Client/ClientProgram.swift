@@ -57,10 +57,11 @@ struct Program {
                 return .done
             }
             console.loudness = command.shared.loudness
-            let client = ServiceClient(
+            var client = ServiceClient(
                 transport: transport(socket: command.shared.socket?.path),
                 interruption: interruption
             ) { [console] in console.call(Line("Calls \($0.text).")) }
+            client.looksUpJobs = !isDom0 && command.shared.socket == nil
             return try command.execute(
                 CommandContext(
                     client: client, console: console, isDom0: isDom0,

@@ -49,7 +49,7 @@ import Testing
         (["mgmt"], "--qube, --tag or --all"), (["dom0", "--all"], "needs no policy"),
         (["mgmt", "--tag", "a b"], "'a b' is invalid for '--tag"),
         (["mgmt", "--qube", "@anyvm"], "is invalid for '--qube"),
-        (["--all"], "admin"),
+        (["--all"], "admin"), (["mgmt", "--all", "--qube", "work"], "Either --all"),
     ])
     func whoNamesNoQubeIsTold(arguments: [String], says: String) throws {
         let run = try Run(["policy"] + arguments)

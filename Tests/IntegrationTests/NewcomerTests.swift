@@ -85,9 +85,11 @@ struct NewcomerTests {
     /// A job that takes some seconds is held, let go on, and ended by its first digits.
     private func control(_ machine: Machine, _ qube: String) throws {
         let started = try machine.run("compress", qube, "--level", "19", "--no-wait")
-        let job = String(started.output.prefix(8))
+        let whole = started.output.trimmingCharacters(in: .whitespacesAndNewlines)
+        let job = String(whole.prefix(8))
         for (word, status) in [("pause", 0), ("resume", 0), ("cancel", 0), ("watch", 8)] {
-            let ending = try machine.run(word, job)
+            // The whole id and its first digits alike.
+            let ending = try machine.run(word, word == "resume" ? whole : job)
             #expect(ending.status == status, "\(word): \(ending.errors)")
         }
         let late = try machine.run("cancel", job)

@@ -40,6 +40,8 @@ struct ServiceClient {
 
     let transport: any Transport
     let interruption: Interruption
+    /// Policy may know a job's qube alone, so that a whole id is looked up before it is asked about.
+    var looksUpJobs = false
     /// Told of each call before it is made.
     var trace: (ServiceCall) -> Void = { _ in }
 
@@ -108,7 +110,7 @@ struct ServiceClient {
     /// - Parameter qube: the one that it is about; nil where that is not said.
     func resolve(_ prefix: JobPrefix, of qube: QubeName?) throws(ClientError) -> JobPlace {
         let target = qube?.text ?? Self.machine
-        if prefix.isWhole { return JobPlace(prefix.digits, on: target) }
+        if prefix.isWhole { return JobPlace(prefix.digits, on: qube?.text ?? place(of: prefix)) }
         let matches = try jobs(target: target).jobs.filter { $0.job.hasPrefix(prefix.digits) }
         guard let job = matches.first else { throw .noSuchJob(prefix: prefix.digits) }
         guard matches.count == 1 else {
@@ -119,6 +121,15 @@ struct ServiceClient {
             throw .unreadable("job list")
         }
         return JobPlace(job.job, on: job.target)
+    }
+
+    /// The qube of a job by its whole id, where a list that may be seen has it; else the machine.
+    private func place(of job: JobPrefix) -> String {
+        guard looksUpJobs, let list = try? jobs(),
+            let record = list.jobs.first(where: { $0.job == job.digits }),
+            QubeName(record.target) != nil
+        else { return Self.machine }
+        return record.target
     }
 
     private func call<Answer: Decodable>(

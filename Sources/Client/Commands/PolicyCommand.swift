@@ -41,6 +41,9 @@ struct PolicyCommand: ClientCommand {
         if admin.text == ServiceClient.machine {
             throw ValidationError("dom0 itself needs no policy.")
         }
+        if all && !(qubes.isEmpty && tags.isEmpty) {
+            throw ValidationError("Either --all, or --qube and --tag: --all has them in it.")
+        }
         if targets.isEmpty {
             throw ValidationError("Say what it may ask about: --qube, --tag or --all.")
         }

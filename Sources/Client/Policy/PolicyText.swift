@@ -69,7 +69,8 @@ struct PolicyText: Equatable, Sendable {
         groups.append(
             Group(
                 says: "\(admin.text) estimates, and changes how their content lies on disk",
-                lines: lines(Self.working.map(\.rawValue), tokens)))
+                lines: lines(Self.working.map(\.rawValue), tokens)
+                    + lines([ServiceName.newData.rawValue], tokens.filter { $0 != "@adminvm" })))
         groups.append(
             Group(
                 says: "\(admin.text) ends and holds jobs on them",
@@ -91,7 +92,7 @@ struct PolicyText: Equatable, Sendable {
 
     private static let reading: [ServiceName] = [.report, .check, .jobWatch]
     private static let working: [ServiceName] = [
-        .estimate, .compress, .dedupe, .optimize, .defragment, .newData,
+        .estimate, .compress, .dedupe, .optimize, .defragment,
     ]
     private static let controlling: [ServiceName] = [.jobCancel, .jobPause, .jobResume]
     private static let width = ServiceName.allCases.map(\.rawValue.utf8.count).max() ?? 0
