@@ -40,7 +40,7 @@ struct ServiceClient {
 
     let transport: any Transport
     let interruption: Interruption
-    /// Policy may know a job's qube alone, so that a whole id is looked up before it is asked about.
+    /// Policy may know a job's qube alone, so that a whole id is looked up first.
     var looksUpJobs = false
     /// Told of each call before it is made.
     var trace: (ServiceCall) -> Void = { _ in }
