@@ -20,6 +20,7 @@ INSTALL ?= install
 DOCUMENTS = $(wildcard README.md CHANGELOG.md docs/*.md)
 
 .PHONY: help build test abuse test-fresh test-faults test-snapshots fuzz demo check format
+.PHONY: manual
 .PHONY: packages bench bench-pacing bench-scale clean
 .PHONY: install install-files install-programs install-documents install-vm
 
@@ -70,10 +71,13 @@ fuzz: ## Fuzz every reader of what comes from outside, SECONDS=10 each.
 	scripts/fuzz $(or $(SECONDS),10)
 
 check: ## Check the format of the sources.
-	$(SWIFT) format lint --strict --recursive Package.swift Sources Tests Fuzzing
+	$(SWIFT) format lint --strict --recursive Package.swift Sources Tests Fuzzing man
 
 format: ## Format the sources.
-	$(SWIFT) format --in-place --recursive Package.swift Sources Tests Fuzzing
+	$(SWIFT) format --in-place --recursive Package.swift Sources Tests Fuzzing man
+
+manual: ## Make the manual pages again, from the client's parser and docs/.
+	$(SWIFT) run make-manual manual
 
 clean: ## Remove what was built.
 	$(SWIFT) package clean

@@ -21,7 +21,8 @@ struct ProgramTests {
     static let installed = [
         "btrfs-compsize": "compsize", "btrfs-progs": "btrfs mkfs.btrfs btrfstune btrfs-map-logical",
         "e2fsprogs": "chattr e2fsck filefrag lsattr mke2fs resize2fs", "git": "git",
-        "make": "make", "mount": "mount umount losetup", "systemd": "systemd-analyze",
+        "groff-base": "groff", "make": "make", "mandoc": "mandoc",
+        "mount": "mount umount losetup", "systemd": "systemd-analyze",
         "duperemove": "duperemove", "fio": "fio", "mmdebstrap": "mmdebstrap",
         "python3": "python3", "time": "time",
     ]

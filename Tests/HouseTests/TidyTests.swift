@@ -30,7 +30,7 @@ struct TidyTests {
     static let top: Set<String> = [
         ".ci", ".gitignore", ".swift-format", "Benchmarks", "CHANGELOG.md", "CONTRIBUTING.md",
         "Fuzzing", "LICENSE", "Makefile", "Package.swift", "README.md", "Sources", "Tests", "docs",
-        "logrotate", "policy", "qubes-rpc", "scripts", "systemd",
+        "logrotate", "man", "policy", "qubes-rpc", "scripts", "systemd",
     ]
 
     @Test("Nothing lies at the top of the checkout but what belongs there")

@@ -15,7 +15,7 @@ struct NewDataCommand: ClientCommand {
             Example: qvm-btrfs new-data work --compress zstd
             """)
 
-    @Argument(help: "The qubes.")
+    @Argument(help: ArgumentHelp("The qubes.", valueName: "qube"))
     var qubes: [QubeName]
 
     @Option(
