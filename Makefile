@@ -20,7 +20,7 @@ INSTALL ?= install
 DOCUMENTS = $(wildcard README.md CHANGELOG.md docs/*.md)
 
 .PHONY: help build test abuse test-fresh test-faults test-snapshots fuzz demo check format
-.PHONY: manual
+.PHONY: manual completion
 .PHONY: packages bench bench-pacing bench-scale clean
 .PHONY: install install-files install-programs install-documents install-vm
 
@@ -78,6 +78,9 @@ format: ## Format the sources.
 
 manual: ## Make the manual pages again, from the client's parser and docs/.
 	$(SWIFT) run make-manual manual
+
+completion: ## Make the shells' completions again, from the client's parser.
+	$(SWIFT) run make-manual completion
 
 clean: ## Remove what was built.
 	$(SWIFT) package clean

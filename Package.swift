@@ -92,7 +92,9 @@ let package = Package(
         tests("WorkerTests", ["Worker", "Engine", "Btrfs", "Protocol", "SystemCalls", system]),
         tests(
             "ServiceTests", ["Service", "TestSupport", "Protocol", "Qubes", "SystemCalls", system]),
-        tests("ClientTests", ["Client", "Protocol", "SystemCalls", system]),
+        tests(
+            "ClientTests",
+            ["Client", "Protocol", "SystemCalls", system, argumentParser, "qvm-btrfs"]),
         tests(
             "IntegrationTests",
             [

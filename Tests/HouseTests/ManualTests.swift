@@ -4,7 +4,7 @@ import Manual
 import Protocol
 import Testing
 
-@Suite("The manual")
+@Suite("The manual and the completions")
 struct ManualTests {
     static let pages = Checkout.files(under: "man", suffixes: [".1", ".7", ".8"])
 
@@ -24,6 +24,13 @@ struct ManualTests {
     func current() throws {
         let made = try Manual.pages(Checkout.text)
         #expect(Set(made.keys) == Set(Self.pages))
+        for (path, text) in made { #expect(try Checkout.text(path) == text, "\(path)") }
+    }
+
+    @Test("So is each completion what the parser makes of it now: if not, `make completion`")
+    func completions() throws {
+        let made = try Manual.completions()
+        #expect(Set(made.keys) == Set(Checkout.files(under: "completion")))
         for (path, text) in made { #expect(try Checkout.text(path) == text, "\(path)") }
     }
 

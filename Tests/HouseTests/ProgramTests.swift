@@ -6,7 +6,7 @@ import Testing
 struct ProgramTests {
     /// What every Debian has, by the package that has it.
     static let essential = [
-        "bash": "bash",
+        "bash": "bash", "bsdutils": "script",
         "coreutils": """
         basename cat chmod chown cp cut date dd df dirname du env false head id install ln ls mkdir
         mkfifo mktemp mv nice od printf readlink realpath rm rmdir seq sha256sum sleep sort stat

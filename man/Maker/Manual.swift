@@ -40,4 +40,6 @@ struct Documents {
 enum ManualError: Error, Equatable {
     /// A document has no such section any more.
     case noSection(String)
+    /// The parser writes this no more.
+    case noSuchText(String)
 }
