@@ -15,6 +15,10 @@ LOGROTATEDIR ?= /etc/logrotate.d
 PRESETDIR ?= /usr/lib/systemd/system-preset
 DOCDIR ?= /usr/share/doc/qubes-btrfs
 LICENSEDIR ?= /usr/share/licenses/qubes-btrfs
+MANDIR ?= /usr/share/man
+BASHCOMPLETIONDIR ?= /usr/share/bash-completion/completions
+ZSHCOMPLETIONDIR ?= /usr/share/zsh/site-functions
+FISHCOMPLETIONDIR ?= /usr/share/fish/vendor_completions.d
 
 INSTALL ?= install
 DOCUMENTS = $(wildcard README.md CHANGELOG.md docs/*.md)
@@ -22,7 +26,7 @@ DOCUMENTS = $(wildcard README.md CHANGELOG.md docs/*.md)
 .PHONY: help build test abuse test-fresh test-faults test-snapshots fuzz demo check format
 .PHONY: manual completion
 .PHONY: packages bench bench-pacing bench-scale clean
-.PHONY: install install-files install-programs install-documents install-vm
+.PHONY: install install-files install-programs install-documents install-client-files install-vm
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -87,7 +91,7 @@ clean: ## Remove what was built.
 
 install: install-files install-programs ## Install into dom0 (or DESTDIR) what `make build` built.
 
-install-files: install-documents ## Install all but the programs.
+install-files: install-client-files ## Install all but the programs.
 	$(INSTALL) -d $(DESTDIR)$(RPCDIR) $(DESTDIR)$(UNITDIR) $(DESTDIR)$(PRESETDIR)
 	$(INSTALL) -d -m 0775 $(DESTDIR)$(POLICYDIR) $(DESTDIR)$(POLICYDIR)/include
 	cp -P -f qubes-rpc/btrfs.* $(DESTDIR)$(RPCDIR)/
@@ -101,6 +105,8 @@ install-files: install-documents ## Install all but the programs.
 	$(INSTALL) -m 0644 systemd/*.preset $(DESTDIR)$(PRESETDIR)/
 	$(INSTALL) -d $(DESTDIR)$(LOGROTATEDIR)
 	$(INSTALL) -m 0644 logrotate/qubes-btrfs $(DESTDIR)$(LOGROTATEDIR)/
+	$(INSTALL) -d $(DESTDIR)$(MANDIR)/man8
+	$(INSTALL) -m 0644 man/*.8 $(DESTDIR)$(MANDIR)/man8/
 
 install-programs:
 	$(INSTALL) -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(LIBEXECDIR)
@@ -113,6 +119,17 @@ install-documents:
 	$(INSTALL) -m 0644 $(DOCUMENTS) $(DESTDIR)$(DOCDIR)/
 	$(INSTALL) -m 0644 LICENSE $(DESTDIR)$(LICENSEDIR)/
 
-install-vm: install-documents ## Install into an admin qube: the client alone.
+# What the client has in dom0 and in an admin qube: its pages, and what shells complete.
+install-client-files: install-documents
+	$(INSTALL) -d $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man7
+	$(INSTALL) -m 0644 man/*.1 $(DESTDIR)$(MANDIR)/man1/
+	$(INSTALL) -m 0644 man/*.7 $(DESTDIR)$(MANDIR)/man7/
+	$(INSTALL) -d $(DESTDIR)$(BASHCOMPLETIONDIR) $(DESTDIR)$(ZSHCOMPLETIONDIR)
+	$(INSTALL) -d $(DESTDIR)$(FISHCOMPLETIONDIR)
+	$(INSTALL) -m 0644 completion/qvm-btrfs.bash $(DESTDIR)$(BASHCOMPLETIONDIR)/qvm-btrfs
+	$(INSTALL) -m 0644 completion/_qvm-btrfs $(DESTDIR)$(ZSHCOMPLETIONDIR)/
+	$(INSTALL) -m 0644 completion/qvm-btrfs.fish $(DESTDIR)$(FISHCOMPLETIONDIR)/
+
+install-vm: install-client-files ## Install into an admin qube: the client alone.
 	$(INSTALL) -d $(DESTDIR)$(BINDIR)
 	$(INSTALL) -m 0755 $(PROGRAMS)/qvm-btrfs $(DESTDIR)$(BINDIR)/
