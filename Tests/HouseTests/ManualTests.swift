@@ -74,6 +74,27 @@ struct ManualTests {
         }
     }
 
+    @Test("Every command, option and target that CHANGELOG names is there, and every command in it")
+    func changes() throws {
+        let page = try Checkout.text("man/qvm-btrfs.1").replacing("\\-", with: "-")
+        let changes = try Checkout.text("CHANGELOG.md")
+        for option in changes.matches(of: #/`(--[a-z-]+)/#) {
+            #expect(page.contains("\\fB\(option.output.1)\\fR"), "\(option.output.1)")
+        }
+        for command in changes.matches(of: #/`qvm-btrfs ([a-z-]+)/#) {
+            #expect(page.contains(".SS \(command.output.1)\n"), "\(command.output.1)")
+        }
+        let makefile = try Checkout.text("Makefile")
+        for target in changes.matches(of: #/`make ([a-z-]+)/#) {
+            #expect(makefile.contains("\n\(target.output.1):"), "\(target.output.1)")
+        }
+        for command in page.matches(of: #/\n\.SS ([a-z-]+)\n/#) {
+            #expect(
+                changes.contains("`\(command.output.1)`")
+                    || changes.contains(" \(command.output.1)`"))
+        }
+    }
+
     @Test("The service's document has every option of the daemon with its default")
     func options() throws {
         let source = try Checkout.text("Sources/Service/Door/Settings.swift")
