@@ -71,6 +71,7 @@ import Testing
     let folder: TemporaryFolder
 
     init() throws {
+        Signals.ignoreBrokenPipes()
         folder = try TemporaryFolder()
         try folder.script("qvm-ls", "printf 'dom0\\nvault\\nwork\\n$(touch harmed)\\n'")
         // Names of qubes are no files, and names of files are no qubes.
@@ -97,8 +98,11 @@ import Testing
         let input = try Descriptor.pipe()
         let output = try Descriptor.pipe()
         let child = try ChildProcess.spawn(
-            executable: "/usr/bin/script",
-            arguments: ["-qec", "cd '\(path)' && \(shell.command)", "/dev/null"],
+            // A shell that waits for something else fails, and hangs nobody.
+            executable: "/usr/bin/timeout",
+            arguments: [
+                "300", "script", "-qec", "cd '\(path)' && \(shell.command)", "/dev/null",
+            ],
             environment: [
                 "PATH": "\(path):/usr/bin:/bin", "HOME": path, "ZDOTDIR": path,
                 "XDG_DATA_HOME": path, "XDG_CONFIG_HOME": path, "TERM": "dumb", "SHELL": "/bin/sh",

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import ArgumentParser
 import Protocol
+import SystemCalls
 import SystemPackage
 import Testing
 
@@ -10,7 +11,10 @@ import Testing
 @Suite struct CompletionTests {
     let folder: TemporaryFolder
 
-    init() throws { folder = try TemporaryFolder() }
+    init() throws {
+        Signals.ignoreBrokenPipes()
+        folder = try TemporaryFolder()
+    }
 
     /// Completes the last of the words.
     private func complete(
