@@ -22,6 +22,10 @@ LOGROTATEDIR ?= /etc/logrotate.d
 PRESETDIR ?= /usr/lib/systemd/system-preset
 DOCDIR ?= /usr/share/doc/qubes-btrfs
 LICENSEDIR ?= /usr/share/licenses/qubes-btrfs
+MANDIR ?= /usr/share/man
+BASHCOMPLETIONDIR ?= /usr/share/bash-completion/completions
+ZSHCOMPLETIONDIR ?= /usr/share/zsh/site-functions
+FISHCOMPLETIONDIR ?= /usr/share/fish/vendor_completions.d
 
 INSTALL ?= install
 # As they lie here: they link to each other.
@@ -31,8 +35,9 @@ DOCUMENTS_BELOW = $(wildcard docs/*.md docs/*.png) LICENSE \
 
 .PHONY: help build test abuse test-fresh test-faults test-snapshots fuzz demo check format
 .PHONY: build-vm vendor deb rpm test-packages
+.PHONY: manual completion
 .PHONY: packages bench bench-pacing bench-scale clean
-.PHONY: install install-files install-programs install-documents install-vm
+.PHONY: install install-files install-programs install-documents install-client-files install-vm
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -98,17 +103,23 @@ fuzz: ## Fuzz every reader of what comes from outside, SECONDS=10 each.
 	scripts/fuzz $(or $(SECONDS),10)
 
 check: ## Check the format of the sources.
-	$(SWIFT) format lint --strict --recursive Package.swift Sources Tests Fuzzing
+	$(SWIFT) format lint --strict --recursive Package.swift Sources Tests Fuzzing man
 
 format: ## Format the sources.
-	$(SWIFT) format --in-place --recursive Package.swift Sources Tests Fuzzing
+	$(SWIFT) format --in-place --recursive Package.swift Sources Tests Fuzzing man
+
+manual: ## Make the manual pages again, from the client's parser and docs/.
+	$(SWIFT) run make-manual manual
+
+completion: ## Make the shells' completions again, from the client's parser.
+	$(SWIFT) run make-manual completion
 
 clean: ## Remove what was built.
 	$(SWIFT) package clean
 
 install: install-files install-programs ## Install into dom0 (or DESTDIR) what `make build` built.
 
-install-files: install-documents ## Install all but the programs.
+install-files: install-client-files ## Install all but the programs.
 	$(INSTALL) -d $(DESTDIR)$(RPCDIR) $(DESTDIR)$(UNITDIR) $(DESTDIR)$(PRESETDIR)
 	$(INSTALL) -d -m 0775 $(DESTDIR)$(POLICYDIR) $(DESTDIR)$(POLICYDIR)/include
 	cp -P -f qubes-rpc/btrfs.* $(DESTDIR)$(RPCDIR)/
@@ -122,6 +133,8 @@ install-files: install-documents ## Install all but the programs.
 	$(INSTALL) -m 0644 systemd/*.preset $(DESTDIR)$(PRESETDIR)/
 	$(INSTALL) -d $(DESTDIR)$(LOGROTATEDIR)
 	$(INSTALL) -m 0644 logrotate/qubes-btrfs $(DESTDIR)$(LOGROTATEDIR)/
+	$(INSTALL) -d $(DESTDIR)$(MANDIR)/man8
+	$(INSTALL) -m 0644 man/*.8 $(DESTDIR)$(MANDIR)/man8/
 
 install-programs: # One file under three names.
 	$(INSTALL) -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(LIBEXECDIR)
@@ -137,6 +150,17 @@ install-documents:
 	done
 	$(INSTALL) -m 0644 LICENSE $(DESTDIR)$(LICENSEDIR)/
 
-install-vm: install-documents ## Install into an admin qube: the client alone.
+# What the client has in dom0 and in an admin qube: its pages, and what shells complete.
+install-client-files: install-documents
+	$(INSTALL) -d $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man7
+	$(INSTALL) -m 0644 man/*.1 $(DESTDIR)$(MANDIR)/man1/
+	$(INSTALL) -m 0644 man/*.7 $(DESTDIR)$(MANDIR)/man7/
+	$(INSTALL) -d $(DESTDIR)$(BASHCOMPLETIONDIR) $(DESTDIR)$(ZSHCOMPLETIONDIR)
+	$(INSTALL) -d $(DESTDIR)$(FISHCOMPLETIONDIR)
+	$(INSTALL) -m 0644 completion/qvm-btrfs.bash $(DESTDIR)$(BASHCOMPLETIONDIR)/qvm-btrfs
+	$(INSTALL) -m 0644 completion/_qvm-btrfs $(DESTDIR)$(ZSHCOMPLETIONDIR)/
+	$(INSTALL) -m 0644 completion/qvm-btrfs.fish $(DESTDIR)$(FISHCOMPLETIONDIR)/
+
+install-vm: install-client-files ## Install into an admin qube: the client alone.
 	$(INSTALL) -d $(DESTDIR)$(BINDIR)
 	$(INSTALL) -m 0755 $(PROGRAMS)/qvm-btrfs $(DESTDIR)$(BINDIR)/

@@ -76,6 +76,14 @@ let package = Package(
         program("qubes-btrfs-worker", ["Worker"]),
         program("qvm-btrfs", ["Client"]),
 
+        // Not installed: what makes the manual and the completions, and its main.
+        .target(
+            name: "Manual", dependencies: ["Client", argumentParser], path: "man/Maker",
+            swiftSettings: strict),
+        .executableTarget(
+            name: "make-manual", dependencies: ["Manual"], path: "man/Program",
+            swiftSettings: strict),
+
         // Not installed: what `make bench-scale` runs.
         .executableTarget(
             name: "bench-scale", dependencies: ["Engine", "Worker", "SystemCalls", system],
@@ -92,14 +100,16 @@ let package = Package(
         tests("WorkerTests", ["Worker", "Engine", "Btrfs", "Protocol", "SystemCalls", system]),
         tests(
             "ServiceTests", ["Service", "TestSupport", "Protocol", "Qubes", "SystemCalls", system]),
-        tests("ClientTests", ["Client", "Protocol", "SystemCalls", system]),
+        tests(
+            "ClientTests",
+            ["Client", "Protocol", "SystemCalls", system, argumentParser, "qvm-btrfs"]),
         tests(
             "IntegrationTests",
             [
                 "Protocol", "TestSupport", "Btrfs", "Engine", "Worker", "SystemCalls", system,
                 "qubes-btrfsd", "qubes-btrfs-worker", "qvm-btrfs",
             ]),
-        tests("HouseTests", ["Client", "Protocol", "TestSupport"]),
+        tests("HouseTests", ["Client", "Manual", "Protocol", "TestSupport"]),
     ]
 )
 

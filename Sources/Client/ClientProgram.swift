@@ -24,7 +24,7 @@ public enum ClientProgram {
         }
         let program = Program(
             console: console, interruption: interruption, environment: environment,
-            isDom0: FileManager.default.fileExists(atPath: "/etc/qubes-release"))
+            isDom0: Program.isDom0)
         end(program.run(Array(CommandLine.arguments.dropFirst())))
     }
 
@@ -42,6 +42,9 @@ struct Program {
     let isDom0: Bool
     /// Where dom0's policy is.
     var policyFolders = PolicyFolder.paths
+
+    /// This machine's own word for where we are.
+    static var isDom0: Bool { FileManager.default.fileExists(atPath: "/etc/qubes-release") }
 
     /// Does what the arguments say.
     func run(_ arguments: [String]) -> ExitStatus {
@@ -87,6 +90,13 @@ struct Program {
 
     /// The way to the service: its socket when one is named or this is dom0, else qrexec.
     func transport(socket: FilePath?) -> any Transport {
+        Self.transport(socket: socket, environment: environment, isDom0: isDom0)
+    }
+
+    /// The same before there is a program.
+    static func transport(
+        socket: FilePath?, environment: [String: String], isDom0: Bool
+    ) -> any Transport {
         if let socket { return SocketTransport(path: socket) }
         return isDom0 ? SocketTransport() : QrexecTransport(environment: environment)
     }

@@ -6,7 +6,7 @@ import Testing
 struct ProgramTests {
     /// What every Debian has, by the package that has it.
     static let essential = [
-        "bash": "bash",
+        "bash": "bash", "bsdutils": "script",
         "coreutils": """
         base64 basename cat chmod chown cp cut date dd df dirname du env false head id install ln
         ls mkdir mkfifo mktemp mv nice od printf readlink realpath rm rmdir seq sha256sum sleep
@@ -24,7 +24,8 @@ struct ProgramTests {
         "binutils": "objdump readelf", "btrfs-compsize": "compsize",
         "btrfs-progs": "btrfs mkfs.btrfs btrfstune btrfs-map-logical",
         "e2fsprogs": "chattr e2fsck filefrag lsattr mke2fs resize2fs", "git": "git",
-        "make": "make", "mount": "mount umount losetup", "systemd": "systemd-analyze",
+        "groff-base": "groff", "make": "make", "mandoc": "mandoc",
+        "mount": "mount umount losetup", "systemd": "systemd-analyze",
         "dpkg-dev": "dpkg-buildpackage dpkg-parsechangelog", "rpm": "rpm rpmbuild", "man-db": "man",
         "duperemove": "duperemove", "fio": "fio", "mmdebstrap": "mmdebstrap",
         "python3": "python3", "time": "time",

@@ -29,10 +29,9 @@ struct TidyTests {
     /// All that may lie at the top of the checkout.
     static let top: Set<String> = [
         ".ci", ".gitignore", ".qubesbuilder", ".swift-format", "Benchmarks", "CHANGELOG.md",
-        "CONTRIBUTING.md",
-        "Fuzzing", "LICENSE", "Makefile", "Package.swift", "README.md", "Sources", "Tests",
-        "debian", "docs", "logrotate", "policy", "qubes-rpc", "rel", "rpm_spec", "scripts",
-        "systemd", "version",
+        "CONTRIBUTING.md", "Fuzzing", "LICENSE", "Makefile", "Package.swift", "README.md",
+        "Sources", "Tests", "completion", "debian", "docs", "logrotate", "man", "policy",
+        "qubes-rpc", "rel", "rpm_spec", "scripts", "systemd", "version",
     ]
 
     @Test("Nothing lies at the top of the checkout but what belongs there")

@@ -11,13 +11,13 @@ extension QubeName: ExpressibleByArgument {
     public init?(argument: String) { self.init(argument) }
 
     /// What a shell offers.
-    public static var defaultCompletionKind: CompletionKind { .qubes }
+    public static var defaultCompletionKind: CompletionKind { .names(.qube) }
 }
 
 extension Place: ExpressibleByArgument {
     init?(argument: String) { self.init(argument) }
 
-    static var defaultCompletionKind: CompletionKind { .qubes }
+    static var defaultCompletionKind: CompletionKind { .names(.place) }
 }
 
 extension TagName: ExpressibleByArgument {
@@ -26,6 +26,8 @@ extension TagName: ExpressibleByArgument {
 
 extension JobPrefix: ExpressibleByArgument {
     init?(argument: String) { self.init(argument) }
+
+    static var defaultCompletionKind: CompletionKind { .names(.job) }
 }
 
 extension CompressionLevel: ExpressibleByArgument {
@@ -49,9 +51,4 @@ struct PathArgument: ExpressibleByArgument {
     }
 
     static var defaultCompletionKind: CompletionKind { .file() }
-}
-
-extension CompletionKind {
-    /// The names of the qubes that may be seen: in dom0 and in an admin qube `qvm-ls` knows them.
-    fileprivate static var qubes: Self { .shellCommand("qvm-ls --raw-list 2>/dev/null") }
 }

@@ -147,12 +147,15 @@ struct ReportView: ParsableArguments {
     @Flag(help: "Write comma-separated values: a row for each qube and volume.")
     var csv = false
 
-    @Option(help: ArgumentHelp("Write one page for a browser to this file.", valueName: "file"))
+    @Option(
+        help: ArgumentHelp("Write one page for a browser to this file.", valueName: "file"),
+        completion: .file())
     var html: String?
 
     @Option(
         help: ArgumentHelp(
-            "Show what changed since a report that --json has written.", valueName: "file"))
+            "Show what changed since a report that --json has written.", valueName: "file"),
+        completion: .file())
     var compare: String?
 
     func validate(json: Bool) throws {
