@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+import Foundation
 import Protocol
 import TestSupport
 import Testing
@@ -117,5 +118,35 @@ struct PolicyReviewTests {
     func astray() {
         let found = findings(["30-btrfs.policy": "btrfs.Report * mgmt work allow\n"])
         #expect(found["policy.target"]?.first?.level == .problem)
+    }
+
+    @Test("Each block of lines in the documents is in order beside the shipped policy")
+    func documents() throws {
+        var count = 0
+        for document in LinkTests.documents {
+            // Every other part between fences is code.
+            let parts = try Checkout.text(document).components(separatedBy: "```")
+            for (index, part) in parts.enumerated() where index % 2 == 1 {
+                let lines = linesOf(part).filter {
+                    $0.hasPrefix("btrfs.") || $0.hasPrefix("admin.vm.List")
+                }
+                guard lines.contains(where: { $0.contains(" allow ") }) else { continue }
+                count += 1
+                let text = lines.joined(separator: "\n") + "\n"
+                let found = findings([PolicyText.file: text])
+                #expect(Array(found.keys) == ["policy"], "\(document): \(found)")
+                let policy = try Policy(
+                    files: shipped.files.merging([PolicyText.file: text]) { $1 })
+                for line in lines {
+                    guard case .rule(let rule) = try PolicyGrammar.policyLine(line) else {
+                        continue
+                    }
+                    #expect(
+                        policy.action(rule.service, from: rule.source, to: rule.target)
+                            == rule.action, "\(document): \(line)")
+                }
+            }
+        }
+        #expect(count > 0)
     }
 }
