@@ -6,7 +6,8 @@ SWIFT ?= swift
 # glibc 2.36 and later know (Debian 12, Fedora 37).
 LINKING = -Xswiftc -use-ld=lld -Xlinker --icf=safe
 LINKING += -Xlinker -z -Xlinker pack-relative-relocs
-SWIFT_FLAGS ?= -c release --static-swift-stdlib $(LINKING)
+# No path of its own: libraries are those of the system.
+SWIFT_FLAGS ?= -c release --static-swift-stdlib --disable-local-rpath $(LINKING)
 SWIFT_EXTRA ?=
 # Where the Swift packages are, when they come with the source: `make vendor`.
 export SWIFT_VENDOR ?= $(if $(wildcard vendor/swift-system),vendor)
