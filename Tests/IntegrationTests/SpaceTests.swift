@@ -55,7 +55,19 @@ struct SpaceTests {
         // With room it is done.
         try FileManager.default.removeItem(atPath: fileSystem.path + "/filler")
         try fileSystem.synchronize()
-        #expect(try WorkerRun.job(WorkerRun.compress, volumes, on: fileSystem).savedBytes > 0)
+        // The kernel's cleaner takes empty block groups away and has them read-only meanwhile:
+        // for a moment what was freed is neither free nor unallocated.
+        var job = try WorkerRun.messages(order)
+        for _ in 0..<100 {
+            guard case .failure? = job.last else { break }
+            usleep(100_000)
+            job = try WorkerRun.messages(order)
+        }
+        guard case .result(let result)? = job.last else {
+            Issue.record("it was not done")
+            return
+        }
+        #expect(result.savedBytes > 0)
     }
 
     @Test("Where metadata can grow no more no job starts, not even one that needs no data")
