@@ -114,6 +114,26 @@ struct PolicyReviewTests {
         #expect(findings(["30-btrfs.policy": line + line])["policy.twice"]?.count == 1)
     }
 
+    @Test("To be asked before is not what a line says that allows")
+    func askedBefore() {
+        let rest = "btrfs.Report * mgmt work allow target=dom0\n"
+        let found = findings([
+            "30-btrfs.policy": "btrfs.Report * mgmt @anyvm ask target=dom0\n" + rest
+        ])
+        #expect(found["policy.shadowed"]?.count == 1)
+        #expect(found["policy.twice"] == nil)
+    }
+
+    @Test("admin.vm.List without an argument is shown as well")
+    func plus() throws {
+        let files = [
+            "30-btrfs.policy": "btrfs.Report * mgmt work allow target=dom0\n"
+                + "admin.vm.List + mgmt work allow target=dom0\n"
+        ]
+        #expect(findings(files)["policy.unseen"] == nil)
+        #expect(try action(files, "admin.vm.List", from: "mgmt", to: "work") == "allow")
+    }
+
     @Test("A line without target=dom0 sends the call astray")
     func astray() {
         let found = findings(["30-btrfs.policy": "btrfs.Report * mgmt work allow\n"])

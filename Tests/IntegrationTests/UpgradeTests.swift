@@ -45,12 +45,7 @@ struct UpgradeTests {
         kill(daemon.identifier, SIGHUP)
         // It goes on, answers, and does what was asked for.
         for job in jobs { #expect(try daemon.client("watch", job).status == 0) }
-        var waitedSeconds = 0.0
-        while daemon.isRunning, waitedSeconds < 20 {
-            usleep(100_000)
-            waitedSeconds += 0.1
-        }
-        #expect(!daemon.isRunning)
+        #expect(daemon.hasEnded(withinSeconds: 20))
         let log = try String(contentsOfFile: daemon.log, encoding: .utf8)
         let ends = log.split(separator: "\n").filter { $0.contains("event=job-end") }
         #expect(ends.count == 2)
@@ -61,11 +56,6 @@ struct UpgradeTests {
     func idle() throws {
         let (daemon, _) = try world()
         kill(daemon.identifier, SIGHUP)
-        var waitedSeconds = 0.0
-        while daemon.isRunning, waitedSeconds < 20 {
-            usleep(10_000)
-            waitedSeconds += 0.01
-        }
-        #expect(!daemon.isRunning)
+        #expect(daemon.hasEnded(withinSeconds: 20))
     }
 }

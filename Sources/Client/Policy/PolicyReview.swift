@@ -50,7 +50,7 @@ struct PolicyReview {
             guard let index = policy.rules.firstIndex(of: rule),
                 let earlier = policy.rules[..<index].first(where: { $0.covers(rule) })
             else { return nil }
-            if earlier.lets == rule.lets {
+            if earlier.action == rule.action {
                 return Finding(
                     .note, "policy.twice", about: .machine,
                     "\(rule.place) says '\(rule.text)', which \(earlier.place) has said already")

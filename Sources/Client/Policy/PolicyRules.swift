@@ -96,7 +96,8 @@ struct PolicyRules: Equatable, Sendable {
     /// does, or only for some of them.
     func first(_ service: String, from source: String, to target: String) -> Rule? {
         rules.first {
-            ($0.service == "*" || $0.service == service) && $0.argument == "*"
+            // The calls that this is asked for have no argument, which policy writes as `+`.
+            ($0.service == "*" || $0.service == service) && ["*", "+"].contains($0.argument)
                 && Rule.covers($0.source, source) && Rule.covers($0.target, target)
         }
     }

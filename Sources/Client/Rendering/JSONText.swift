@@ -5,7 +5,7 @@ import FoundationEssentials
 enum JSONText {
     /// A message with its kind under the key `message`, beside its own keys.
     static func tagged(_ kind: Kind, _ content: some Encodable) throws(ClientError) -> String {
-        try plain(Tagged(kind: kind, content: content))
+        try plain(Extended(key: .message, extra: kind, content: content))
     }
 
     /// A message that has no kind: the one answer of its command.
@@ -35,35 +35,24 @@ enum JSONText {
 
     /// A message whose moments people may want to read, with the time zone of this machine.
     static func zoned(_ content: some Encodable, now: Int64) throws(ClientError) -> String {
-        try plain(Zoned(timeZone: TimeZoneNow(now: now), content: content))
+        try plain(Extended(key: .timeZone, extra: TimeZoneNow(now: now), content: content))
     }
 
     /// A message with no key of its own.
     struct Nothing: Encodable {}
 
-    private struct Zoned<Content: Encodable>: Encodable {
-        enum CodingKeys: String, CodingKey { case timeZone }
+    private enum Key: String, CodingKey { case message, timeZone }
 
-        let timeZone: TimeZoneNow
+    /// A message with one key more than its own.
+    private struct Extended<Extra: Encodable, Content: Encodable>: Encodable {
+        let key: Key
+        let extra: Extra
         let content: Content
 
         func encode(to encoder: any Encoder) throws {
             try content.encode(to: encoder)
-            var own = encoder.container(keyedBy: CodingKeys.self)
-            try own.encode(timeZone, forKey: .timeZone)
-        }
-    }
-
-    private struct Tagged<Content: Encodable>: Encodable {
-        enum CodingKeys: String, CodingKey { case message }
-
-        let kind: Kind
-        let content: Content
-
-        func encode(to encoder: any Encoder) throws {
-            try content.encode(to: encoder)
-            var own = encoder.container(keyedBy: CodingKeys.self)
-            try own.encode(kind, forKey: .message)
+            var own = encoder.container(keyedBy: Key.self)
+            try own.encode(extra, forKey: key)
         }
     }
 }

@@ -45,13 +45,14 @@ struct WorkerProgram: Sendable {
     /// Starts one and hands it its order.
     func start(_ order: WorkerOrder) throws(Refusal) -> WorkerProcess {
         let bytes = try encode(order)
+        let path = executable?.string ?? Self.own
         do throws(Errno) {
             var standardInput: SharedDescriptor?
             var process: WorkerProcess?
             let orders = try Descriptor.pipe()
             let messages = try Descriptor.pipe()
             let child = try ChildProcess.spawn(
-                executable: executable?.string ?? Self.own, name: executable?.string ?? Self.name,
+                executable: path, name: executable == nil ? Self.name : path,
                 arguments: [
                     "--cache-directory", cacheDirectory.string, "--state-directory",
                     stateDirectory.string,
@@ -68,7 +69,7 @@ struct WorkerProgram: Sendable {
         } catch {
             throw .failed(
                 "The worker could not be started.",
-                detail: "\(executable?.string ?? Self.own): \(error)")
+                detail: "\(path): \(error)")
         }
     }
 

@@ -99,6 +99,13 @@ final class DaemonRun {
 
     var isRunning: Bool { process.isRunning }
 
+    /// It ends by itself, sooner or later.
+    func hasEnded(withinSeconds seconds: Double) -> Bool {
+        let end = ContinuousClock.now + .seconds(seconds)
+        while process.isRunning, ContinuousClock.now < end { usleep(10_000) }
+        return !process.isRunning
+    }
+
     /// It listens when its socket takes a connection; a daemon that ended never will.
     private func waitForSocket() -> Bool {
         while process.isRunning {
@@ -155,30 +162,12 @@ final class DaemonRun {
                     #"<feature name="btrfs.dedupe-group.\#($0)">\#($1.joined(separator: " "))"#
                         + "</feature>"
                 }
-            return "<features>\(wish ?? "")\(name == "dom0" ? lists.joined() : "")</features>"
+            return (wish ?? "") + (name == "dom0" ? lists.joined() : "")
         }
-        func domain(_ number: Int, _ kind: String, _ name: String, _ folder: String) -> String {
-            """
-            <domain id="domain-\(number)" class="\(kind)">
-              <properties><property name="name">\(name)</property></properties>
-              \(features(name))<tags/>
-              <volume-config><volume name="private" pool="varlibqubes" vid="\(folder)/private"
-                rw="True" save_on_stop="True" snap_on_start="False" size="1073741824"/>
-              </volume-config>
-            </domain>
-            """
-        }
-        return """
-            <qubes><labels/>
-            <pools><pool name="varlibqubes" dir_path="\(pool)" driver="file-reflink"/></pools>
-            <properties/>
-            <domains>
-            <domain id="domain-0" class="AdminVM"><properties/>\(features("dom0"))
-            <tags/></domain>
-            \(domain(2, "TemplateVM", "deb", "vm-templates/deb"))
-            \(domain(3, "AppVM", "work", "appvms/work"))
-            \(domain(4, "AppVM", "vault", "appvms/vault"))
-            </domains></qubes>
-            """
+        let qubes = [
+            QubesXML.Qube(name: "deb", kind: "TemplateVM", volume: "private"), .init(name: "work"),
+            .init(name: "vault"),
+        ]
+        return QubesXML.text(pool: pool, qubes, features: features)
     }
 }
