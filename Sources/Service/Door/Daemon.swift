@@ -51,8 +51,11 @@ final class Daemon: Sendable {
     /// The jobs, for tests.
     var jobs: Jobs { handler.runner.jobs }
 
-    /// No job waits or runs, and nobody is being answered.
-    var isIdle: Bool { handler.runner.jobs.isIdle && entrance.isEmpty }
+    /// A job waits or runs.
+    var hasJobs: Bool { !handler.runner.jobs.isIdle }
+
+    /// Somebody who has said who calls is being answered.
+    var isAnswering: Bool { !entrance.isEmpty }
 
     /// Takes no more calls, ends reports, and has the running job's worker end, which takes back
     /// what is half moved; the job is noted down as interrupted.

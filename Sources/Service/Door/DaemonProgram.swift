@@ -30,9 +30,12 @@ public enum DaemonProgram {
             }
             let daemon = try Daemon(settings, listener: try listener(settings))
             Readiness.tell(environment: ProcessInfo.processInfo.environment)
-            let isAsked = wish.wait { $0.ends || $0.endsWhenIdle ? true : nil }
-            while isAsked == true, wish.withLock({ !$0.ends }), !daemon.isIdle {
-                _ = wish.wait(timeoutSeconds: Self.idleSeconds) { $0.ends ? true : nil }
+            _ = wish.wait { $0.ends || $0.endsWhenIdle ? true : nil }
+            var idleness = Idleness()
+            while wish.withLock({ !$0.ends }),
+                !idleness.mayEnd(hasJobs: daemon.hasJobs, isAnswering: daemon.isAnswering)
+            {
+                _ = wish.wait(timeoutSeconds: Idleness.lookSeconds) { $0.ends ? true : nil }
             }
             daemon.stop()
             return 0
@@ -47,9 +50,6 @@ public enum DaemonProgram {
         var ends = false
         var endsWhenIdle = false
     }
-
-    /// How often it is looked whether anything is left to do, in seconds.
-    private static let idleSeconds = 0.5
 
     private static func listener(_ settings: Settings) throws(StartError) -> Descriptor {
         if let path = settings.socket {
@@ -70,5 +70,23 @@ public enum DaemonProgram {
 
     private static func complain(_ text: String) {
         _ = try? FileDescriptor.standardError.writeAll(Array("qubes-btrfsd: \(text)\n".utf8))
+    }
+}
+
+/// When a daemon that is to end has nothing left to do. Jobs are waited for as long as they take;
+/// calls are not, for a qube could always have one being answered.
+struct Idleness {
+    /// How often it is looked, in seconds.
+    static let lookSeconds = 0.5
+    /// How long calls are waited for once no job is left, in seconds.
+    static let callsSeconds = 30.0
+
+    private var looksWithoutJobs = 0
+
+    /// To be asked at each look.
+    mutating func mayEnd(hasJobs: Bool, isAnswering: Bool) -> Bool {
+        looksWithoutJobs = hasJobs ? 0 : looksWithoutJobs + 1
+        if hasJobs { return false }
+        return !isAnswering || Double(looksWithoutJobs) * Self.lookSeconds > Self.callsSeconds
     }
 }

@@ -20,6 +20,13 @@ struct JobRequest: Sendable {
     let risksReadOnly: Bool
 }
 
+extension JobRequest {
+    /// What a worker is ordered, by its target as it stands now.
+    func orders(_ target: Target) throws(Refusal) -> OrderMaker {
+        try OrderMaker(target, argument, excluding: excluded)
+    }
+}
+
 /// A job as a watcher sees it.
 struct JobSnapshot: Sendable {
     let record: JobRecord

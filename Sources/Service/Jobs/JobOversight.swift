@@ -66,9 +66,7 @@ final class JobOversight: Sendable {
         do throws(Refusal) {
             let target = try qubes.target(request.target, for: request.caller)
             guard target.qube?.uuid == request.uuid else { throw .noSuchQube }
-            let (now, _) = try OrderMaker(
-                target, request.argument, excluding: request.excluded
-            ).order(request.work)
+            let (now, _) = try request.orders(target).order(request.work)
             let isWhole = target.inventory.leftOut.isEmpty
             return Self.holds(order, now, isWhole: isWhole) ? nil : Self.changed
         } catch {

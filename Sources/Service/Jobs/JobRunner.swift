@@ -130,10 +130,7 @@ struct JobRunner: Sendable {
         do throws(Refusal) {
             let target = try qubes.target(request.target, for: request.caller)
             guard target.qube?.uuid == request.uuid else { throw .noSuchQube }
-            let (order, problems) = try OrderMaker(
-                target, request.argument, excluding: request.excluded
-            )
-            .order(
+            let (order, problems) = try request.orders(target).order(
                 request.work, onBattery: request.onBattery, risksReadOnly: request.risksReadOnly
             )
             if jobs.isCancelled(job) { return .cancelled(nil, detail: "") }
