@@ -31,8 +31,10 @@ struct ScriptTests {
         let result = try run(["scripts/test-fates", "\(folder.path)/report.xml"])
         #expect(
             linesOf(result.output) == [
-                "skipped\tATests.One\tneeds root: \"real\" & <Btrfs>", "skipped\tATests.One\t",
-                "failed\tATests.Two\t", "passed\tBTests.Three\t",
+                "skipped\tATests.One\tneeds root: \"real\" & <Btrfs>\ta()",
+                "skipped\tATests.One\t\tb(x:)",
+                "failed\tATests.Two\tExpectation failed: a/>b (error)\tf()",
+                "passed\tBTests.Three\t\te()",
             ])
     }
 

@@ -111,6 +111,21 @@ struct TidyTests {
         }
     }
 
+    /// A run that must skip nothing on a real Btrfs takes a skip without a reason for one of those.
+    @Test("Every test that may be skipped says why")
+    func skips() throws {
+        let reason = #/\.enabled\(\s*if: [^,]+?,\s+["A-Z]/#
+        var count = 0
+        let tests = Checkout.files(under: "Tests", suffixes: ["Tests.swift"])
+        for file in tests where !file.hasSuffix("/TidyTests.swift") {
+            let text = try Checkout.text(file)
+            let all = text.ranges(of: ".enabled(").count
+            #expect(text.matches(of: reason).count == all, "\(file)")
+            count += all
+        }
+        #expect(count > 10)
+    }
+
     @Test("Every file ends in a newline")
     func lastNewline() throws {
         for file in Self.written { #expect(try Checkout.text(file).hasSuffix("\n"), "\(file)") }

@@ -71,7 +71,9 @@ struct RecordedReleaseTests {
 
     @Test(
         "Is recorded where that is asked for",
-        .enabled(if: ProcessInfo.processInfo.environment["RECORD"] != nil))
+        .enabled(
+            if: ProcessInfo.processInfo.environment["RECORD"] != nil,
+            "it records a release: RECORD=RELEASE PROGRAMS=FOLDER"))
     func record() throws {
         let release = try #require(ProcessInfo.processInfo.environment["RECORD"])
         let folder = "\(Self.folder)/\(release)"
