@@ -18,11 +18,15 @@ public protocol ExtentCatalog: Sendable {
     /// How old a subvolume's tree is, and its newest snapshot; nil when it is gone, or when this
     /// catalog knows no snapshots.
     func age(ofSubvolume tree: TreeIdentifier) throws(BtrfsError) -> SubvolumeAge?
+    /// The generation that what is written from now on has at least.
+    func generation() throws(BtrfsError) -> Generation
 }
 
 extension ExtentCatalog {
     /// No snapshots are known.
     public func age(ofSubvolume tree: TreeIdentifier) throws(BtrfsError) -> SubvolumeAge? { nil }
+    /// All that is there is as new as can be.
+    public func generation() throws(BtrfsError) -> Generation { Generation(.max) }
 }
 
 /// An open file of a store, to be read and shared. Only the store that opened it knows what is
@@ -81,8 +85,6 @@ public protocol ExtentStore: ExtentCatalog {
         with destination: any OpenFile, at destinationOffset: FileOffset
     ) throws(BtrfsError) -> DedupeOutcome
 
-    /// The generation that what is written from now on has at least.
-    func generation() throws(BtrfsError) -> Generation
     /// Writes plain bytes to a scratch file. That it returns does not say that the device has them.
     func writePlain(
         _ bytes: UnsafeRawBufferPointer, to scratch: any ScratchFile, at offset: FileOffset

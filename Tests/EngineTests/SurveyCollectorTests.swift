@@ -110,7 +110,7 @@ import Testing
             #expect(extent.diskBytes == first.reference.diskBytes)
             #expect(extent.contentBytes == first.extent.contentBytes)
             #expect(extent.compression == first.extent.compression)
-            #expect(extent.generation == first.extent.generation)
+            #expect(extent.generation == own.map(\.extent.generation).max())
         }
         #expect(rest.isEmpty)
     }

@@ -71,7 +71,7 @@ struct EstimatePopulation {
             let used = Self.usedRanges(of: extent, in: survey)
             let left =
                 replacement.map {
-                    Ranges.subtract($0.pieces.map(\.range) + $0.repeats.map(\.range), from: used)
+                    Ranges.subtract($0.partsElsewhere, from: used)
                 } ?? []
             if let replacement {
                 self.dedupe[domain] =

@@ -89,6 +89,8 @@ public struct Fingerprinter: Sendable {
         keep: @escaping @Sendable (FingerprintCache.Entry) -> Void = { _ in }
     ) throws(BtrfsError) -> Fingerprints {
         let pieces = Self.pieces(of: indices, survey)
+        var fingerprints = fingerprints
+        fingerprints.zeroSum = Fingerprints.closed(sumOfZeroes)
         let row = FingerprintRow(fingerprints, waitingLimit: threads * Self.waitingPieces)
         try concurrently(count: pieces.count, threads: threads) {
             (piece) throws(BtrfsError) in
@@ -220,6 +222,11 @@ public struct Fingerprinter: Sendable {
         if !file.image.isLive { store.forget(open, at: offset, lengthBytes: lengthBytes) }
         let whole = ByteCount(content.count).roundedDown(to: store.sectorBytes).count
         return unsafe content.withUnsafeBytes { unsafe sums(of: .init(rebasing: $0[..<whole])) }
+    }
+
+    private var sumOfZeroes: UInt32 {
+        let zeroes = [UInt8](repeating: 0, count: store.sectorBytes.count)
+        return unsafe zeroes.withUnsafeBytes { unsafe checksums.kind.checksum(of: $0) }
     }
 
     /// A checksum for each sector; nil for what is no whole one at the end.

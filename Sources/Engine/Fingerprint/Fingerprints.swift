@@ -14,6 +14,10 @@ public struct Fingerprints: Sendable {
     /// For each of `extents` its first sector in `sums`, and one more for the end.
     private var starts: [Int] = [0]
     private var sums: SumStore
+    /// The checksum of a sector of zeroes, as it is kept; nil where nobody has said it.
+    var zeroSum: UInt32?
+    /// Which of `extents` hold such sectors.
+    private var zeroes: [Bool] = []
 
     /// None yet.
     /// - Parameters:
@@ -29,6 +33,22 @@ public struct Fingerprints: Sendable {
         try sums.append(new)
         extents.append(extent)
         starts.append(sums.count)
+        zeroes.append(zeroSum.map(new.contains) ?? false)
+    }
+
+    /// Whether an extent, by its position in `extents`, holds sectors of zeroes.
+    func holdsZeroes(_ position: Int) -> Bool { zeroes[position] }
+
+    /// The position in `extents` of an extent of the survey; nil when it is not there. They are in
+    /// the survey's order.
+    func position(ofExtent index: Int) -> Int? {
+        var low = 0
+        var high = extents.count
+        while low < high {
+            let middle = (low + high) / 2
+            if extents[middle] < index { low = middle + 1 } else { high = middle }
+        }
+        return low < extents.count && extents[low] == index ? low : nil
     }
 
     /// How many sectors there are.

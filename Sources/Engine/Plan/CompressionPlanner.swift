@@ -14,8 +14,9 @@ public enum CompressionPlanner {
     ) -> Plan {
         var plan = Plan()
         plan.add(
-            survey.extents, of: survey, scope: scope, requestedLevel: requestedLevel,
-            sectorBytes: sectorBytes)
+            survey.extents.indices, of: survey, scope: scope, requestedLevel: requestedLevel,
+            sectorBytes: sectorBytes
+        ) { survey.preallocatedRanges(of: survey.extents[$0]) }
         return plan
     }
 
@@ -36,42 +37,53 @@ public enum CompressionPlanner {
         return .success(requested ?? highest)
     }
 
-    static func replacement(of extent: Survey.Extent, level: Int) -> Replacement {
+    static func replacement(
+        of extent: Survey.Extent, level: Int, holes: [Range<ByteCount>]
+    ) -> Replacement {
         Replacement(
             address: extent.address, generation: extent.generation, diskBytes: extent.diskBytes,
-            contentBytes: extent.contentBytes, pieces: [], rewriting: .packed(level: level),
-            predictedSaving: .zero)
+            contentBytes: extent.contentBytes, pieces: [], holes: holes,
+            rewriting: .packed(level: level), predictedSaving: .zero)
     }
 }
 
 extension Plan {
     /// Plans to compress those of the given extents that may be, in the order of the files: so that
     /// neighbours are written together.
-    mutating func add(
-        _ extents: some Sequence<Survey.Extent>, of survey: Survey, scope: Scope,
-        requestedLevel: Int?, sectorBytes: ByteCount
-    ) {
-        var chosen: [(extent: Survey.Extent, level: Int)] = []
-        for extent in extents {
+    /// - Parameters:
+    ///   - extents: by their index in the survey.
+    ///   - holes: what of an extent, by its index, becomes holes when it is written anew.
+    mutating func add<Failure: Error>(
+        _ extents: some Sequence<Int>, of survey: Survey, scope: Scope,
+        requestedLevel: Int?, sectorBytes: ByteCount,
+        holes: (Int) throws(Failure) -> [Range<ByteCount>]
+    ) throws(Failure) {
+        var chosen: [(extent: Survey.Extent, index: Int, level: Int)] = []
+        for index in extents {
+            let extent = survey.extents[index]
             switch scope.judge(extent, in: survey) {
             case .outside: continue
             case .leave(let reason): leftAlone.add(reason, diskBytes: extent.diskBytes)
+            case .candidate where survey.isPreallocated(extent):
+                leftAlone.add(.preallocated, diskBytes: extent.diskBytes)
             case .candidate:
                 switch CompressionPlanner.level(for: extent, survey, scope, requestedLevel) {
                 case .failure(let left): leftAlone.add(left.reason, diskBytes: extent.diskBytes)
-                case .success(let level): chosen.append((extent, level))
+                case .success(let level): chosen.append((extent, index, level))
                 }
             }
         }
         chosen.sort { survey.place(of: $0.extent) < survey.place(of: $1.extent) }
-        for (index, (extent, level)) in chosen.enumerated() {
-            let neighbours = [index - 1, index + 1].filter(chosen.indices.contains)
+        for (place, (extent, index, level)) in chosen.enumerated() {
+            let neighbours = [place - 1, place + 1].filter(chosen.indices.contains)
             // One sector cannot shrink but together with what is beside it.
             let isAlone = !neighbours.contains { survey.areAdjacent(chosen[$0].extent, extent) }
             if extent.contentBytes <= sectorBytes && isAlone {
                 leftAlone.add(.tooSmall, diskBytes: extent.diskBytes)
             } else {
-                replacements.append(CompressionPlanner.replacement(of: extent, level: level))
+                replacements.append(
+                    CompressionPlanner.replacement(
+                        of: extent, level: level, holes: try holes(index)))
             }
         }
     }

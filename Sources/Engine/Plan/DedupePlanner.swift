@@ -21,6 +21,7 @@ public struct DedupePlanner {
     /// By position in the fingerprints.
     private var groupNumbers: [Int] = []
     private var finder: ReferenceFinder
+    private var holes: HoleFinder
     private var plan = Plan()
     private let compression: Compression
     private let price: MetadataPrice
@@ -52,10 +53,19 @@ public struct DedupePlanner {
             return (scope.includesLiveOnly || !isLiveOnly)
                 && references.allSatisfy { reference in
                     let file = survey.files[reference.file]
-                    return !reference.isPreallocated && !file.inode.hasNoChecksums
+                    return !file.inode.hasNoChecksums
                         && !file.image.owners.contains { scope.volumes[$0].isSkipped }
-                }
+                } && isWritten(extent, survey, scope)
         }
+    }
+
+    /// Something of it was written; and where something was not, that may become a hole.
+    private static func isWritten(
+        _ extent: Survey.Extent, _ survey: Survey, _ scope: Scope
+    ) -> Bool {
+        let isPartly = survey.references(to: extent).contains(where: \.isPreallocated)
+        return !isPartly
+            || scope.makesHoles(in: extent, of: survey) && !survey.isPreallocated(extent)
     }
 
     /// Plans.
@@ -69,6 +79,29 @@ public struct DedupePlanner {
         return planner.plan
     }
 
+    /// Plans holes, and nothing else.
+    public static func planHoles(
+        _ survey: Survey, _ fingerprints: Fingerprints, scope: Scope, sectorBytes: ByteCount,
+        price: MetadataPrice = .usual, control: any JobControl = Unhindered()
+    ) throws(BtrfsError) -> Plan {
+        var planner = DedupePlanner(survey, fingerprints, scope, sectorBytes, .none, price)
+        try planner.findHoles(control)
+        return planner.plan
+    }
+
+    private mutating func findHoles(_ control: any JobControl) throws(BtrfsError) {
+        for (position, index) in fingerprints.extents.enumerated() {
+            try control.checkpoint()
+            let extent = survey.extents[index]
+            guard scope.judge(extent, in: survey) == .candidate,
+                let replacement = try replacement(of: extent, at: position, [])
+            else { continue }
+            plan.replacements.append(replacement)
+        }
+        try emptyUnwritten()
+        countLeftAlone()
+    }
+
     private init(
         _ survey: Survey, _ fingerprints: Fingerprints, _ scope: Scope, _ sectorBytes: ByteCount,
         _ compression: Compression, _ price: MetadataPrice
@@ -77,6 +110,7 @@ public struct DedupePlanner {
         self.price = price
         self.survey = survey
         finder = ReferenceFinder(survey)
+        holes = HoleFinder(survey, fingerprints, scope, price, sectorBytes: sectorBytes)
         self.fingerprints = fingerprints
         self.scope = scope
         self.sectorBytes = sectorBytes
@@ -106,14 +140,31 @@ public struct DedupePlanner {
             let extent = survey.extents[fingerprints.extents[position]]
             let runs = try matcher.runs(of: members[position])
             guard scope.judge(extent, in: survey) == .candidate,
-                let replacement = replacement(of: extent, at: position, runs)
+                let replacement = try replacement(of: extent, at: position, runs)
             else { continue }
             plan.replacements.append(replacement)
         }
+        try emptyUnwritten()
         if case .packed(let requestedLevel) = compression {
-            compressOthers(requestedLevel: requestedLevel)
+            try compressOthers(requestedLevel: requestedLevel)
         } else {
             countLeftAlone()
+        }
+    }
+
+    /// What was allocated and never written.
+    private mutating func emptyUnwritten() throws(BtrfsError) {
+        for extent in survey.extents
+        where survey.isPreallocated(extent) && scope.judge(extent, in: survey) == .candidate {
+            let ranges = try holes.holes(in: extent, at: nil)
+            let metadata = cost(of: extent, [], ranges, [], .plain).dataBytes(at: price)
+            guard extent.diskBytes > metadata else { continue }
+            plan.replacements.append(
+                Replacement(
+                    address: extent.address, generation: extent.generation,
+                    diskBytes: extent.diskBytes, contentBytes: extent.contentBytes, pieces: [],
+                    holes: ranges, rewriting: .plain,
+                    predictedSaving: extent.diskBytes - metadata, predictedMetadata: metadata))
         }
     }
 
@@ -132,14 +183,23 @@ public struct DedupePlanner {
     }
 
     /// Compresses what stays, in front of all replacements: they are pointed to what it becomes.
-    private mutating func compressOthers(requestedLevel: Int?) {
+    private mutating func compressOthers(requestedLevel: Int?) throws(BtrfsError) {
         let replaced = Set(plan.replacements.map(\.address))
-        let shared = plan.replacements
-        plan.replacements = []
-        plan.add(
-            survey.extents.lazy.filter { !replaced.contains($0.address) }, of: survey, scope: scope,
-            requestedLevel: requestedLevel, sectorBytes: sectorBytes)
-        plan.replacements += shared
+        var packed = Plan()
+        packed.leftAlone = plan.leftAlone
+        let others = survey.extents.indices.filter {
+            !replaced.contains(survey.extents[$0].address)
+        }
+        try packed.add(
+            others, of: survey, scope: scope, requestedLevel: requestedLevel,
+            sectorBytes: sectorBytes
+        ) { index throws(BtrfsError) in
+            try holes.holes(
+                in: survey.extents[index], at: fingerprints.position(ofExtent: index),
+                packedUnit: EncodedIO.frameContentBytes)
+        }
+        packed.replacements += plan.replacements
+        plan = packed
     }
 
     /// How what is unique in a replaced extent is written anew.
@@ -155,24 +215,25 @@ public struct DedupePlanner {
     /// The replacement, when it brings more than it costs.
     private mutating func replacement(
         of extent: Survey.Extent, at position: Int, _ runs: [Run]
-    ) -> Replacement? {
-        guard !runs.isEmpty else { return nil }
+    ) throws(BtrfsError) -> Replacement? {
+        let holes = try holes.holes(in: extent, at: position)
+        guard !runs.isEmpty || !holes.isEmpty else { return nil }
         let start = fingerprints.range(position).lowerBound
         let own = fingerprints.range(position)
         var pieces: [Replacement.Piece] = []
         for run in runs where !own.contains(run.keeper) {
             pieces += self.pieces(of: run, from: start)
         }
-        let references = survey.references(to: extent)
-        let used = Ranges.union(references.map(\.rangeInExtent))
-        let unique = Ranges.subtract(pieces.map(\.range), from: used)
+        pieces = pieces.flatMap { $0.without(holes) }
+        let used = Ranges.union(survey.references(to: extent).map(\.rangeInExtent))
+        let unique = Ranges.subtract(pieces.map(\.range) + holes, from: used)
         let repeats = runs.filter { own.contains($0.keeper) }
             .flatMap { self.repeats(of: $0, from: start, in: unique) }
         let left = Ranges.subtract(repeats.map(\.range), from: unique)
         let leftDisk = rewrittenBytes(left, of: extent)
         let rewriting = rewriting(of: extent)
         let metadata = cost(
-            of: references, pieces.map(\.range) + repeats.map(\.range), left, rewriting
+            of: extent, pieces.map(\.range) + repeats.map(\.range), holes, left, rewriting
         ).dataBytes(at: price)
         guard extent.diskBytes > leftDisk + metadata else { return nil }
         let freed = extent.diskBytes - leftDisk
@@ -181,17 +242,19 @@ public struct DedupePlanner {
         }
         return Replacement(
             address: extent.address, generation: extent.generation, diskBytes: extent.diskBytes,
-            contentBytes: extent.contentBytes, pieces: pieces, repeats: repeats,
+            contentBytes: extent.contentBytes, pieces: pieces, repeats: repeats, holes: holes,
             rewriting: rewriting, predictedSaving: freed - metadata, predictedMetadata: metadata)
     }
 
     /// What the survey's references cost; there may be others in snapshots, which the executor
     /// counts before it does anything.
     private func cost(
-        of references: ArraySlice<Survey.Reference>, _ elsewhere: [Range<ByteCount>],
+        of extent: Survey.Extent, _ elsewhere: [Range<ByteCount>], _ holes: [Range<ByteCount>],
         _ left: [Range<ByteCount>], _ rewriting: Replacement.Rewriting
     ) -> ReplacementCost {
+        let references = survey.references(to: extent)
         var cost = ReplacementCost(references: references.count)
+        cost.add(holes: holes.count * references.count)
         cost.add(references: elsewhere.count * references.count)
         let unit = rewriting == .plain ? DedupeRange.limitBytes : EncodedIO.frameContentBytes
         let frames = Ranges.cut(left, atMultiplesOf: unit).count
@@ -226,6 +289,9 @@ public struct DedupePlanner {
             let end = min($0 + unit, run.sectors.upperBound)
             return Replacement.Repeat(
                 range: bytes($0 - start)..<bytes(end - start), original: original.lowerBound)
+        }.filter { item in
+            // None of it is a hole.
+            unique.contains { $0.clamped(to: item.range) == item.range }
         }
     }
 
@@ -262,6 +328,19 @@ public struct DedupePlanner {
             if case .leave(let reason) = scope.judge(extent, in: survey) {
                 plan.leftAlone.add(reason, diskBytes: extent.diskBytes)
             }
+        }
+    }
+}
+
+extension Replacement.Piece {
+    /// The parts of it that are not among `ranges`.
+    fileprivate func without(_ ranges: [Range<ByteCount>]) -> [Replacement.Piece] {
+        Ranges.subtract(ranges, from: [range]).map { part in
+            Replacement.Piece(
+                range: part,
+                keeper: Replacement.Place(
+                    inode: keeper.inode,
+                    offset: keeper.offset + (part.lowerBound - range.lowerBound)))
         }
     }
 }

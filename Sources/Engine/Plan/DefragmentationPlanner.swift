@@ -25,6 +25,8 @@ public enum DefragmentationPlanner {
             switch scope.judge(extent, in: survey) {
             case .outside: continue
             case .leave(let reason): plan.leftAlone.add(reason, diskBytes: extent.diskBytes)
+            case .candidate where !survey.preallocatedRanges(of: extent).isEmpty:
+                plan.leftAlone.add(.preallocated, diskBytes: extent.diskBytes)
             case .candidate: candidates.append(extent)
             }
         }

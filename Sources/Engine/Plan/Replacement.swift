@@ -84,6 +84,8 @@ public struct Replacement: Equatable, Sendable {
     public let pieces: [Piece]
     /// The parts that stand elsewhere in the extent itself; none overlaps another, or a piece.
     public let repeats: [Repeat]
+    /// The parts that read as zeroes, and become holes; in order, none overlaps another, or a piece.
+    public let holes: [Range<ByteCount>]
     /// How the rest is written.
     public let rewriting: Rewriting
     /// What the plan expects to come back on balance: data less metadata.
@@ -94,12 +96,18 @@ public struct Replacement: Equatable, Sendable {
     public let aim: Aim
 
     /// Nothing of it stands elsewhere: it gains by how it is written, or not at all.
-    var isWrittenWhole: Bool { pieces.isEmpty && repeats.isEmpty }
+    var isWrittenWhole: Bool { pieces.isEmpty && repeats.isEmpty && holes.isEmpty }
+
+    /// The parts that are not written anew.
+    var partsElsewhere: [Range<ByteCount>] {
+        pieces.map(\.range) + repeats.map(\.range) + holes
+    }
 
     /// Makes a replacement.
     public init(
         address: LogicalAddress, generation: Generation, diskBytes: ByteCount,
-        contentBytes: ByteCount, pieces: [Piece], repeats: [Repeat] = [], rewriting: Rewriting,
+        contentBytes: ByteCount, pieces: [Piece], repeats: [Repeat] = [],
+        holes: [Range<ByteCount>] = [], rewriting: Rewriting,
         predictedSaving: ByteCount, predictedMetadata: ByteCount = .zero, aim: Aim = .space
     ) {
         self.predictedMetadata = predictedMetadata
@@ -110,6 +118,7 @@ public struct Replacement: Equatable, Sendable {
         self.contentBytes = contentBytes
         self.pieces = pieces
         self.repeats = repeats
+        self.holes = holes
         self.rewriting = rewriting
         self.predictedSaving = predictedSaving
     }

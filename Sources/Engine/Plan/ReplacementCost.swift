@@ -71,6 +71,9 @@ public struct ReplacementCost: Equatable, Sendable {
         comingBytes += UInt64(extents) * MetadataPrice.newExtentBytes
     }
 
+    /// Holes come: with the feature no-holes they take nothing, without it the file's item.
+    mutating func add(holes: Int) { comingBytes += UInt64(holes) * MetadataPrice.oldReferenceBytes }
+
     /// Bytes of the trees come.
     mutating func add(bytes: UInt64) { comingBytes += bytes }
 

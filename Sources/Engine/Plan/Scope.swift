@@ -15,12 +15,15 @@ public struct Scope: Sendable {
         public let group: Int
         /// It is a snapshot of another volume: what both use is of the other's group alone.
         public let isFollower: Bool
+        /// Whoever uses it may count on what is allocated and holds nothing: no hole is made.
+        public let keepsAllocations: Bool
 
         /// Makes rules.
         public init(
             isSelected: Bool, isSkipped: Bool, compressionLevel: Int?, group: Int,
-            isFollower: Bool = false
+            isFollower: Bool = false, keepsAllocations: Bool = false
         ) {
+            self.keepsAllocations = keepsAllocations
             self.isFollower = isFollower
             self.isSelected = isSelected
             self.isSkipped = isSkipped
@@ -33,6 +36,8 @@ public struct Scope: Sendable {
     public let volumes: [Volume]
     /// Extents that only images of running qubes use are in scope as well.
     public let includesLiveOnly: Bool
+    /// What reads as zeroes may become a hole: the kernel was seen to make them as it should.
+    public var makesHoles = false
 
     /// Makes a scope.
     public init(volumes: [Volume], includesLiveOnly: Bool) {
@@ -69,11 +74,22 @@ public struct Scope: Sendable {
         }
         if !isSelected { return .outside }
         if isSkipped { return .leave(.skipped) }
-        if isPreallocated { return .leave(.preallocated) }
+        if isPreallocated, !makesHoles(in: extent, of: survey) { return .leave(.preallocated) }
         if hasNoChecksums { return .leave(.noChecksums) }
         if allTransient { return .leave(.beingMade) }
         if allLive && !includesLiveOnly { return .leave(.onlyLive) }
         return .candidate
+    }
+
+    /// Whether what an extent holds of zeroes may become holes. What is allocated and not yet
+    /// written stays where a running qube uses it: its next write may count on that room.
+    func makesHoles(in extent: Survey.Extent, of survey: Survey) -> Bool {
+        makesHoles
+            && survey.references(to: extent).allSatisfy { reference in
+                let image = survey.files[reference.file].image
+                return !(reference.isPreallocated && image.isLive)
+                    && !image.owners.contains { volumes[$0].keepsAllocations }
+            }
     }
 
     /// The groups of an extent: those of the volumes that use it. Snapshots follow what they were

@@ -26,7 +26,7 @@ public struct Survey: Sendable {
     public struct Extent: Equatable, Sendable {
         /// Where it starts.
         public let address: LogicalAddress
-        private let generationAndCompression: UInt64
+        private var generationAndCompression: UInt64
         private let disk: UInt32
         private let content: UInt32
         /// The first of its references; while the survey is made, the extent's number.
@@ -59,9 +59,20 @@ public struct Survey: Sendable {
         public var compression: Compression {
             Compression(rawValue: UInt8(truncatingIfNeeded: generationAndCompression)) ?? .none
         }
-        /// When it was written.
-        public var generation: Generation {
-            Generation(generationAndCompression >> Self.compressionBits)
+        /// When it was written; of one that was preallocated and then written part by part, when the
+        /// last of them was: each of its items has a generation of its own.
+        public private(set) var generation: Generation {
+            get { Generation(generationAndCompression >> Self.compressionBits) }
+            set {
+                generationAndCompression =
+                    newValue.rawValue << Self.compressionBits | UInt64(compression.rawValue)
+            }
+        }
+
+        /// Another item of it was seen.
+        mutating func add(_ other: Extent) {
+            referenceCount += 1
+            if generation < other.generation { generation = other.generation }
         }
         /// Its references in `Survey.references`.
         public var references: Range<Int> {
@@ -114,6 +125,9 @@ public struct Survey: Sendable {
     public internal(set) var extents: [Extent] = []
     /// The references, those of one extent together.
     public internal(set) var references: [Reference] = []
+    /// The newest transaction there was when all had been read: what has an address of one of the
+    /// extents and is newer is another extent.
+    public internal(set) var generation = Generation(.max)
     /// Files that could not be read, with the reason.
     public internal(set) var unreadable: [(InodeIdentifier, BtrfsError)] = []
 
@@ -132,5 +146,11 @@ public struct Survey: Sendable {
     /// The references to an extent.
     public func references(to extent: Extent) -> ArraySlice<Reference> {
         references[extent.references]
+    }
+
+    /// The parts of an extent's content that were allocated and not yet written, as files show
+    /// them: in order, apart from each other.
+    func preallocatedRanges(of extent: Extent) -> [Range<ByteCount>] {
+        Ranges.union(references(to: extent).lazy.filter(\.isPreallocated).map(\.rangeInExtent))
     }
 }

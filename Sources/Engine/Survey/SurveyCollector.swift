@@ -55,7 +55,7 @@ struct SurveyCollector {
         }
         entry.mark = number(of: extentEntry)
         survey.references.append(entry)
-        survey.extents[Int(entry.mark)].referenceCount += 1
+        survey.extents[Int(entry.mark)].add(extentEntry)
         counter.count(extent, reference, in: &survey.files[file].pieces)
     }
 

@@ -9,7 +9,7 @@ internal import Btrfs
 /// the same digest would have spared himself a job.
 public struct SurveyDigest: Hashable, Sendable {
     /// Changes whenever plans are made otherwise: what an older release has settled may not be.
-    private static let plannerVersion: UInt64 = 4
+    private static let plannerVersion: UInt64 = 5
 
     /// The first 64 bits.
     public private(set) var high: UInt64 = 0x6a09_e667_f3bc_c908
@@ -39,12 +39,12 @@ public struct SurveyDigest: Hashable, Sendable {
     }
 
     private mutating func add(_ scope: Scope) {
-        add(scope.includesLiveOnly ? 1 : 0)
+        add((scope.includesLiveOnly ? 1 : 0) | (scope.makesHoles ? 2 : 0))
         add(UInt64(scope.volumes.count))
         for volume in scope.volumes {
             add(
                 (volume.isSelected ? 1 : 0) | (volume.isSkipped ? 2 : 0)
-                    | (volume.isFollower ? 4 : 0))
+                    | (volume.isFollower ? 4 : 0) | (volume.keepsAllocations ? 8 : 0))
             add(UInt64(volume.group))
             add(volume.compressionLevel.map { UInt64($0) } ?? .max)
         }

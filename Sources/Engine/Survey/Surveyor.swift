@@ -28,6 +28,8 @@ public enum Surveyor {
                 collector.fail(image.inode, error)
             }
         }
-        return collector.finish()
+        var survey = collector.finish()
+        if let generation = try? catalog.generation() { survey.generation = generation }
+        return survey
     }
 }

@@ -24,8 +24,13 @@ struct ModelJob {
     }
 
     var includesLiveOnly = false
+    var makesHoles = false
 
-    var scope: Scope { Scope(volumes: volumes, includesLiveOnly: includesLiveOnly) }
+    var scope: Scope {
+        var scope = Scope(volumes: volumes, includesLiveOnly: includesLiveOnly)
+        scope.makesHoles = makesHoles
+        return scope
+    }
 
     func survey() -> Survey {
         let state = store.state
@@ -59,6 +64,19 @@ struct ModelJob {
         let fingerprints = try fingerprints(of: survey, forged: forged)
         return try DedupePlanner.plan(
             survey, fingerprints, scope: scope, sectorBytes: store.sectorBytes)
+    }
+
+    func optimizePlan() throws -> Plan {
+        let survey = survey()
+        return try DedupePlanner.plan(
+            survey, try fingerprints(of: survey), scope: scope, sectorBytes: store.sectorBytes,
+            compression: .packed(requestedLevel: 3))
+    }
+
+    func holePlan() throws -> Plan {
+        let survey = survey()
+        return try DedupePlanner.planHoles(
+            survey, try fingerprints(of: survey), scope: scope, sectorBytes: store.sectorBytes)
     }
 
     func execute(_ plan: Plan) throws(BtrfsError) -> ExecutionOutcome {

@@ -10,7 +10,7 @@ struct ModelState: Sendable {
 
     struct Extent: Sendable {
         /// Unpacked, whole sectors.
-        let content: [UInt8]
+        var content: [UInt8]
         let diskBytes: UInt64
         let compression: Compression
         let generation: Generation
@@ -22,6 +22,10 @@ struct ModelState: Sendable {
         var length: UInt64
         let address: UInt64
         var offsetInExtent: UInt64
+        /// Allocated, and not yet written: reads as zeroes.
+        var isPreallocated = false
+        /// When it was written, where that was later than its extent was made.
+        var generation: Generation?
 
         var end: UInt64 { fileOffset + length }
 
@@ -30,9 +34,11 @@ struct ModelState: Sendable {
             let start = max(fileOffset, range.lowerBound)
             let stop = min(end, range.upperBound)
             guard start < stop else { return nil }
-            return Item(
-                fileOffset: start, length: stop - start, address: address,
-                offsetInExtent: offsetInExtent + (start - fileOffset))
+            var part = self
+            part.fileOffset = start
+            part.length = stop - start
+            part.offsetInExtent = offsetInExtent + (start - fileOffset)
+            return part
         }
     }
 
@@ -113,6 +119,35 @@ struct ModelState: Sendable {
                     fileOffset: offset, length: Self.roundUp(UInt64(bytes.count)), address: address,
                     offsetInExtent: 0)
             ], in: inode, over: offset..<(offset + Self.roundUp(UInt64(bytes.count))))
+    }
+
+    /// Allocates an extent, of whole sectors, and writes nothing (`fallocate(2)`).
+    mutating func preallocate(_ length: UInt64, of number: UInt64, at offset: UInt64) {
+        write([UInt8](repeating: 0, count: Int(length)), to: number, at: offset)
+        let inode = Self.inode(number)
+        guard let index = files[inode]?.items.firstIndex(where: { $0.fileOffset == offset })
+        else { return }
+        files[inode]?.items[index].isPreallocated = true
+    }
+
+    /// Writes into what was allocated before, and to nobody else: the item is cut, and what is
+    /// written has a generation of its own.
+    mutating func fill(_ bytes: [UInt8], of number: UInt64, at offset: UInt64) {
+        let inode = Self.inode(number)
+        let range = offset..<(offset + UInt64(bytes.count))
+        guard var file = files[inode],
+            let whole = file.items.first(where: { $0.clipped(to: range)?.length == range.size }),
+            var part = whole.clipped(to: range)
+        else { return }
+        metadataOfOwners += 2 * 2 * Self.referenceBytes
+        generation += 1
+        part.isPreallocated = false
+        part.generation = Generation(generation)
+        let place = Int(part.offsetInExtent)
+        extents[part.address]?.content.replaceSubrange(place..<(place + bytes.count), with: bytes)
+        file.truth.replaceSubrange(Int(offset)..<(Int(offset) + bytes.count), with: bytes)
+        files[inode] = file
+        self.place([part], in: inode, over: range)
     }
 
     /// A reflink copy of whole sectors.
@@ -224,7 +259,8 @@ struct ModelState: Sendable {
             return FileExtent(
                 fileOffset: FileOffset(item.fileOffset), lengthBytes: ByteCount(item.length),
                 contentBytes: ByteCount(extent.content.count), compression: extent.compression,
-                generation: extent.generation, storage: .regular(reference))
+                generation: item.generation ?? extent.generation,
+                storage: item.isPreallocated ? .preallocated(reference) : .regular(reference))
         }
     }
 
@@ -243,7 +279,8 @@ struct ModelState: Sendable {
     func bytes(of inode: InodeIdentifier, _ range: Range<UInt64>) -> [UInt8] {
         var result = [UInt8](repeating: 0, count: Int(range.upperBound - range.lowerBound))
         for item in files[inode]?.items ?? [] {
-            guard let part = item.clipped(to: range), let extent = extents[part.address]
+            guard let part = item.clipped(to: range), let extent = extents[part.address],
+                !part.isPreallocated
             else { continue }
             let from = Int(part.offsetInExtent)
             let to = Int(part.fileOffset - range.lowerBound)
@@ -270,4 +307,8 @@ struct ModelState: Sendable {
                 && content != file.alternatives[start].map { Array($0.prefix(range.count)) }
         }
     }
+}
+
+extension Range<UInt64> {
+    fileprivate var size: UInt64 { upperBound - lowerBound }
 }
