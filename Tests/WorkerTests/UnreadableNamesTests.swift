@@ -56,4 +56,23 @@ import Testing
                 place(inode, 0..<12288), place(inode, 20480..<24576), place(other, 4096..<8192),
             ])
     }
+
+    @Test("A copy that one of several knows is not lost, in whatever order they come")
+    func aCopyStays() {
+        let inode = InodeIdentifier(subvolume: .topmostSubvolume, number: 300)
+        let copy = Replacement.Place(
+            inode: InodeIdentifier(subvolume: .topmostSubvolume, number: 301),
+            offset: FileOffset(40960))
+        let bare = Engine.UnreadablePlace(
+            inode: inode, range: FileOffset(4096)..<FileOffset(8192))
+        var known = bare
+        known.copy = copy
+        #expect(Engine.UnreadablePlace.joined([bare, known]) == [known])
+        #expect(Engine.UnreadablePlace.joined([known, bare]) == [known])
+        var longer = bare
+        longer.range = FileOffset(0)..<FileOffset(8192)
+        #expect(
+            Engine.UnreadablePlace.joined([longer, known]).map(\.copy?.offset)
+                == [FileOffset(36864)])
+    }
 }

@@ -145,11 +145,17 @@ final class FreshSources: Sendable {
             .flatMap { letGo(file, $0) ? [] : stays(file, $0) }
     }
 
-    /// A page that is being read is locked, and stays; whoever reads it too waits for it.
+    /// A page that is being read is locked, and stays; whoever reads it too waits for it. Sector by
+    /// sector, as a read ends at the first that is bad, and would not wait for those behind it.
     private func waitForReads(_ file: any OpenFile, _ range: Range<ByteCount>) {
-        let length = (range.upperBound - range.lowerBound).count
-        unsafe withUnsafeTemporaryAllocation(byteCount: length, alignment: 8) { buffer in
-            _ = try? unsafe store.read(file, at: .start + range.lowerBound, into: buffer)
+        let sector = store.sectorBytes
+        unsafe withUnsafeTemporaryAllocation(byteCount: sector.count, alignment: 8) { buffer in
+            for start in stride(
+                from: range.lowerBound.count, to: range.upperBound.count, by: sector.count)
+            {
+                _ = try? unsafe store.read(
+                    file, at: .start + ByteCount(start), into: buffer)
+            }
         }
     }
 

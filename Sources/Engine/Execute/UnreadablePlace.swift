@@ -20,8 +20,9 @@ public struct UnreadablePlace: Hashable, Sendable {
         self.copy = copy
     }
 
-    /// The places in order, those that touch or overlap joined: the copy of the
-    /// first stands for all. Pure.
+    /// The places in order, those that touch or overlap joined: the first copy that is known stands
+    /// for all. The same place may have been met by who knows of none, as a read before packing,
+    /// and by who does, in whatever order. Pure.
     public static func joined(_ places: [UnreadablePlace]) -> [UnreadablePlace] {
         var joined: [UnreadablePlace] = []
         let sorted = places.sorted {
@@ -33,10 +34,20 @@ public struct UnreadablePlace: Hashable, Sendable {
             {
                 joined[joined.count - 1].range =
                     last.range.lowerBound..<max(last.range.upperBound, place.range.upperBound)
+                joined[joined.count - 1].copy =
+                    last.copy ?? place.copyOfWhatStarts(at: last.range.lowerBound)
             } else {
                 joined.append(place)
             }
         }
         return joined
+    }
+
+    /// Where the copy of what starts before it has to start.
+    private func copyOfWhatStarts(at start: FileOffset) -> Replacement.Place? {
+        let before = range.lowerBound - start
+        guard let copy, before.rawValue <= copy.offset.rawValue else { return nil }
+        return Replacement.Place(
+            inode: copy.inode, offset: FileOffset(copy.offset.rawValue - before.rawValue))
     }
 }
