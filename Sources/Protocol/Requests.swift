@@ -83,7 +83,7 @@ public struct CompressRequest: StrictRequest, Equatable {
     }
 }
 
-/// The payload of `btrfs.Dedupe` and `btrfs.Defragment`.
+/// The payload of `btrfs.Dedupe`, `btrfs.Defragment` and `btrfs.Sparsify`.
 public struct DedupeRequest: StrictRequest, Equatable {
     /// The version of this message.
     public var version: ProtocolVersion

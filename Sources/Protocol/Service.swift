@@ -16,6 +16,8 @@ public enum ServiceName: String, Codable, Sendable, CaseIterable {
     case optimize = "btrfs.Optimize"
     /// Fewer and larger extents, and keep sharing.
     case defragment = "btrfs.Defragment"
+    /// Holes where zeroes were written, and where nothing ever was.
+    case sparsify = "btrfs.Sparsify"
     /// Whether what is written from now on is compressed; sets what new images inherit.
     case newData = "btrfs.NewData"
     /// The queue and the history.
@@ -42,12 +44,14 @@ public enum Operation: Word {
     case optimize
     /// Fewer and larger extents, and keep sharing.
     case defragment
+    /// Holes where zeroes were written, and where nothing ever was.
+    case sparsify
     /// Of a later release.
     case unknown(String)
 
     /// Those that this release knows.
     public static let allCases: [Self] = [
-        .estimate, .compress, .dedupe, .optimize, .defragment,
+        .estimate, .compress, .dedupe, .optimize, .defragment, .sparsify,
     ]
 
     /// As it is written.
@@ -58,6 +62,7 @@ public enum Operation: Word {
         case .dedupe: "dedupe"
         case .optimize: "optimize"
         case .defragment: "defragment"
+        case .sparsify: "sparsify"
         case .unknown(let word): word
         }
     }
@@ -70,7 +75,18 @@ public enum Operation: Word {
         case .dedupe: .dedupe
         case .optimize: .optimize
         case .defragment: .defragment
+        case .sparsify: .sparsify
         case .unknown: nil
+        }
+    }
+
+    /// Why it never works on dom0's own files, for whoever asks for them; nil where it does.
+    public var refusalOfSystem: String? {
+        switch self {
+        case .estimate, .compress, .dedupe, .optimize, .defragment, .unknown: nil
+        case .sparsify:
+            "Holes are made in images of volumes, not in dom0's own files: programs there may rely"
+                + " on what they have allocated."
         }
     }
 }

@@ -25,6 +25,7 @@ extension ServiceName {
         case .dedupe: .start(.dedupe)
         case .optimize: .start(.optimize)
         case .defragment: .start(.defragment)
+        case .sparsify: .start(.sparsify)
         case .jobList: .jobList
         case .jobWatch: .jobWatch
         case .jobCancel: .control(.cancel)

@@ -24,6 +24,8 @@ public struct WorkerOrder: Codable, Equatable, Sendable {
         case optimize(level: Int?, running: Bool)
         /// Make fewer and larger extents.
         case defragment(running: Bool)
+        /// Make holes of zeroes, and of what was allocated and never written.
+        case sparsify(running: Bool)
     }
 
     /// A pool of driver `file-reflink`.

@@ -75,6 +75,11 @@ import Testing
         #expect(try service.calls() == ["btrfs.Report+ dom0 name dom0\0{\"version\":1}"])
     }
 
+    @Test func whereHolesAreMadeItsOwnFilesAreNotOffered() throws {
+        let service = try ScriptedService([try machine()])
+        #expect(complete(.place, ["sparsify", "dom0:"], service) == ["dom0:pool.varlibqubes"])
+    }
+
     @Test func whatIsNoQubeIsNotAskedAbout() throws {
         let service = try ScriptedService([])
         #expect(complete(.place, ["compress", "$x:"], service).isEmpty)

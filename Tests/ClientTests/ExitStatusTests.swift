@@ -83,7 +83,8 @@ import Testing
         ["watch", Sample.job + "0"], ["watch", "ABC"], ["jobs", "work"], ["report", "a/b"],
         ["optimize", "--all", "work"], ["optimize", "work", "--exclude", "vault"],
         ["report", "a", "b", "--csv"], ["report", "--sort", "colour"], ["report", "-q", "-v"],
-        ["new-data", "dom0"], ["report", "work", "--tree"],
+        ["new-data", "dom0"], ["report", "work", "--tree"], ["sparsify", "work", "--level", "3"],
+        ["sparsify", "dom0:system"],
     ])
     func wrongUsageIs2AndCallsNobody(arguments: [String]) throws {
         let run = try Run(arguments)
@@ -103,7 +104,7 @@ import Testing
         #expect(capture.error == "")
     }
 
-    @Test(arguments: ["report", "compress", "dedupe", "jobs", "watch"])
+    @Test(arguments: ["report", "compress", "dedupe", "sparsify", "jobs", "watch"])
     func everyCommandsHelpHasAnExampleOfItself(command: String) throws {
         let capture = Capture()
         let program = Program(
@@ -116,6 +117,7 @@ import Testing
     @Test(arguments: [
         ["compress", "@x"], ["dedupe", "9x"], ["report", "work", "root"],
         ["compress", "work", "--level", "x"], ["watch", "xyz"], ["dedupe", "work", "--frob"],
+        ["sparsify", "dom0:system"],
     ])
     func complaintsOfWrongUsageAreAtMost80ColumnsWide(arguments: [String]) {
         let capture = Capture()

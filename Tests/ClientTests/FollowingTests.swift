@@ -70,7 +70,7 @@ import Testing
             ])
     }
 
-    @Test(arguments: ["compress", "dedupe", "optimize", "defragment"])
+    @Test(arguments: ["compress", "dedupe", "optimize", "defragment", "sparsify"])
     func theRiskIsTakenOnlyWhereItIsAskedFor(command: String) throws {
         let run = try Run(
             [command, "dom0", "--no-wait", "--risk-read-only"], [.answer(accepted.encoded())])

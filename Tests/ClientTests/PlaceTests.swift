@@ -31,11 +31,24 @@ import Testing
         #expect(targets(run) == calls)
     }
 
-    @Test(arguments: ["optimize", "compress", "dedupe", "defragment", "estimate"])
+    @Test(arguments: ["optimize", "compress", "dedupe", "defragment", "sparsify", "estimate"])
     func whatIsLeftOutIsAskedOfTheService(command: String) throws {
         let run = try Run(
             [command, "--no-wait", "--all", "--exclude", "vault", "--exclude", "dom0"], [accepted])
         #expect(run.calls[0].contains(#""exclude":["vault","dom0"]"#))
+    }
+
+    @Test(arguments: [["dom0:system"], ["work", "dom0:system"]])
+    func noHolesAreMadeInDom0sOwnFiles(words: [String]) throws {
+        let run = try Run(["sparsify", "--no-wait"] + words)
+        #expect(run.status == .usage)
+        #expect(run.calls.isEmpty)
+        let text = run.error.split(whereSeparator: \.isWhitespace).joined(separator: " ")
+        #expect(text.hasPrefix("Error: Holes are made in images of volumes, not in dom0's own"))
+        // All volumes, a pool of them, and a qube's volume that has the name.
+        for place in ["dom0", "dom0:pool.varlibqubes", "work:system"] {
+            #expect(try Run(["sparsify", "--no-wait", place], [accepted]).status == .done)
+        }
     }
 
     @Test func oneThatIsNotThereDoesNotKeepTheOthersFromBeingDone() throws {

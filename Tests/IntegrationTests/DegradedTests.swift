@@ -98,6 +98,7 @@ struct DegradedTests {
         "No job works on it, and nothing loses its second copy",
         arguments: [
             WorkerRun.compress, WorkerRun.dedupe, WorkerRun.optimize, WorkerRun.defragment,
+            WorkerRun.sparsify,
         ])
     func jobs(work: WorkerOrder.Work) throws {
         let fileSystem = try DegradedFileSystem()

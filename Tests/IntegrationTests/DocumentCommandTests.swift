@@ -35,7 +35,7 @@ struct DocumentCommandTests {
         }
         let verbs = [
             "report", "check", "estimate", "compress", "dedupe", "optimize", "defragment",
-            "new-data", "jobs", "watch", "cancel", "pause", "resume", "audit", "policy",
+            "sparsify", "new-data", "jobs", "watch", "cancel", "pause", "resume", "audit", "policy",
         ]
         for verb in verbs {
             let help = try? Command.run([Command.program("qvm-btrfs"), "help", verb]).output
@@ -77,6 +77,8 @@ struct DocumentCommandTests {
         "qvm-btrfs dedupe debian-12:root": Seen(jobs: ["dedupe debian-12 root"]),
         "qvm-btrfs defragment work": Seen(packed: nil, jobs: ["defragment work "]),
         "qvm-btrfs defragment work:private": Seen(packed: nil, jobs: ["defragment work private"]),
+        "qvm-btrfs sparsify work": Seen(jobs: ["sparsify work "]),
+        "qvm-btrfs sparsify work:private": Seen(jobs: ["sparsify work private"]),
         "qvm-btrfs compress dom0:system": Seen(jobs: ["compress dom0 system"]),
         "qvm-btrfs new-data work --compress zstd": Seen(says: ["zstd"]),
         "qvm-btrfs jobs": Seen(says: ["No jobs"]),

@@ -51,7 +51,8 @@ struct FilterTests {
         }
         for words in [
             ["check"], ["estimate"], ["report"], ["new-data", "work"], ["dedupe", "dom0"],
-            ["compress", "dom0"], ["defragment", "dom0"], ["optimize", "dom0"], ["jobs"],
+            ["compress", "dom0"], ["defragment", "dom0"], ["optimize", "dom0"],
+            ["sparsify", "dom0"], ["jobs"],
         ] {
             let ending = try daemon.client(words)
             // 7: a check that has found something.
@@ -61,7 +62,7 @@ struct FilterTests {
         try controlled(daemon)
         let jobs = try DaemonRun.reply(
             daemon.call("btrfs.job.List", from: "dom0", to: .name("dom0")), as: JobList.self)
-        #expect(jobs.jobs.filter { $0.state == .done }.count == 5)
+        #expect(jobs.jobs.filter { $0.state == .done }.count == 6)
         #expect(jobs.jobs.allSatisfy { $0.state == .done || $0.state == .cancelled })
         #expect(
             jobs.jobs.contains {

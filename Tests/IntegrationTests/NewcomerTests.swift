@@ -59,7 +59,9 @@ struct NewcomerTests {
         func run(_ words: String...) throws -> Command.Ending { try mgmt.client(words) }
     }
 
-    private static let verbs = ["optimize", "compress", "dedupe", "defragment", "estimate"]
+    private static let verbs = [
+        "optimize", "compress", "dedupe", "defragment", "sparsify", "estimate",
+    ]
 
     /// All that can be done about a qube, from start to end.
     private func everything(_ machine: Machine, about qube: String) throws {

@@ -220,4 +220,28 @@ struct SystemFilesTests {
         #expect(try daemon.client("compress", "dom0").status == 0)
         #expect(try fileSystem.compsizeBytes(image) < 2 << 20)
     }
+
+    @Test("No holes are made in them: alone they are refused, and the machine has them not in it")
+    func noHoles() throws {
+        let fileSystem = try LoopFileSystem(mebibytes: 512)
+        let zeroes = fileSystem.path + "/usr/zeroes"
+        try Files.write(Data(count: 4 << 20), to: zeroes)
+        let allocated = fileSystem.path + "/var/log/allocated"
+        try Files.write(Data(), to: allocated)
+        try Command.check("fallocate", "--length", "4MiB", allocated)
+        try Files.write(
+            Content.text(mebibytes: 4, seed: 16), to: fileSystem.image("appvms/work/private.img"))
+        try fileSystem.synchronize()
+        let daemon = try DaemonRun(on: fileSystem)
+        let client = try daemon.client("sparsify", "dom0:system")
+        #expect(client.status == 2 && client.errors.contains("Holes are made in images"))
+        // The client refuses it by itself; the daemon does not rely on that.
+        let answer = try daemon.call(
+            "btrfs.Sparsify", argument: "system", from: "dom0", to: .name("dom0"))
+        #expect(String(decoding: answer, as: UTF8.self).contains("QubesValueError"))
+        #expect(try daemon.client("jobs").output.contains("No jobs"))
+        #expect(try daemon.client("sparsify", "dom0").status == 0)
+        #expect(try fileSystem.compsizeBytes(zeroes) == 4 << 20)
+        #expect(try fileSystem.compsizeBytes(allocated) == 4 << 20)
+    }
 }

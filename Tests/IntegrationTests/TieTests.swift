@@ -72,7 +72,7 @@ struct TieTests {
         let inventory = try fileSystem.inventory()
         let works: [WorkerOrder.Work] = [
             .report, .check, .estimate(running: false), WorkerRun.dedupe, WorkerRun.compress,
-            WorkerRun.optimize, WorkerRun.defragment, .report,
+            WorkerRun.optimize, WorkerRun.defragment, WorkerRun.sparsify, .report,
         ]
         for work in works {
             let order = WorkerRun.order(work, volumes, on: fileSystem)

@@ -80,8 +80,8 @@ import Testing
         #expect(
             ServiceName.allCases.map(\.rawValue) == [
                 "btrfs.Report", "btrfs.Estimate", "btrfs.Check", "btrfs.Compress", "btrfs.Dedupe",
-                "btrfs.Optimize", "btrfs.Defragment", "btrfs.NewData", "btrfs.job.List",
-                "btrfs.job.Watch",
+                "btrfs.Optimize", "btrfs.Defragment", "btrfs.Sparsify", "btrfs.NewData",
+                "btrfs.job.List", "btrfs.job.Watch",
                 "btrfs.job.Cancel", "btrfs.job.Pause", "btrfs.job.Resume",
             ])
         #expect(
@@ -92,8 +92,10 @@ import Testing
             ])
         #expect(
             Protocol.Operation.allCases.map(\.service) == [
-                .estimate, .compress, .dedupe, .optimize, .defragment,
+                .estimate, .compress, .dedupe, .optimize, .defragment, .sparsify,
             ])
+        #expect(Protocol.Operation.allCases.filter { $0.refusalOfSystem != nil } == [.sparsify])
+        #expect(Protocol.Operation(rawValue: "sparsify") == .sparsify)
     }
 
     @Test func pacing() throws {
@@ -230,6 +232,9 @@ import Testing
         try check(
             Sample.order(.dedupe(running: false)),
             Sample.orderJSON(work: #"{"dedupe":{"running":false}}"#))
+        try check(
+            Sample.order(.sparsify(running: true)),
+            Sample.orderJSON(work: #"{"sparsify":{"running":true}}"#))
     }
 
     @Test func workerMessages() throws {

@@ -121,7 +121,7 @@ import Testing
     ])
     func anArgumentThatIsNoVolumeIsRefused(argument: String) throws {
         let fixture = try ServiceFixture()
-        for service in [ServiceName.report, .compress, .dedupe] {
+        for service in [ServiceName.report, .compress, .dedupe, .sparsify] {
             let exception = try refusal(
                 fixture, ServiceFixture.bytes(service.rawValue, argument))
             let isPlain = argument == "pool.varlibqubes"
@@ -134,9 +134,11 @@ import Testing
     ])
     func anArgumentOfTheMachineThatIsNoPoolIsRefused(argument: String) throws {
         let fixture = try ServiceFixture()
-        let exception = try fixture.exception(.compress, argument, on: .name("dom0"))
-        #expect(exception?.kind == .badRequest)
-        #expect(exception?.message.contains("pool.NAME") == true)
+        for service in [ServiceName.report, .compress, .sparsify] {
+            let exception = try fixture.exception(service, argument, on: .name("dom0"))
+            #expect(exception?.kind == .badRequest)
+            #expect(exception?.message.contains("pool.NAME") == true)
+        }
     }
 
     @Test(arguments: [

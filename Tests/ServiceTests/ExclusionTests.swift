@@ -15,7 +15,7 @@ import Testing
     }
 
     @Test(arguments: [
-        ServiceName.compress, .optimize, .dedupe, .defragment, .estimate,
+        ServiceName.compress, .optimize, .dedupe, .defragment, .sparsify, .estimate,
     ])
     func aJobLeavesThemAlone(service: ServiceName) throws {
         let fixture = try ServiceFixture()

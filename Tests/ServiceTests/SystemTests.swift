@@ -10,12 +10,13 @@ import Testing
     ]
 
     private func order(
-        _ argument: String, from source: String = "dom0", adminFeatures: String = ""
+        _ argument: String, _ service: ServiceName = .compress, from source: String = "dom0",
+        adminFeatures: String = ""
     ) throws -> (order: WorkerOrder, record: JobRecord) {
         let fixture = try ServiceFixture()
         try fixture.writeInventory(adminFeatures: adminFeatures)
         let job = try fixture.submit(
-            .compress, argument, from: source, on: .name("dom0"))
+            service, argument, from: source, on: .name("dom0"))
         let record = try fixture.end(of: job, from: source)
         return (try fixture.order(), record)
     }
@@ -77,6 +78,38 @@ import Testing
         let job = try fixture.submit(.compress, from: "other", on: .name("dom0"))
         _ = try fixture.end(of: job, from: "other")
         #expect(try fixture.order().systemDirectories == nil)
+    }
+
+    @Test func theMachineIsAllVolumesWithoutThemWhereHolesAreMade() throws {
+        let (order, record) = try order("", .sparsify)
+        #expect(order.work == .sparsify(running: false))
+        #expect(record.operation == .sparsify && record.state == .done)
+        #expect(order.systemDirectories == nil)
+        #expect(!order.volumes.contains(where: { $0.isSystem }))
+        #expect(order.volumes.filter(\.selected).count == 15)
+        // They are left out already, so that it may be said as well.
+        let fixture = try ServiceFixture()
+        let job = try fixture.submit(
+            .sparsify, on: .name("dom0"),
+            payload: #"{"version":1,"exclude":["dom0"],"running":true}"#)
+        #expect(try fixture.end(of: job).state == .done)
+        #expect(try fixture.order().work == .sparsify(running: true))
+        #expect(try fixture.order().volumes.filter(\.selected).count == 15)
+    }
+
+    @Test(arguments: ["dom0", "admin", "other"])
+    func noHolesAreMadeInThemWhoeverAsks(caller: String) throws {
+        let fixture = try ServiceFixture()
+        for target in [CallHeader.Target.name("dom0"), .keyword("adminvm")] {
+            let exception = try fixture.exception(.sparsify, "system", from: caller, on: target)
+            #expect(exception?.kind == .badRequest)
+            #expect(exception?.message == Operation.sparsify.refusalOfSystem)
+        }
+        #expect(try fixture.history().isEmpty)
+        #expect(throws: (any Error).self, "no worker has got an order") { try fixture.order() }
+        let log = try fixture.auditLines()
+        #expect(log.filter { $0.contains("service=btrfs.Sparsify argument=system") }.count == 2)
+        #expect(!log.contains { $0.contains("event=job-start") })
     }
 
     @Test func aQubeHasNoSuchVolume() throws {

@@ -103,8 +103,8 @@ struct ClientPage {
     private func words(_ page: inout Roff) throws {
         let sections = [
             "The ways to show a report", "The words of a report", "The words of an estimate",
-            "Check", "Damage", "New data", "Audit", "Two ways to the service", "Completion",
-            "JSON",
+            "Check", "Damage", "New data", "Holes", "Audit", "Two ways to the service",
+            "Completion", "JSON",
         ]
         for name in sections {
             page.section(name)

@@ -36,6 +36,9 @@ struct Place: Hashable, Sendable {
     /// It is the machine, or a part of it.
     var isOfMachine: Bool { target == ServiceClient.machine }
 
+    /// It is dom0's own files.
+    var isSystem: Bool { isOfMachine && argument == "system" }
+
     /// As it is written.
     var text: String { argument.isEmpty ? target : "\(target):\(argument)" }
 }

@@ -21,9 +21,9 @@ public struct QvmBtrfs: ParsableCommand {
         subcommands: [
             ReportCommand.self, CheckCommand.self, EstimateCommand.self,
             CompressCommand.self, DedupeCommand.self,
-            OptimizeCommand.self, DefragmentCommand.self, NewDataCommand.self, JobsCommand.self,
-            WatchCommand.self, CancelCommand.self, PauseCommand.self, ResumeCommand.self,
-            AuditCommand.self, PolicyCommand.self,
+            OptimizeCommand.self, DefragmentCommand.self, SparsifyCommand.self,
+            NewDataCommand.self, JobsCommand.self, WatchCommand.self, CancelCommand.self,
+            PauseCommand.self, ResumeCommand.self, AuditCommand.self, PolicyCommand.self,
         ])
 
     /// What the first word may be.

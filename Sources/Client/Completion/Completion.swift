@@ -64,7 +64,7 @@ struct Completion: Sendable {
         case .place:
             guard let colon = line.current.firstIndex(of: ":") else { return try qubes(client) }
             guard let qube = QubeName(String(line.current[..<colon])) else { return [] }
-            return try parts(of: qube.text, client)
+            return try parts(of: qube.text, line, client)
         case .job:
             let jobs = try client.jobs(target: line.qube ?? ServiceClient.machine).jobs
             return jobs.filter { line.fits($0) }.compactMap(Self.word)
@@ -85,12 +85,13 @@ struct Completion: Sendable {
     }
 
     private func parts(
-        of qube: String, _ client: ServiceClient
+        of qube: String, _ line: CommandLineWords, _ client: ServiceClient
     ) throws(ClientError) -> [Word] {
         let report = try client.report(target: qube, volume: "")
+        let system = line.takesSystem ? ["system"] : []
         let names =
             if qube == ServiceClient.machine {
-                ["system"] + (report.pools ?? []).map { "pool.\($0.name)" }
+                system + (report.pools ?? []).map { "pool.\($0.name)" }
             } else {
                 report.qubes.first { $0.name == qube }?.volumes.map(\.name) ?? []
             }
@@ -128,6 +129,11 @@ struct CommandLineWords: Sendable {
 
     /// The qube that a job is said to be about.
     var qube: String? { value(of: "--qube").flatMap { QubeName($0)?.text } }
+
+    /// The command works on dom0's own files as well.
+    var takesSystem: Bool {
+        words.dropFirst().first.flatMap { Operation(rawValue: $0).refusalOfSystem } == nil
+    }
 
     /// The command can do something about a job.
     func fits(_ job: JobRecord) -> Bool {

@@ -92,7 +92,7 @@ struct PolicyText: Equatable, Sendable {
 
     private static let reading: [ServiceName] = [.report, .check, .jobWatch]
     private static let working: [ServiceName] = [
-        .estimate, .compress, .dedupe, .optimize, .defragment,
+        .estimate, .compress, .dedupe, .optimize, .defragment, .sparsify,
     ]
     private static let controlling: [ServiceName] = [.jobCancel, .jobPause, .jobResume]
     private static let width = ServiceName.allCases.map(\.rawValue.utf8.count).max() ?? 0

@@ -103,9 +103,16 @@ extension Call {
                 .badRequest, "The argument is longer than \(Limits.argumentBytes) bytes.")
         }
         switch service.kind {
-        case .report, .check, .start:
+        case .report, .check:
             return target == .machine
                 ? try machineArgument(untrustedArgument) : try qubeArgument(untrustedArgument)
+        case .start(let operation):
+            guard target == .machine else { return try qubeArgument(untrustedArgument) }
+            let argument = try machineArgument(untrustedArgument)
+            if argument == .system, let refusal = operation.refusalOfSystem {
+                throw Refusal(.badRequest, refusal)
+            }
+            return argument
         case .newData:
             // A property of a directory is of all volumes in it; what is for all qubes is a mount
             // option.

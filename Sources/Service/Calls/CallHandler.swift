@@ -47,6 +47,7 @@ struct CallHandler: Sendable {
             return whole(packing(.optimize) { .optimize(level: $0, running: $1) })
         case .start(.dedupe): return whole(sharing(.dedupe) { .dedupe(running: $0) })
         case .start(.defragment): return whole(sharing(.defragment) { .defragment(running: $0) })
+        case .start(.sparsify): return whole(sharing(.sparsify) { .sparsify(running: $0) })
         // No name of a service means it.
         case .start(.unknown): return refuse(untrustedHeader, .noSuchService)
         case .jobList: return whole(jobList)

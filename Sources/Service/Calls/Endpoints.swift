@@ -99,6 +99,7 @@ extension CallHandler {
         }
     }
 
+    /// What takes no level.
     func sharing(
         _ operation: Operation, _ work: @escaping (Bool) -> WorkerOrder.Work
     ) -> Endpoint<DedupeRequest, JobAccepted> {

@@ -48,7 +48,7 @@ extension JobRequest {
     /// The figure that is about this job; nil when the estimate did not look at its level.
     fileprivate func saving(in figures: Estimate.Figures) -> Estimate.Saving? {
         switch work {
-        case .report, .check, .newData, .estimate, .defragment: nil
+        case .report, .check, .newData, .estimate, .defragment, .sparsify: nil
         case .dedupe: figures.dedupe
         case .compress(let level, _): figures.level(level)?.compress
         case .optimize(let level, _): figures.level(level)?.optimize

@@ -103,7 +103,7 @@ extension WorkerOrder.Work {
     fileprivate var packs: Bool {
         switch self {
         case .compress, .optimize: true
-        case .report, .newData, .estimate, .check, .dedupe, .defragment: false
+        case .report, .newData, .estimate, .check, .dedupe, .defragment, .sparsify: false
         }
     }
 }

@@ -21,6 +21,17 @@ extension Inventory {
     }
 }
 
+extension WorkerOrder.Work {
+    /// dom0's own files are among all that the machine has: programs there may rely on what they
+    /// have allocated, so that no holes are made in them.
+    fileprivate var includesSystem: Bool {
+        switch self {
+        case .report, .newData, .estimate, .check, .compress, .dedupe, .optimize, .defragment: true
+        case .sparsify: false
+        }
+    }
+}
+
 /// Makes a worker's order out of a target: which volumes it is about, and all others that may share
 /// data with them.
 struct OrderMaker {
@@ -150,7 +161,7 @@ struct OrderMaker {
                 volumes.append(item)
             }
         }
-        let system = systemVolume(&problems)
+        let system = work.includesSystem ? systemVolume(&problems) : nil
         var order = WorkerOrder(
             work: work, pools: target.inventory.knownPools,
             volumes: volumes + target.inventory.protectedVolumes + (system.map { [$0] } ?? []),

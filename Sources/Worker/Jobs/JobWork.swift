@@ -50,7 +50,8 @@ struct JobWork {
     private var spaceGuard: SpaceGuard {
         switch order.work {
         case .compress, .optimize, .defragment: SpaceGuard(needsDataRoom: true)
-        case .report, .check, .newData, .estimate, .dedupe: SpaceGuard(needsDataRoom: false)
+        case .report, .check, .newData, .estimate, .dedupe, .sparsify:
+            SpaceGuard(needsDataRoom: false)
         }
     }
 
@@ -228,6 +229,8 @@ private struct SiteWork {
                 survey, scope: order.scope, compression: .packed(requestedLevel: level))
         case .defragment:
             return DefragmentationPlanner.plan(survey, scope: order.scope)
+        case .sparsify:
+            return try dedupePlanning(store).plan(survey, scope: order.scope, compression: .none)
         }
     }
 }

@@ -25,7 +25,7 @@ extension WorkerOrder.Work {
         case .report, .check, .newData: false
         case .estimate(let running): running
         case .compress(_, let running), .optimize(_, let running): running
-        case .dedupe(let running), .defragment(let running): running
+        case .dedupe(let running), .defragment(let running), .sparsify(let running): running
         }
     }
 }

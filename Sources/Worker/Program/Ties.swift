@@ -43,7 +43,7 @@ extension WorkerOrder.Work {
     var movesReferences: Bool {
         switch self {
         case .report, .check, .newData, .estimate: false
-        case .compress, .dedupe, .optimize, .defragment: true
+        case .compress, .dedupe, .optimize, .defragment, .sparsify: true
         }
     }
 }

@@ -58,7 +58,7 @@ public enum WorkerProgram {
             case .report, .check: sites.openSpills(in: cache)
             case .newData: break
             case .estimate: try sites.openCaches(in: cache, places)
-            case .compress, .dedupe, .optimize, .defragment:
+            case .compress, .dedupe, .optimize, .defragment, .sparsify:
                 if order.risksReadOnly != true { try sites.leaveDamaged() }
                 try sites.openScratches(lanes: JobWork.lanes)
                 try sites.openCaches(in: cache, places)
@@ -85,7 +85,7 @@ public enum WorkerProgram {
             return try EstimateWork(
                 order: order, sites: sites, output: output, governor: governor
             ).run()
-        case .compress, .dedupe, .optimize, .defragment:
+        case .compress, .dedupe, .optimize, .defragment, .sparsify:
             let governor = try govern(order, sites, output, input, places)
             defer { governor.stop() }
             return try JobWork(order: order, sites: sites, output: output, governor: governor)

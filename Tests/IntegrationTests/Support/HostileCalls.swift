@@ -21,6 +21,7 @@ struct HostileCalls {
         "btrfs.Report+private mgmt name work\0", "btrfs.Report+ mgmt keyword adminvm\0{}",
         "btrfs.Report+pool.varlibqubes mgmt name dom0\0{\"version\":1}",
         "btrfs.Compress+root mgmt name work\0{\"version\":1,\"level\":9,\"running\":true}",
+        "btrfs.Sparsify+system mgmt name dom0\0", "btrfs.Sparsify+ mgmt name work\0",
         "btrfs.Dedupe+ mgmt name vault\0{\"version\":1}",
         "btrfs.Compress+ mgmt name uuid:6f1c0c3e-8d7b-4f0e-9c55-0a4be1a7d2c1\0",
         "btrfs.job.List+ mgmt keyword adminvm\0", "btrfs.job.List+ dom0 name dom0\0{\"version\":1}",

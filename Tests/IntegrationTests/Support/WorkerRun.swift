@@ -69,4 +69,5 @@ enum WorkerRun {
     static let dedupe = WorkerOrder.Work.dedupe(running: false)
     static let optimize = WorkerOrder.Work.optimize(level: 3, running: false)
     static let defragment = WorkerOrder.Work.defragment(running: false)
+    static let sparsify = WorkerOrder.Work.sparsify(running: false)
 }
