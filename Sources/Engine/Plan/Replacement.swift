@@ -84,7 +84,7 @@ public struct Replacement: Equatable, Sendable {
     public let pieces: [Piece]
     /// The parts that stand elsewhere in the extent itself; none overlaps another, or a piece.
     public let repeats: [Repeat]
-    /// The parts that read as zeroes, and become holes; in order, none overlaps another, or a piece.
+    /// The parts that read as zeroes and become holes; in order, none overlaps another or a piece.
     public let holes: [Range<ByteCount>]
     /// How the rest is written.
     public let rewriting: Rewriting

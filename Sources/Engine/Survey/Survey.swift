@@ -59,8 +59,8 @@ public struct Survey: Sendable {
         public var compression: Compression {
             Compression(rawValue: UInt8(truncatingIfNeeded: generationAndCompression)) ?? .none
         }
-        /// When it was written; of one that was preallocated and then written part by part, when the
-        /// last of them was: each of its items has a generation of its own.
+        /// When it was written; of one that was preallocated and then written part by part, when
+        /// the last of them was: each of its items has a generation of its own.
         public private(set) var generation: Generation {
             get { Generation(generationAndCompression >> Self.compressionBits) }
             set {
