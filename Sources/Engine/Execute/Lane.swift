@@ -3,7 +3,7 @@ internal import Btrfs
 internal import SystemPackage
 
 /// Replaces one batch after the other, with a scratch file of its own. One thread.
-struct Lane: Sendable {
+struct Lane {
     private let context: LaneContext
     private let scratch: any ScratchFile
     private let planner: RoundPlanner
@@ -18,8 +18,9 @@ struct Lane: Sendable {
         self.scratch = scratch
         mover = Mover(context: context)
         settler = Settler(context: context, isLastPass: isLastPass)
+        let packer = FramePacker(encoder: encoder, sectorBytes: context.store.sectorBytes)
         let frames = FrameMaker(
-            store: context.store, scratch: scratch, encoder: encoder, limits: context.limits)
+            store: context.store, scratch: scratch, packer: packer, limits: context.limits)
         planner = RoundPlanner(
             context: context, chooser: KeeperChooser(context: context, isLastPass: isLastPass),
             rewriter: Rewriter(frames: frames, limits: context.limits), settler: settler)

@@ -25,7 +25,7 @@ struct DeferredReplacements: Sendable {
 
 /// Makes a round's works of what is pending: looks where the content stands now, and has the rest
 /// written anew.
-struct RoundPlanner: Sendable {
+struct RoundPlanner {
     let context: LaneContext
     let chooser: KeeperChooser
     let rewriter: Rewriter
