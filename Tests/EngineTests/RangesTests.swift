@@ -72,7 +72,7 @@ import Testing
             let files = (0..<2).map { _ in ModelStore.File(ModelState.inode(1)) }
             let sources = Self.random(&generator).enumerated().map { index, range in
                 Source(
-                    range: range, file: files[min(index, 1)], identity: ModelState.inode(1),
+                    range: range, file: files[min(index, 1)], origin: .image(ModelState.inode(1)),
                     offset: FileOffset(1000) + range.lowerBound, isLive: index == 0)
             }
             let excluded = Self.random(&generator)

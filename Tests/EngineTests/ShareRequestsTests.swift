@@ -27,7 +27,7 @@ import Testing
     ) -> Source {
         Source(
             range: ByteCount.zero..<lengthBytes, file: ModelStore.File(ModelState.inode(2)),
-            identity: isLive ? ModelState.inode(2) : nil, offset: offset, isLive: isLive)
+            origin: isLive ? .image(ModelState.inode(2)) : .scratch, offset: offset, isLive: isLive)
     }
 
     static func make(

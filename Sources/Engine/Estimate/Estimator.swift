@@ -83,7 +83,8 @@ public struct Estimator: Sendable {
         concurrently(count: pieces.count, threads: threads, failure: Never.self) { piece in
             let encoder = state.withLock { $0.encoders.popLast() } ?? makeEncoder()
             let measure = FrameMeasure(
-                store: store, files: files, survey: survey, limits: limits, encoder: encoder)
+                store: store, files: files, survey: survey, limits: limits,
+                packer: FramePacker(encoder: encoder, sectorBytes: store.sectorBytes))
             measure.prefetch(pieces[piece].lazy.flatMap(\.samples).map { samples[$0] })
             for task in pieces[piece] {
                 let own = task.samples.map { samples[$0] }

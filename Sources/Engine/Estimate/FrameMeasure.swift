@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 internal import Btrfs
-internal import SystemCalls
-
-/// Packs frames for real, and throws the result away: reads images and writes nothing.
-struct FrameMeasure: Sendable {
+/// Packs frames for real, and throws the result away: reads images and writes nothing. For one
+/// thread.
+struct FrameMeasure {
     /// Looked at of an extent of many frames before its fate is believed.
     static var framesOfExtent: Int { 5 }
 
@@ -11,7 +10,9 @@ struct FrameMeasure: Sendable {
     let files: FileCache
     let survey: Survey
     let limits: ExecutionLimits
-    let encoder: any FrameEncoder
+    let packer: FramePacker
+
+    private var reader: ContentReader { ContentReader(store: store, earlyEnd: .isZeroes) }
 
     /// What a sample brings, as a share of its content.
     struct Outcome: Sendable {
@@ -29,9 +30,7 @@ struct FrameMeasure: Sendable {
     /// Starts the reads of samples that come next.
     func prefetch(_ samples: some Sequence<FrameSample>) {
         for segment in samples.flatMap(\.segments) {
-            each(segment) { file, offset, length, _ in
-                store.prefetch(file, at: offset, lengthBytes: length)
-            }
+            reader.prefetch(segment.range, of: content(of: segment.extent))
         }
     }
 
@@ -65,15 +64,15 @@ struct FrameMeasure: Sendable {
     private func outcome(
         of segments: [Segment], lot: Double, base: Int, _ others: [Level]
     ) -> Found {
-        guard let content = read(segments), !content.isEmpty else {
+        guard take(segments), packer.plainBytes > .zero else {
             return Found(outcome: Outcome(), savedBytes: 0)
         }
-        let saved = saving(content, level: base)
-        let length = Double(content.count)
+        let saved = saving(level: base)
+        let length = Double(packer.plainBytes.rawValue)
         var outcome = Outcome(base: Double(saved) / length)
         // What does not shrink at one level hardly does at another.
         for other in others where saved > 0 && lot < other.share {
-            outcome.others[other.level] = Double(saving(content, level: other.level)) / length
+            outcome.others[other.level] = Double(saving(level: other.level)) / length
         }
         return Found(outcome: outcome, savedBytes: saved)
     }
@@ -131,11 +130,10 @@ struct FrameMeasure: Sendable {
         var added: UInt64 = 0
         for frame in stride(from: step / 2, to: frames.count, by: step).map({ frames[$0] })
         where known[frame] == nil && known.count < Self.framesOfExtent {
-            let saved = read([Segment(extent: index, range: frame)]).map {
-                saving($0, level: base)
-            }
-            known[frame] = saved ?? 0
-            added += saved ?? 0
+            let isRead = take([Segment(extent: index, range: frame)])
+            let saved = isRead ? saving(level: base) : 0
+            known[frame] = saved
+            added += saved
             if sum() >= threshold { return worth }
             let rest = UInt64(frames.count - known.count)
             if sum() + added / UInt64(known.count - drawn) * rest >= 4 * threshold { return worth }
@@ -149,69 +147,51 @@ struct FrameMeasure: Sendable {
 
     // MARK: Packing
 
-    /// What packing brings: whole sectors, at least one, or the content stays as it is.
-    private func saving(_ content: [UInt8], level: Int) -> UInt64 {
-        let length = ByteCount(content.count)
-        guard length > store.sectorBytes else { return 0 }
-        let capacity = (length - store.sectorBytes).count
-        var packedBytes: Int?
-        _ = unsafe [UInt8](unsafeUninitializedCapacity: capacity) { buffer, count in
-            packedBytes = unsafe content.withUnsafeBytes {
-                unsafe encoder.encode($0, into: UnsafeMutableRawBufferPointer(buffer), level: level)
-            }
-            count = 0
-        }
-        guard let packedBytes else { return 0 }
-        return (length - ByteCount(packedBytes).roundedUp(to: store.sectorBytes)).rawValue
+    /// What packing brings for the content that was taken.
+    private func saving(level: Int) -> UInt64 {
+        let plainBytes = packer.plainBytes
+        return (plainBytes - (packer.packedBytes(level: level) ?? plainBytes)).rawValue
     }
 
-    /// The content of a frame, in whole sectors; nil when it cannot be read.
-    private func read(_ segments: [Segment]) -> [UInt8]? {
-        let total = segments.reduce(ByteCount.zero) { $0 + $1.lengthBytes }
-            .roundedUp(to: store.sectorBytes)
-        var isWhole = true
-        let content = unsafe [UInt8](unsafeUninitializedCapacity: total.count) { buffer, count in
-            // What lies behind the end of a file reads as zeroes.
-            unsafe buffer.initialize(repeating: 0)
-            count = total.count
-            var position = 0
-            for segment in segments {
-                var reached = segment.range.lowerBound
-                each(segment) { file, offset, length, isLive in
-                    let part = unsafe UnsafeMutableRawBufferPointer(
-                        rebasing: UnsafeMutableRawBufferPointer(buffer)[
-                            position..<(position + length.count)])
-                    if unsafe (try? store.read(file, at: offset, into: part)) == nil {
-                        isWhole = false
-                    }
-                    // As in execution: what a running qube works with stays in memory.
-                    if !isLive { store.forget(file, at: offset, lengthBytes: length) }
-                    position += length.count
-                    reached += length
-                }
-                if reached < segment.range.upperBound { isWhole = false }
-            }
+    /// Reads the content of a frame for the packer.
+    /// - Returns: whether all of it could be read.
+    private func take(_ segments: [Segment]) -> Bool {
+        let parts = segments.map { (content(of: $0.extent), $0.range) }
+        // As in execution: what a running qube works with stays in memory.
+        defer { for (content, range) in parts { reader.forget(range, of: content) } }
+        do throws(ContentFailure) {
+            unsafe try packer.take(parts, reader.read)
+            return true
+        } catch {
+            return false
         }
-        return isWhole ? content : nil
     }
 
-    /// Goes through a segment by whichever references hold it, as far as they can be opened.
-    private func each(
-        _ segment: Segment, _ body: (any OpenFile, FileOffset, ByteCount, _ isLive: Bool) -> Void
-    ) {
-        let references = survey.references(to: survey.extents[segment.extent])
-        var position = segment.range.lowerBound
-        while position < segment.range.upperBound {
-            guard let reference = references.first(where: { $0.rangeInExtent.contains(position) })
-            else { return }
-            let file = survey.files[reference.file]
-            guard let open = try? files.open(file.image.inode, generation: file.inode.generation)
-            else { return }
-            let end = min(segment.range.upperBound, reference.rangeInExtent.upperBound)
-            body(
-                open, reference.fileOffset + (position - reference.offsetInExtent),
-                end - position, file.image.isLive)
-            position = end
+    private func content(of extent: Int) -> SurveyedContent {
+        SurveyedContent(survey: survey, files: files, extent: survey.extents[extent])
+    }
+}
+
+/// The content of an extent, by the references that a survey has seen, as far as their files can be
+/// opened.
+private struct SurveyedContent: ShownContent {
+    let survey: Survey
+    let files: FileCache
+    let extent: Survey.Extent
+
+    func part(from position: ByteCount) -> ContentPart? {
+        let reference = survey.references(to: extent).first {
+            $0.rangeInExtent.contains(position)
         }
+        guard let reference else { return nil }
+        let file = survey.files[reference.file]
+        let inode = file.image.inode
+        guard let open = try? files.open(inode, generation: file.inode.generation) else {
+            return nil
+        }
+        return ContentPart(
+            range: position..<reference.rangeInExtent.upperBound, file: open, inode: inode,
+            offset: reference.fileOffset + (position - reference.offsetInExtent),
+            isLive: file.image.isLive)
     }
 }

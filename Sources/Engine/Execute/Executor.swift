@@ -67,7 +67,7 @@ public struct Executor: Sendable {
     private func pass(
         _ replacements: [Replacement], _ context: LaneContext, isLast: Bool,
         progress: @escaping @Sendable (_ done: ByteCount, _ saved: ByteCount) -> Void
-    ) throws(BtrfsError) -> Lane.Result {
+    ) throws(BtrfsError) -> BatchResult {
         let batches = Batches.make(replacements, contentLimit: limits.batchContent)
         let shared = Monitor(Shared())
         let scout = Scout(context: context, survey: survey)
@@ -95,7 +95,7 @@ public struct Executor: Sendable {
     private struct Shared {
         var next = 0
         var isStopped = false
-        var result = Lane.Result()
+        var result = BatchResult()
         var done = ByteCount.zero
         var writtenSinceCommit = ByteCount.zero
 
@@ -112,7 +112,7 @@ public struct Executor: Sendable {
     }
 
     private func finish(
-        _ batch: [Replacement], _ result: Lane.Result, _ shared: Monitor<Shared>,
+        _ batch: [Replacement], _ result: BatchResult, _ shared: Monitor<Shared>,
         _ progress: (ByteCount, ByteCount) -> Void
     ) throws(BtrfsError) {
         let (done, saved, isCommitDue) = shared.withLock { state in

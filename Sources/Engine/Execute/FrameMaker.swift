@@ -16,12 +16,14 @@ struct ChainFailure: Error {
     let failure: RewriteFailure
 }
 
-/// Reads content through whichever references hold it, packs it, and writes it.
-struct FrameMaker: Sendable {
+/// Reads content, packs it, and writes it. For one thread.
+struct FrameMaker {
     let store: any ExtentStore
     let scratch: any ScratchFile
-    let encoder: any FrameEncoder
+    let packer: FramePacker
     let limits: ExecutionLimits
+
+    private var reader: ContentReader { ContentReader(store: store, earlyEnd: .isFailure) }
 
     /// The frames of a chain, in order.
     func make(
@@ -30,12 +32,14 @@ struct FrameMaker: Sendable {
         var made: [Frame] = []
         let whole = ByteCount.zero..<chain.lengthBytes
         for range in Ranges.cut([whole], atMultiplesOf: limits.frameContent) {
-            let content = try read(range, of: chain, targets)
+            try read(range, of: chain, targets)
             guard case .packed(let level) = chain.rewriting else {
-                made.append(Frame(range: range, bytes: content, isPacked: false))
+                made.append(Frame(range: range, bytes: packer.plain(), isPacked: false))
                 continue
             }
-            made.append(frame(range, content, level: level))
+            let packed = packer.packed(level: level)
+            made.append(
+                Frame(range: range, bytes: packed ?? packer.plain(), isPacked: packed != nil))
             if made.count == 1, let slice = chain.slices.first, chain.slices.count == 1,
                 disappoints(made[0], targets[slice.target], [slice.range], level: level)
             {
@@ -51,32 +55,6 @@ struct FrameMaker: Sendable {
     }
 
     // MARK: Packing
-
-    private func frame(_ range: Range<ByteCount>, _ content: [UInt8], level: Int) -> Frame {
-        let length = (range.upperBound - range.lowerBound).roundedUp(to: store.sectorBytes)
-        // One sector less than the content, or it is not worth it.
-        guard length > store.sectorBytes,
-            let packed = pack(content, limit: length - store.sectorBytes, level: level)
-        else { return Frame(range: range, bytes: content, isPacked: false) }
-        return Frame(range: range, bytes: packed, isPacked: true)
-    }
-
-    private func pack(_ content: [UInt8], limit: ByteCount, level: Int) -> [UInt8]? {
-        var padded = content
-        // What a tail lacks to a whole sector reads as zeroes.
-        let lacking = ByteCount(content.count).roundedUp(to: store.sectorBytes).count
-        if lacking > content.count {
-            padded += [UInt8](repeating: 0, count: lacking - content.count)
-        }
-        var packedBytes: Int?
-        let packed = unsafe [UInt8](unsafeUninitializedCapacity: limit.count) { buffer, count in
-            packedBytes = unsafe padded.withUnsafeBytes {
-                unsafe encoder.encode($0, into: UnsafeMutableRawBufferPointer(buffer), level: level)
-            }
-            count = packedBytes ?? 0
-        }
-        return packedBytes == nil ? nil : packed
-    }
 
     /// Whether the rest is not worth packing, after the first frame of what is large and has
     /// nothing to gain but by packing: most of what shrinks shows it there, and costs no more than
@@ -103,16 +81,15 @@ struct FrameMaker: Sendable {
         var disk = ByteCount.zero
         var length = ByteCount.zero
         for start in stride(from: 0, to: places.count, by: Self.samplesInFrame) {
-            var content: [UInt8] = []
-            for range in places[start..<min(start + Self.samplesInFrame, places.count)] {
-                guard let piece = try? read(range, of: target) else { return true }
-                content += piece
+            let samples = places[start..<min(start + Self.samplesInFrame, places.count)]
+            do throws(ContentFailure) {
+                unsafe try packer.take(samples.map { (target, $0) }, reader.read)
+            } catch {
+                return true
             }
-            let whole = ByteCount(content.count).roundedUp(to: store.sectorBytes)
-            guard whole > store.sectorBytes else { return true }
-            let packed = pack(content, limit: whole - store.sectorBytes, level: level)
-            disk += packed.map { ByteCount($0.count).roundedUp(to: store.sectorBytes) } ?? whole
-            length += whole
+            guard packer.plainBytes > store.sectorBytes else { return true }
+            disk += packer.packedBytes(level: level) ?? packer.plainBytes
+            length += packer.plainBytes
         }
         return limits.isWorth(disk, of: length)
     }
@@ -146,85 +123,21 @@ struct FrameMaker: Sendable {
     /// Starts the reads of parts of the content, through the references that they will be read
     /// through.
     func prefetch(_ ranges: some Sequence<Range<ByteCount>>, of target: ReplacementTarget) {
-        for range in ranges {
-            var position = range.lowerBound
-            while position < range.upperBound,
-                let reference = target.reference(at: position)
-            {
-                let end = min(range.upperBound, reference.range.upperBound)
-                store.prefetch(
-                    reference.file, at: reference.fileOffset(of: position),
-                    lengthBytes: end - position)
-                position = end
-            }
-        }
+        for range in ranges { reader.prefetch(range, of: target) }
     }
 
+    /// Reads a part of a chain for the packer.
     private func read(
         _ range: Range<ByteCount>, of chain: Chain, _ targets: [ReplacementTarget]
-    ) throws(ChainFailure) -> [UInt8] {
-        var content: [UInt8] = []
-        var start = ByteCount.zero
-        for slice in chain.slices {
-            let end = start + slice.lengthBytes
-            let part = range.clamped(to: start..<end)
-            if !part.isEmpty {
-                let from = slice.range.lowerBound + (part.lowerBound - start)
-                let to = slice.range.lowerBound + (part.upperBound - start)
-                do throws(RewriteFailure) {
-                    let piece = try read(from..<to, of: targets[slice.target])
-                    content = content.isEmpty ? piece : content + piece
-                } catch {
-                    throw ChainFailure(target: slice.target, failure: error)
-                }
-            }
-            start = end
-        }
-        return content
-    }
-
-    /// Reads a part of the content through whichever references hold it.
-    private func read(
-        _ range: Range<ByteCount>, of target: ReplacementTarget
-    ) throws(RewriteFailure) -> [UInt8] {
-        var content: [UInt8] = []
-        var position = range.lowerBound
-        while position < range.upperBound {
-            guard let reference = target.reference(at: position) else {
-                throw .store(BtrfsError("read", "a part nobody uses", .invalidArgument))
-            }
-            let end = min(range.upperBound, reference.range.upperBound)
-            let piece = try read(
-                reference, at: reference.fileOffset(of: position), lengthBytes: end - position)
-            content = content.isEmpty ? piece : content + piece
-            position = end
-        }
-        return content
-    }
-
-    private func read(
-        _ reference: OpenReference, at offset: FileOffset, lengthBytes: ByteCount
-    ) throws(RewriteFailure) -> [UInt8] {
-        var failure: BtrfsError?
-        let bytes = unsafe [UInt8](unsafeUninitializedCapacity: lengthBytes.count) {
-            buffer, count in
-            do throws(BtrfsError) {
-                count = unsafe try store.read(
-                    reference.file, at: offset,
-                    into: UnsafeMutableRawBufferPointer(
-                        start: buffer.baseAddress, count: lengthBytes.count))
+    ) throws(ChainFailure) {
+        unsafe try packer.take(chain.slices(in: range).map { ($0.target, $0.range) }) {
+            (index, part, buffer) throws(ChainFailure) in
+            do throws(ContentFailure) {
+                unsafe try reader.read(targets[index], part, into: buffer)
             } catch {
-                failure = error
+                throw ChainFailure(target: index, failure: RewriteFailure(error))
             }
         }
-        if let failure {
-            guard failure.reason == .ioError else { throw .store(failure) }
-            throw .unreadable(failure, reference.inode, offset..<(offset + lengthBytes))
-        }
-        guard bytes.count == lengthBytes.count else {
-            throw .store(BtrfsError("read", "a file that became shorter", .staleNFSFileHandle))
-        }
-        return bytes
     }
 
     // MARK: Writing
@@ -251,9 +164,23 @@ struct FrameMaker: Sendable {
     }
 }
 
-extension ReplacementTarget {
-    /// The one through which the content at a position is read.
-    fileprivate func reference(at position: ByteCount) -> OpenReference? {
-        references.first { $0.range.contains(position) }
+extension ReplacementTarget: ShownContent {
+    func part(from position: ByteCount) -> ContentPart? {
+        guard let reference = references.first(where: { $0.range.contains(position) }) else {
+            return nil
+        }
+        return ContentPart(
+            range: position..<reference.range.upperBound, file: reference.file,
+            inode: reference.inode, offset: reference.fileOffset(of: position),
+            isLive: reference.isLive)
+    }
+}
+
+extension RewriteFailure {
+    fileprivate init(_ failure: ContentFailure) {
+        switch failure {
+        case .unreadable(let error, let inode, let range): self = .unreadable(error, inode, range)
+        case .store(let error): self = .store(error)
+        }
     }
 }

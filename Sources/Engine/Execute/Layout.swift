@@ -34,6 +34,22 @@ struct Chain: Hashable, Sendable {
     let rewriting: Replacement.Rewriting
 
     var lengthBytes: ByteCount { slices.reduce(ByteCount.zero) { $0 + $1.lengthBytes } }
+
+    /// What stands in a range of it, in order.
+    func slices(in range: Range<ByteCount>) -> [Slice] {
+        var found: [Slice] = []
+        var start = ByteCount.zero
+        for slice in slices {
+            let part = range.clamped(to: start..<(start + slice.lengthBytes))
+            if !part.isEmpty {
+                let from = slice.range.lowerBound + (part.lowerBound - start)
+                let length = part.upperBound - part.lowerBound
+                found.append(Slice(target: slice.target, range: from..<(from + length)))
+            }
+            start = start + slice.lengthBytes
+        }
+        return found
+    }
 }
 
 /// Finds what may be written together. Pure.

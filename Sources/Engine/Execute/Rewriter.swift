@@ -2,14 +2,6 @@
 internal import Btrfs
 internal import SystemPackage
 
-/// Packs frames that the kernel can unpack. One for each lane.
-public protocol FrameEncoder: Sendable {
-    /// Packs `content` into `frame`; nil when it does not fit, which says that it is not worth it.
-    func encode(
-        _ content: UnsafeRawBufferPointer, into frame: UnsafeMutableRawBufferPointer, level: Int
-    ) -> Int?
-}
-
 /// Why an extent's content was not written anew.
 enum RewriteFailure: Error {
     /// Written anew it would take as much as it does.
@@ -60,7 +52,7 @@ struct RewrittenBatch: Sendable {
 /// Writes a batch's parts into a scratch file, packed where they shrink: pack first, decide, then
 /// write, so that what brings nothing costs no write. Nothing of it is handed out before it is on
 /// the device.
-struct Rewriter: Sendable {
+struct Rewriter {
     let frames: FrameMaker
     let limits: ExecutionLimits
     var store: any ExtentStore { frames.store }

@@ -1,76 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 internal import Btrfs
 
-/// A range of a source that a range of one reference shall refer to.
-struct Move: Sendable {
-    /// The target's index in its batch.
-    let target: Int
-    /// The reference's index in its target.
-    let reference: Int
-    /// The part of the extent's content.
-    let range: Range<ByteCount>
-    let source: Source
-    let destination: OpenReference
-
-    var lengthBytes: ByteCount { range.upperBound - range.lowerBound }
-    var sourceOffset: FileOffset { source.offset + (range.lowerBound - source.range.lowerBound) }
-    var destinationOffset: FileOffset { destination.fileOffset(of: range.lowerBound) }
-    /// A qube may be writing to one of the files: both are locked while the kernel compares.
-    var isLive: Bool { destination.isLive || source.isLive }
-
-    /// Its first part.
-    func prefix(_ length: ByteCount) -> Move {
-        Move(
-            target: target, reference: reference,
-            range: range.lowerBound..<(range.lowerBound + length), source: source,
-            destination: destination)
-    }
-
-    /// Both files go on here where they end in the other.
-    func follows(_ other: Move) -> Bool {
-        destination.inode == other.destination.inode && source.identity == other.source.identity
-            && destinationOffset == other.destinationOffset + other.lengthBytes
-            && sourceOffset == other.sourceOffset + other.lengthBytes
-    }
-}
-
 /// One dedupe request: moves that follow each other in both files.
 struct ShareRequest: Sendable {
     var moves: [Move]
 
     var lengthBytes: ByteCount { moves.reduce(ByteCount.zero) { $0 + $1.lengthBytes } }
-}
-
-/// Where a part of an extent's content is to be had.
-struct Source: Sendable {
-    let range: Range<ByteCount>
-    let file: any OpenFile
-    /// Which file; nil for our scratch file.
-    let identity: InodeIdentifier?
-    /// Where in the file the part starts.
-    let offset: FileOffset
-    /// A qube may be writing to the file now: it is locked as well while the kernel compares.
-    let isLive: Bool
-
-    /// It is an image, not our scratch file.
-    var isKeeper: Bool { identity != nil }
-
-    /// The sources without what is excluded and without what an earlier one has: no two overlap.
-    static func disjoint(_ sources: [Source], excluding excluded: [Range<ByteCount>]) -> [Source] {
-        var taken = Ranges.union(excluded)
-        var result: [Source] = []
-        for source in sources {
-            for range in Ranges.subtract(taken, from: [source.range]) {
-                result.append(
-                    Source(
-                        range: range, file: source.file, identity: source.identity,
-                        offset: source.offset + (range.lowerBound - source.range.lowerBound),
-                        isLive: source.isLive))
-            }
-            taken = Ranges.union(taken + [source.range])
-        }
-        return result
-    }
 }
 
 /// Cuts what is to be shared into requests. Pure.
@@ -120,15 +55,5 @@ enum ShareRequests {
             }
         }
         return requests
-    }
-}
-
-extension Move {
-    /// What is left behind its first part.
-    fileprivate func dropping(_ length: ByteCount) -> Move {
-        Move(
-            target: target, reference: reference,
-            range: (range.lowerBound + length)..<range.upperBound, source: source,
-            destination: destination)
     }
 }

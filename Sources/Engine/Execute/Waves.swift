@@ -6,7 +6,7 @@ internal import SystemCalls
 enum Waves {
     /// In order; each compares at most `limit`, or is one target, or a chain of targets that stand
     /// in the scratch file without a gap: what is packed together goes together.
-    static func make(_ works: [Lane.Work], limit: ByteCount) -> [Range<Int>] {
+    static func make(_ works: [RoundWork], limit: ByteCount) -> [Range<Int>] {
         var waves: [Range<Int>] = []
         var start = 0
         var compared = ByteCount.zero
@@ -26,10 +26,10 @@ enum Waves {
     }
 
     private static func areJoined(_ sources: [Source], _ next: [Source]) -> Bool {
-        let ends = sources.filter { !$0.isKeeper }.map {
+        let ends = sources.filter(\.isWritten).map {
             $0.offset + ($0.range.upperBound - $0.range.lowerBound)
         }.max()
-        let start = next.filter { !$0.isKeeper }.map(\.offset).min()
+        let start = next.filter(\.isWritten).map(\.offset).min()
         return ends != nil && ends == start
     }
 }

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+internal import Btrfs
+
+/// What all lanes of a job have in common.
+struct LaneContext: Sendable {
+    let store: any ExtentStore
+    let files: FileCache
+    let roles: any LiveRoles
+    let limits: ExecutionLimits
+    let control: any JobControl
+    let fresh: FreshSources
+    let successors = SuccessorKeepers()
+    let refusal = DiskRefusal()
+    let heavyWaves = HeavyWaves()
+
+    init(
+        store: any ExtentStore, roles: any LiveRoles, limits: ExecutionLimits,
+        control: any JobControl
+    ) {
+        self.store = store
+        self.roles = roles
+        self.limits = limits
+        self.control = control
+        files = FileCache(store: store, limit: limits.openFiles)
+        fresh = FreshSources(store: store)
+    }
+
+    /// Nothing new is begun: the job was cancelled, or the disk refuses writes.
+    var isStopped: Bool { control.isCancelled || refusal.isSet }
+
+    /// For a look at things as they are now.
+    var resolver: ReferenceResolver {
+        ReferenceResolver(
+            store: store, files: files, roles: roles, inodes: InodeBook(store: store))
+    }
+}
