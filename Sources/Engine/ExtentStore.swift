@@ -54,6 +54,20 @@ public struct SettledScratch: Sendable {
     }
 }
 
+/// A file that is one hole, to make holes of others.
+public struct ZeroFile: Sendable {
+    /// The file: nothing was ever written to it.
+    public let file: any OpenFile
+    /// Its length: as long as the longest request, in whole sectors.
+    public let lengthBytes: ByteCount
+
+    /// Makes one.
+    public init(file: any OpenFile, lengthBytes: ByteCount) {
+        self.file = file
+        self.lengthBytes = lengthBytes
+    }
+}
+
 /// What the engine does with a file system: it reads files, shares ranges between them, and writes
 /// to scratch files of its own. There is no other verb, and none that could write to an image.
 public protocol ExtentStore: ExtentCatalog {

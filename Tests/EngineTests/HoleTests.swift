@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import Btrfs
+import SystemPackage
 import Testing
 
 @testable import Engine
@@ -136,5 +137,172 @@ struct HoleTests {
         }
         let plan = try job.optimizePlan()
         #expect(plan.replacements.map(\.holes) == [[Self.bytes(129..<161)], []])
+    }
+
+    // MARK: Execution
+
+    /// Every request from the hole covers one item at most: what makes the kernel set time stamps
+    /// cannot come about.
+    static func watchItems(_ job: ModelJob) {
+        var faults = ModelStore.Faults()
+        faults.onShare = { _, request, state in
+            guard request.source == ModelStore.zeroes else { return nil }
+            let range = request.destinationOffset..<(request.destinationOffset + request.lengthBytes)
+            let items = state.files[request.destination]?.items ?? []
+            let count = items.count { $0.clipped(to: range) != nil }
+            #expect(count == 1, "\(request)")
+            return nil
+        }
+        job.store.set(faults)
+    }
+
+    static func world(_ state: inout ModelState) {
+        for number in UInt64(2)...3 { state.make(number) }
+        // Fragments of zeroes, one behind the other; zeroes in an extent with others; what was
+        // never written, wholly and in parts; clones of it all.
+        for index in UInt64(0)..<16 {
+            state.write(
+                [UInt8](repeating: 0, count: Int(Self.sector)), to: 1, at: index * Self.sector)
+        }
+        state.write(Content.sectors(0..<8) + Self.zeroes, to: 1, at: 32 * Self.sector)
+        state.preallocate(64 * Self.sector, of: 1, at: 128 * Self.sector)
+        state.preallocate(64 * Self.sector, of: 1, at: 256 * Self.sector)
+        state.fill(Content.sectors(8..<16), of: 1, at: 260 * Self.sector)
+        state.fill(Content.sectors(16..<20), of: 1, at: 300 * Self.sector)
+        state.clone(1, 0..<(320 * Self.sector), to: 2, at: 0)
+        state.clone(1, (30 * Self.sector)..<(290 * Self.sector), to: 3, at: 0)
+    }
+
+    @Test("All references become holes, item by item, and nothing else changes")
+    func executed() throws {
+        for verb in ["sparsify", "dedupe", "optimize"] {
+            let job = Self.job(Self.world)
+            let laws = Laws(before: job)
+            Self.watchItems(job)
+            let plan =
+                switch verb {
+                case "sparsify": try job.holePlan()
+                case "dedupe": try job.dedupePlan()
+                default: try job.optimizePlan()
+                }
+            let outcome = try job.execute(plan)
+            laws.check("\(verb)", outcome)
+            let state = job.store.state
+            #expect(state.diskUse <= 20 * Self.sector, "\(verb)")
+            let preallocated = state.files.values.flatMap(\.items).filter(\.isPreallocated)
+            #expect(preallocated.isEmpty, "\(verb)")
+            #expect(outcome.leftAlone.tallies.isEmpty, "\(verb): \(outcome.leftAlone)")
+            // A second run has nothing to do.
+            #expect(try job.holePlan().replacements.isEmpty, "\(verb)")
+        }
+    }
+
+    @Test("Compress packs what was written of it, and makes holes of the rest")
+    func compressed() throws {
+        let job = Self.job { state in
+            state.preallocate(64 * Self.sector, of: 1, at: 0)
+            state.fill(Content.sectors(1001..<1009), of: 1, at: 4 * Self.sector)
+        }
+        let laws = Laws(before: job)
+        let outcome = try job.compress()
+        laws.check("", outcome)
+        #expect(outcome.extentsReplaced == 1)
+        #expect(job.store.state.diskUse < 8 * Self.sector)
+    }
+
+    @Test("Without a hole to take from nothing is planned, and nothing is done")
+    func noZeroFile() throws {
+        var job = Self.job(Self.world)
+        let plan = try job.holePlan()
+        job.makesHoles = false
+        let before = job.store.state.diskUse
+        let outcome = try job.execute(plan)
+        // What was written of it is written anew where that is less, or stays.
+        #expect(job.store.state.diskUse <= before)
+        #expect(job.store.state.brokenFiles.isEmpty)
+        #expect(outcome.freed >= outcome.rewritten)
+    }
+
+    @Test("Checksums that look like zeroes and are none make no hole")
+    func forged() throws {
+        let job = Self.job { state in
+            state.write(Content.sectors(0..<32), to: 1, at: 0)
+        }
+        let survey = job.survey()
+        let zero = try #require(try job.fingerprints(of: survey).zeroSum)
+        let forged = Dictionary(
+            uniqueKeysWithValues: try job.sums(ofSectors: Content.sectors(0..<32)).map { ($0, zero) })
+        let plan = try DedupePlanner.planHoles(
+            survey, try job.fingerprints(of: survey, forged: forged), scope: job.scope,
+            sectorBytes: job.store.sectorBytes)
+        #expect(plan.replacements.count == 1)
+        let laws = Laws(before: job)
+        let outcome = try job.execute(plan)
+        laws.check("", outcome)
+        #expect(outcome.extentsReplaced == 0)
+        #expect(job.store.state.fileExtents(of: ModelState.inode(1)).count == 1)
+    }
+
+    @Test("What a qube writes where a hole is to come stays, and so does its extent's other half")
+    func writtenMeanwhile() throws {
+        let job = Self.job(Self.world)
+        let laws = Laws(before: job)
+        var faults = ModelStore.Faults()
+        faults.onShare = { number, _, state in
+            if number == 2 { state.write(Content.sectors(40..<44), to: 1, at: 50 * Self.sector) }
+            return nil
+        }
+        job.store.set(faults)
+        let outcome = try job.execute(try job.holePlan())
+        laws.check("", outcome)
+    }
+
+    @Test("What a running qube may be about to fill stays, though it ran only since the plan")
+    func liveMeanwhile() throws {
+        var job = Self.job { $0.preallocate(32 * Self.sector, of: 1, at: 0) }
+        job.includesLiveOnly = true
+        let plan = try job.holePlan()
+        job.roles.live = [ModelState.inode(1)]
+        let outcome = try job.execute(plan)
+        #expect(outcome.leftAlone.tallies[.preallocated]?.extents == 1)
+        #expect(job.store.log.requests.isEmpty)
+    }
+
+    @Test("Whatever request is refused, disk use and content are as before or better")
+    func refused() throws {
+        for refused in 1...12 {
+            let job = Self.job(Self.world)
+            let laws = Laws(before: job)
+            var faults = ModelStore.Faults()
+            faults.onShare = { number, _, _ in number == refused ? .refuse(.permissionDenied) : nil }
+            job.store.set(faults)
+            let outcome = try job.execute(try job.holePlan())
+            laws.check("\(refused)", outcome, itemsMore: 4)
+        }
+    }
+
+    @Test("An extent whose items have generations of their own is worked on like any other")
+    func severalGenerations() throws {
+        let job = Self.job { state in
+            state.preallocate(16 * Self.sector, of: 1, at: 0)
+            state.fill(Content.sectors(1001..<1009), of: 1, at: 8 * Self.sector)
+            state.fill(Content.sectors(1009..<1017), of: 1, at: 0)
+            state.make(2)
+            state.clone(1, 0..<(16 * Self.sector), to: 2, at: 0)
+        }
+        let outcome = try job.compress()
+        #expect(outcome.extentsReplaced == 1)
+        #expect(outcome.leftAlone.tallies.isEmpty)
+    }
+
+    @Test("An extent that has taken the place of another since the survey is not touched")
+    func newerExtent() throws {
+        let job = Self.job { $0.write(Content.sectors(1001..<1017), to: 1, at: 0) }
+        let plan = job.compressionPlan()
+        var survey = job.survey()
+        survey.generation = Generation(job.store.state.newestGeneration.rawValue - 1)
+        let outcome = try job.execute(plan, by: survey)
+        #expect(outcome.leftAlone.tallies[.changedMeanwhile]?.extents == 1)
+        #expect(outcome.extentsReplaced == 0)
     }
 }

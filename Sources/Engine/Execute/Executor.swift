@@ -25,11 +25,15 @@ public struct Executor: Sendable {
     private let lanes: [LaneParts]
     private let control: any JobControl
     private let survey: Survey
+    private let zeroes: ZeroFile?
 
     /// With as many lanes as there are parts for; at least one.
-    /// - Parameter survey: what the plan was made from; it says what to read ahead.
+    /// - Parameters:
+    ///   - survey: what the plan was made from; it says what to read ahead.
+    ///   - zeroes: where holes are taken from; without it none are made.
     public init(
         store: any ExtentStore, roles: any LiveRoles, survey: Survey, lanes: [LaneParts],
+        zeroes: ZeroFile? = nil,
         limits: ExecutionLimits = ExecutionLimits(), control: any JobControl = Unhindered()
     ) {
         self.store = store
@@ -38,6 +42,7 @@ public struct Executor: Sendable {
         self.limits = limits
         self.control = control
         self.survey = survey
+        self.zeroes = zeroes
     }
 
     /// Carries out the replacements in their order, and commits at the end.
@@ -50,7 +55,9 @@ public struct Executor: Sendable {
         _ replacements: [Replacement],
         progress: @escaping @Sendable (_ done: ByteCount, _ saved: ByteCount) -> Void
     ) throws(BtrfsError) -> ExecutionOutcome {
-        let context = LaneContext(store: store, roles: roles, limits: limits, control: control)
+        let context = LaneContext(
+            store: store, roles: roles, limits: limits, control: control, zeroes: zeroes,
+            newestGeneration: survey.generation)
         var result = try pass(replacements, context, isLast: false, progress: progress)
         if !result.postponed.isEmpty, !control.isCancelled {
             let before = result.outcome.saved

@@ -56,6 +56,7 @@ struct KeeperChooser: Sendable {
                 range: piece.range, file: file, origin: .image(piece.keeper.inode),
                 offset: piece.keeper.offset, isLive: context.roles.isLive(piece.keeper.inode))
         }
+        let holes = context.zeroes.map { Source.holes(pending.replacement.holes, in: $0) } ?? []
         let planned = Ranges.totalBytes(pending.replacement.pieces.map(\.range))
         if !isAsPlanned, Ranges.totalBytes(sources.map(\.range)) < planned {
             pending.keeperObstacle = .copyUnreadable
@@ -63,7 +64,7 @@ struct KeeperChooser: Sendable {
         let cached = Self.cachedRanges(sources + pending.moved, stale)
         if !cached.isEmpty { pending.keeperObstacle = .copyInUse }
         let usable = Self.usable(
-            sources, after: pending, cached: cached,
+            sources + holes, after: pending, cached: cached,
             tails: target.tailSectors(sectorBytes: store.sectorBytes))
         let keepers = usable.map { Keeper(source: $0, itemCount: itemCount(of: $0)) }
         return (keepers, pending)
@@ -85,7 +86,9 @@ struct KeeperChooser: Sendable {
         _ sources: [Source], after pending: PendingReplacement, cached: [Range<ByteCount>],
         tails: [Range<ByteCount>]
     ) -> [Source] {
-        let moved = Source.disjoint(pending.moved, excluding: tails + cached)
+        // What became a hole is to be had where it came from.
+        let moved = Source.disjoint(
+            pending.moved.filter { $0.origin != .hole }, excluding: tails + cached)
         let excluded = pending.distrusted + tails + cached + moved.map(\.range)
         return moved + Source.disjoint(sources, excluding: excluded)
     }

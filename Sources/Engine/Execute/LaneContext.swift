@@ -8,6 +8,10 @@ struct LaneContext: Sendable {
     let roles: any LiveRoles
     let limits: ExecutionLimits
     let control: any JobControl
+    /// Where holes are taken from; nil where none are made.
+    let zeroes: ZeroFile?
+    /// What has an address of the survey and is newer is another extent.
+    let newestGeneration: Generation
     let fresh: FreshSources
     let successors = SuccessorKeepers()
     let refusal = DiskRefusal()
@@ -15,8 +19,10 @@ struct LaneContext: Sendable {
 
     init(
         store: any ExtentStore, roles: any LiveRoles, limits: ExecutionLimits,
-        control: any JobControl
+        control: any JobControl, zeroes: ZeroFile?, newestGeneration: Generation
     ) {
+        self.zeroes = zeroes
+        self.newestGeneration = newestGeneration
         self.store = store
         self.roles = roles
         self.limits = limits
@@ -31,6 +37,7 @@ struct LaneContext: Sendable {
     /// For a look at things as they are now.
     var resolver: ReferenceResolver {
         ReferenceResolver(
-            store: store, files: files, roles: roles, inodes: InodeBook(store: store))
+            store: store, files: files, roles: roles, inodes: InodeBook(store: store),
+            newestGeneration: newestGeneration)
     }
 }

@@ -18,9 +18,12 @@ struct Move: Sendable {
     /// A qube may be writing to one of the files: both are locked while the kernel compares.
     var isLive: Bool { destination.isLive || source.isLive }
 
-    /// Both files go on here where they end in the other.
+    /// Both files go on here where they end in the other. Holes are made item by item: where a
+    /// request takes thousands of items away and leaves nothing in their place, the kernel needs
+    /// more than one transaction and sets the time stamps (btrfs_replace_file_extents without an
+    /// extent to insert); of one item it cannot come to that.
     func follows(_ other: Move) -> Bool {
-        destination.inode == other.destination.inode && source.origin == other.source.origin
+        source.origin != .hole && destination.inode == other.destination.inode && source.origin == other.source.origin
             && destinationOffset == other.destinationOffset + other.lengthBytes
             && sourceOffset == other.sourceOffset + other.lengthBytes
     }
@@ -68,7 +71,8 @@ struct Move: Sendable {
     /// Where the content is to be had when this was moved.
     var movedSource: Source {
         Source(
-            range: range, file: destination.file, origin: .image(destination.inode),
+            range: range, file: destination.file,
+            origin: source.origin == .hole ? .hole : .image(destination.inode),
             offset: destinationOffset, isLive: destination.isLive)
     }
 

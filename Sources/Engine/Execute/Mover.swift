@@ -222,6 +222,9 @@ struct Mover: Sendable {
         switch move.source.origin {
         case .scratch:
             throw .refusedWrite("FIDEDUPERANGE", .ioError)
+        case .hole:
+            // No device has a part in it.
+            work.distrust(move.range, .changedMeanwhile)
         case .image(let inode):
             let here = Replacement.Place(
                 inode: move.destination.inode, offset: move.destinationOffset)
@@ -236,7 +239,7 @@ struct Mover: Sendable {
     /// - Returns: whether it is read from the device again.
     private func isFreshAgain(_ move: Move) -> Bool {
         switch move.source.origin {
-        case .scratch:
+        case .scratch, .hole:
             return true
         case .image(let inode):
             context.fresh.forget(move.sourceFileRange, of: inode)

@@ -30,7 +30,11 @@ struct PlannedTarget: Sendable {
         var cost = ReplacementCost(references: target.references.count)
         cost.add(bytes: leaves.bytes(of: target))
         for keeper in keepers {
-            cost.add(references: census.showing(keeper.source.range) * keeper.itemCount)
+            let references = census.showing(keeper.source.range)
+            switch keeper.source.origin {
+            case .hole: cost.add(holes: references)
+            case .image, .scratch: cost.add(references: references * keeper.itemCount)
+            }
         }
         for item in repeats { cost.add(references: census.showing(item.range)) }
         return cost

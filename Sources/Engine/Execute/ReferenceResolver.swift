@@ -40,6 +40,8 @@ struct ReferenceResolver {
     let files: FileCache
     let roles: any LiveRoles
     let inodes: InodeBook
+    /// What is newer than the survey is another extent.
+    let newestGeneration: Generation
 
     /// The extent with its references, or what stands in the way of any of them.
     func resolve(_ replacement: Replacement) throws(ReplacementObstacle) -> ReplacementTarget {
@@ -51,6 +53,7 @@ struct ReferenceResolver {
         var references: [OpenReference] = []
         for use in uses { references.append(try open(use, replacement)) }
         try checkTails(references)
+        try checkUnwritten(references, replacement)
         // The widest moves last: until then it holds what the others must go back to if one fails.
         references.sort {
             ($0.isTail ? 1 : 0, $0.lengthBytes) < ($1.isTail ? 1 : 0, $1.lengthBytes)
@@ -96,7 +99,7 @@ struct ReferenceResolver {
     private func reference(
         _ use: ExtentUse, _ inode: InodeItem, _ replacement: Replacement
     ) throws(ReplacementObstacle) -> OpenReference {
-        let (extent, reference) = try item(of: use, replacement)
+        let (extent, reference, isPreallocated) = try item(of: use, replacement)
         guard extent.fileOffset.rawValue < inode.sizeBytes.rawValue else {
             // Behind the end there is nothing to share; a file that is being deleted has no end.
             throw .leave(inode.links == 0 ? .changedMeanwhile : .unalignedEnd)
@@ -112,24 +115,43 @@ struct ReferenceResolver {
             file: file, inode: use.inode, fileOffset: extent.fileOffset,
             offsetInExtent: reference.offsetInExtent, lengthBytes: length,
             isTail: !length.isMultiple(of: store.sectorBytes), isLive: roles.isLive(use.inode),
-            isLeafShared: isLeafShared, isRootShared: isLeafShared && age?.mayShareRoot == true)
+            isPreallocated: isPreallocated, isLeafShared: isLeafShared, isRootShared: isLeafShared && age?.mayShareRoot == true)
     }
 
-    /// The file extent item behind a use, when it still refers to the extent.
+    /// The file extent item behind a use, when it still refers to the extent. Its generation need not
+    /// be that of another item: of what was preallocated each part that is written gets its own
+    /// (btrfs_mark_extent_written), and converted file systems have items that are older.
     private func item(
         of use: ExtentUse, _ replacement: Replacement
-    ) throws(ReplacementObstacle) -> (FileExtent, FileExtent.Reference) {
+    ) throws(ReplacementObstacle) -> (FileExtent, FileExtent.Reference, isPreallocated: Bool) {
         var found: FileExtent?
         try attempt { () throws(BtrfsError) in
             try store.forEachFileExtent(
                 of: use.inode, from: use.fileOffset, through: use.fileOffset
             ) { extent throws(BtrfsError) in found = extent }
         }
-        guard let extent = found, case .regular(let reference) = extent.storage,
+        guard let extent = found, let (reference, isPreallocated) = extent.storage.reference,
             reference.address == replacement.address,
-            extent.generation == replacement.generation
+            reference.diskBytes == replacement.diskBytes,
+            extent.contentBytes == replacement.contentBytes,
+            extent.generation <= newestGeneration
         else { throw .leave(.changedMeanwhile) }
-        return (extent, reference)
+        return (extent, reference, isPreallocated)
+    }
+
+    /// What was never written can become a hole, and nothing else: it must be planned so, no qube
+    /// may be about to write there, and no other reference may show the same as written.
+    private func checkUnwritten(
+        _ references: [OpenReference], _ replacement: Replacement
+    ) throws(ReplacementObstacle) {
+        let unwritten = references.filter(\.isPreallocated)
+        if unwritten.isEmpty { return }
+        let ranges = Ranges.union(unwritten.map(\.range))
+        let written = references.lazy.filter { !$0.isPreallocated }
+        guard !unwritten.contains(where: \.isLive),
+            Ranges.subtract(replacement.holes, from: ranges).isEmpty,
+            !written.contains(where: { one in ranges.contains { $0.overlaps(one.range) } })
+        else { throw .leave(.preallocated) }
     }
 
     /// A file that ends within a sector can only follow to a source that ends at the same byte. One
@@ -153,6 +175,18 @@ struct ReferenceResolver {
             case .ioError: throw .leave(.unreadable)
             default: throw .failed(error)
             }
+        }
+    }
+}
+
+extension FileExtent.Storage {
+    /// The reference to an extent, and whether that part of it was never written; nil where there is
+    /// none.
+    fileprivate var reference: (FileExtent.Reference, isPreallocated: Bool)? {
+        switch self {
+        case .regular(let reference): (reference, false)
+        case .preallocated(let reference): (reference, true)
+        case .inline, .hole: nil
         }
     }
 }

@@ -17,6 +17,8 @@ struct OpenReference: Sendable {
     let isTail: Bool
     /// A qube may be writing to the file now.
     let isLive: Bool
+    /// Allocated, and not yet written: it reads as zeroes.
+    var isPreallocated = false
     /// The leaf that holds the item may be a part of a snapshot as well.
     var isLeafShared = false
     /// So may be the topmost node above it.

@@ -92,7 +92,7 @@ struct RoundPlanner {
 
     /// The reference that its content will be read through.
     private func prefetchFirst(_ target: ReplacementTarget) {
-        guard let first = target.references.first else { return }
+        guard let first = target.references.first(where: { !$0.isPreallocated }) else { return }
         let start = ByteCount(first.fileOffset.rawValue)
         context.fresh.expect(
             .init(inode: first.inode, file: first.file, range: start..<(start + first.lengthBytes)))

@@ -9,6 +9,8 @@ struct Source: Sendable {
         case image(InodeIdentifier)
         /// Our scratch file: it was written anew, and has settled.
         case scratch
+        /// A hole: where it is put nothing is stored, and what it replaces reads as before.
+        case hole
     }
 
     let range: Range<ByteCount>
@@ -22,7 +24,7 @@ struct Source: Sendable {
     /// It holds what others hold as well, by all that checksums say.
     var isKeeper: Bool {
         switch origin {
-        case .image: true
+        case .image, .hole: true
         case .scratch: false
         }
     }
@@ -30,7 +32,7 @@ struct Source: Sendable {
     /// It was written anew, which takes room.
     var isWritten: Bool {
         switch origin {
-        case .image: false
+        case .image, .hole: false
         case .scratch: true
         }
     }
@@ -39,7 +41,7 @@ struct Source: Sendable {
     var image: InodeIdentifier? {
         switch origin {
         case .image(let inode): inode
-        case .scratch: nil
+        case .scratch, .hole: nil
         }
     }
 
@@ -57,6 +59,13 @@ struct Source: Sendable {
         return parts.map { part in
             let first = range.lowerBound + (part.lowerBound - start)
             return first..<(first + (part.upperBound - part.lowerBound))
+        }
+    }
+
+    /// Holes for parts of the content, from a file that is one.
+    static func holes(_ ranges: [Range<ByteCount>], in zeroes: ZeroFile) -> [Source] {
+        Ranges.cut(ranges, atMultiplesOf: zeroes.lengthBytes).map {
+            Source(range: $0, file: zeroes.file, origin: .hole, offset: .start, isLive: false)
         }
     }
 

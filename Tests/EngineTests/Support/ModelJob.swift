@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import Btrfs
-import Engine
+
+@testable import Engine
 
 /// Jobs on a model, as the worker puts them together.
 struct ModelJob {
@@ -79,14 +80,23 @@ struct ModelJob {
             survey, try fingerprints(of: survey), scope: scope, sectorBytes: store.sectorBytes)
     }
 
-    func execute(_ plan: Plan) throws(BtrfsError) -> ExecutionOutcome {
+    /// The checksums of whole sectors.
+    func sums(ofSectors content: [UInt8]) throws -> [UInt32] {
+        stride(from: 0, to: content.count, by: Int(ModelState.sector)).map { start in
+            let sector = content[start..<(start + Int(ModelState.sector))]
+            return unsafe Array(sector).withUnsafeBytes { unsafe checksumKind.checksum(of: $0) }
+        }
+    }
+
+    /// - Parameter survey: what the plan was made from; nil to make one now.
+    func execute(_ plan: Plan, by survey: Survey? = nil) throws(BtrfsError) -> ExecutionOutcome {
         let parts = (0..<lanes).map { lane in
             Executor.LaneParts(
                 scratch: store.scratch(1_000_000 + UInt64(lane)), encoder: ModelEncoder())
         }
         let executor = Executor(
-            store: store, roles: roles, survey: survey(), lanes: parts, limits: limits,
-            control: control)
+            store: store, roles: roles, survey: survey ?? self.survey(), lanes: parts,
+            zeroes: makesHoles ? store.zeroes() : nil, limits: limits, control: control)
         return try executor.run(plan.replacements) { _, _ in }
     }
 

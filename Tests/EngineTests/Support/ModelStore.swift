@@ -90,6 +90,20 @@ final class ModelStore: ExtentStore {
         return Scratch(ModelState.inode(number))
     }
 
+    static let zeroes = ModelState.inode(2_000_000)
+
+    /// A nameless file of one hole.
+    func zeroes() -> ZeroFile {
+        let length = ExecutionLimits().request
+        change {
+            $0.make(Self.zeroes.number) { file in
+                file.isScratch = true
+                file.scratchBytes = length.rawValue
+            }
+        }
+        return ZeroFile(file: File(Self.zeroes), lengthBytes: length)
+    }
+
     // MARK: The catalog
 
     func forEachFileExtent(
