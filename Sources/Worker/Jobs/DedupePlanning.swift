@@ -11,7 +11,7 @@ struct DedupePlanning {
     static let threads = 4
 
     let site: Site
-    let store: ControlledStore
+    let store: any ContentStore
     let output: Output
     let governor: Governor
 

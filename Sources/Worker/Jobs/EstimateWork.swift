@@ -53,8 +53,8 @@ struct EstimateWork {
     private func book(
         of site: Site, _ result: inout JobResult, _ leftAlone: inout LeftAlone
     ) throws(BtrfsError) -> EstimateBook {
-        let store = ControlledStore(
-            base: BtrfsStore(fileSystem: site.fileSystem), governor: governor, isExecuting: false)
+        let store = LookingStore(
+            base: BtrfsStore(fileSystem: site.fileSystem), governor: governor)
         let survey = try SurveyStage(
             site: site, order: order, output: output, governor: governor
         ).run(store, &result).survey

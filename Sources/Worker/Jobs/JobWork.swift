@@ -133,14 +133,9 @@ private struct SiteWork {
         }
     }
 
-    private func store(isExecuting: Bool) -> ControlledStore {
-        ControlledStore(
-            base: BtrfsStore(fileSystem: site.fileSystem), governor: governor,
-            isExecuting: isExecuting)
-    }
-
     private func work(_ result: inout JobResult) throws(BtrfsError) -> ExecutionOutcome {
-        let store = store(isExecuting: false)
+        let store = LookingStore(
+            base: BtrfsStore(fileSystem: site.fileSystem), governor: governor)
         let stage = SurveyStage(site: site, order: order, output: output, governor: governor)
         let (list, survey) = try stage.run(store, &result)
         if order.risksReadOnly != true { try refuseDamage(survey) }
@@ -193,7 +188,8 @@ private struct SiteWork {
     ) throws(BtrfsError) -> ExecutionOutcome {
         let total = plan.replacements.reduce(ByteCount.zero) { $0 + $1.diskBytes }
         let executor = Executor(
-            store: self.store(isExecuting: true),
+            store: MovingStore(
+                base: BtrfsStore(fileSystem: site.fileSystem), governor: governor),
             roles: RoleBook(site: site, order: order, list: list), survey: survey,
             lanes: site.scratches.map {
                 .init(scratch: $0, encoder: ZstdEncoder())
@@ -208,12 +204,12 @@ private struct SiteWork {
         return outcome
     }
 
-    private func dedupePlanning(_ store: ControlledStore) -> DedupePlanning {
+    private func dedupePlanning(_ store: LookingStore) -> DedupePlanning {
         DedupePlanning(site: site, store: store, output: output, governor: governor)
     }
 
     private func plan(
-        _ survey: Survey, _ store: ControlledStore
+        _ survey: Survey, _ store: LookingStore
     ) throws(BtrfsError) -> Plan {
         switch order.work {
         case .report, .check, .newData, .estimate:
