@@ -28,11 +28,11 @@ struct DedupePlanning {
             FingerprintCache(
                 fileSystem: site.fileSystem.identity, checksumKind: site.fileSystem.checksumKind))
         // What has spilled is of no use to anybody afterwards, and a job may go on for hours.
-        defer { site.clearSpills() }
+        defer { site.jobSpills?.clear() }
         let fingerprints = try fingerprinter.fingerprint(
             eligible, of: survey,
             into: Fingerprints(
-                heldBytes: site.fingerprintBytes, spill: site.spills.last),
+                heldBytes: site.fingerprintBytes, spill: site.jobSpills?.fingerprints),
             progress: { [output] done in
                 output.progress(
                     .fingerprint, doneBytes: done.rawValue, totalBytes: total.rawValue)
@@ -40,7 +40,8 @@ struct DedupePlanning {
         cache.withLock { if $0.count > 0 { site.cache?.keep($0) } }
         output.progress(.plan)
         var resources = MatchResources()
-        resources.spills = Array(site.spills.dropLast())
+        resources.anchorSpill = site.jobSpills?.anchors
+        resources.pairSpill = site.jobSpills?.pairs
         resources.control = governor
         return try DedupePlanner.plan(
             survey, fingerprints, scope: scope, sectorBytes: store.sectorBytes,

@@ -9,6 +9,7 @@ struct JobWork {
     /// How many batches are worked on at a time; each holds a scratch file and a few buffers.
     static let lanes = 5
 
+    let job: JobKind
     let order: WorkerOrder
     let sites: Sites
     let output: Output
@@ -48,9 +49,9 @@ struct JobWork {
     }
 
     private var spaceGuard: SpaceGuard {
-        switch order.work {
+        switch job {
         case .compress, .optimize, .defragment: SpaceGuard(needsDataRoom: true)
-        case .report, .check, .newData, .estimate, .dedupe: SpaceGuard(needsDataRoom: false)
+        case .dedupe: SpaceGuard(needsDataRoom: false)
         }
     }
 
@@ -81,7 +82,8 @@ struct JobWork {
         let errorsBefore = (try? site.fileSystem.deviceErrors()) ?? []
         result.before.append(try FileSystemUsage(site))
         watchSpace(of: site)
-        let work = SiteWork(site: site, order: order, output: output, governor: governor)
+        let work = SiteWork(
+            job: job, site: site, order: order, output: output, governor: governor)
         let outcome = try work.run(&result)
         result.extentsReplaced += UInt64(outcome.extentsReplaced)
         result.referencesMoved += UInt64(outcome.referencesMoved)
@@ -118,6 +120,7 @@ struct JobWork {
 
 /// One file system's part of a job.
 private struct SiteWork {
+    let job: JobKind
     let site: Site
     let order: WorkerOrder
     let output: Output
@@ -148,7 +151,7 @@ private struct SiteWork {
             return ExecutionOutcome(leftAlone: left)
         }
         let plan = try plan(survey, store)
-        if case .dedupe = order.work {
+        if job == .dedupe {
             result.predictedBytes = (result.predictedBytes ?? 0) + plan.predictedSaving.rawValue
         }
         let outcome = try execute(plan, of: survey, list)
@@ -211,15 +214,13 @@ private struct SiteWork {
     private func plan(
         _ survey: Survey, _ store: LookingStore
     ) throws(BtrfsError) -> Plan {
-        switch order.work {
-        case .report, .check, .newData, .estimate:
-            return Plan()
-        case .compress(let level, _):
+        switch job {
+        case .compress(let level):
             return CompressionPlanner.plan(
                 survey, scope: order.scope, requestedLevel: level, sectorBytes: store.sectorBytes)
         case .dedupe:
             return try dedupePlanning(store).plan(survey, scope: order.scope, compression: .none)
-        case .optimize(let level, _):
+        case .optimize(let level):
             return try dedupePlanning(store).plan(
                 survey, scope: order.scope, compression: .packed(requestedLevel: level))
         case .defragment:
