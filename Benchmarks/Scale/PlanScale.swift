@@ -60,7 +60,8 @@ struct PlanScale {
         }
         let printed = (seconds: seconds(since: start), peak: peakMemoryBytes())
         var resources = MatchResources()
-        resources.spills = [try Spill(in: directory), try Spill(in: directory)]
+        resources.anchorSpill = try Spill(in: directory)
+        resources.pairSpill = try Spill(in: directory)
         let plan = try DedupePlanner.plan(
             survey, fingerprints, scope: scope, sectorBytes: .kibibytes(4), resources: resources)
         let total = seconds(since: start)
@@ -161,6 +162,7 @@ struct PlanScale {
 }
 
 private struct MadeUpCatalog: ExtentCatalog {
+    func generation() throws(BtrfsError) -> Generation { Generation(.max) }
     let scale: PlanScale
 
     var sectorBytes: ByteCount { .kibibytes(4) }

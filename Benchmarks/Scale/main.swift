@@ -56,7 +56,8 @@ func run(tebibytes: Int) throws {
     }
     let kept = seconds(since: start)
     var resources = MatchResources()
-    resources.spills = [try Spill(in: directory), try Spill(in: directory)]
+    resources.anchorSpill = try Spill(in: directory)
+    resources.pairSpill = try Spill(in: directory)
     let members = (0..<sums.extentCount).lazy.map {
         MatchMember(sectors: sums.range($0), rank: 1, salt: 0, salts: [0])
     }

@@ -25,8 +25,6 @@ public protocol ExtentCatalog: Sendable {
 extension ExtentCatalog {
     /// No snapshots are known.
     public func age(ofSubvolume tree: TreeIdentifier) throws(BtrfsError) -> SubvolumeAge? { nil }
-    /// All that is there is as new as can be.
-    public func generation() throws(BtrfsError) -> Generation { Generation(.max) }
 }
 
 /// An open file of a store, to be read and shared. Only the store that opened it knows what is
@@ -68,9 +66,9 @@ public struct ZeroFile: Sendable {
     }
 }
 
-/// What the engine does with a file system: it reads files, shares ranges between them, and writes
-/// to scratch files of its own. There is no other verb, and none that could write to an image.
-public protocol ExtentStore: ExtentCatalog {
+/// What looking needs: who refers to what, and what stands there. It has no verb that would change
+/// anything, so that whoever takes no more than this can move nothing.
+public protocol ContentStore: ExtentCatalog {
     /// Opens a file for reading.
     func open(_ inode: InodeIdentifier, generation: Generation) throws(BtrfsError) -> any OpenFile
     /// Reads until the buffer is full or the file ends; the bytes read.
@@ -86,6 +84,12 @@ public protocol ExtentStore: ExtentCatalog {
     /// Lets a range go from the page cache, as far as it goes: pages that are dirty, under
     /// writeback or mapped stay.
     func forget(_ file: any OpenFile, at offset: FileOffset, lengthBytes: ByteCount)
+}
+
+/// What the engine does with a file system when it moves references: it reads files, shares ranges
+/// between them, and writes to scratch files of its own. There is no other verb, and none that
+/// could write to an image.
+public protocol ExtentStore: ContentStore {
     /// How much of a range is in the page cache.
     func cachedBytes(
         _ file: any OpenFile, at offset: FileOffset, lengthBytes: ByteCount

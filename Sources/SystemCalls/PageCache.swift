@@ -27,8 +27,7 @@ extension Descriptor {
         for _ in 0..<100 {
             advise(.doNotNeed, offset: offset, lengthBytes: lengthBytes)
             if try cachedBytes(offset: offset, lengthBytes: lengthBytes) == 0 { return true }
-            var tenMilliseconds = timespec(tv_sec: 0, tv_nsec: 10_000_000)
-            unsafe nanosleep(&tenMilliseconds, nil)
+            Pause.milliseconds(10)
         }
         return false
     }

@@ -88,6 +88,7 @@ import Testing
 
 /// One file with the given extents of 4 KiB.
 private struct FixedCatalog: ExtentCatalog {
+    func generation() throws(BtrfsError) -> Generation { Generation(100) }
     let extents: [FileExtent.Storage]
     var sectorBytes: ByteCount { .kibibytes(4) }
 

@@ -158,7 +158,8 @@ import Testing
         ])
         var little = MatchResources()
         little.sortRecords = 64
-        little.spills = [MemorySpill(), MemorySpill()]
+        little.anchorSpill = MemorySpill()
+        little.pairSpill = MemorySpill()
         let runs = try Self.runs(fingerprints)
         #expect(runs.map(\.sectors.count).reduce(0, +) == 2100)
         #expect(try Self.runs(fingerprints, resources: little) == runs)

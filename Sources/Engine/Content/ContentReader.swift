@@ -61,7 +61,7 @@ struct ContentReader: Sendable {
         case isZeroes
     }
 
-    let store: any ExtentStore
+    let store: any ContentStore
     let earlyEnd: EarlyEnd
 
     /// Starts the reads of a range, as far as it can be had.

@@ -6,7 +6,7 @@ internal import Synchronization
 final class FileCache: Sendable {
     /// The most that stay open.
     let limit: Int
-    private let store: any ExtentStore
+    private let store: any ContentStore
     private let state = Mutex(State())
 
     private struct State {
@@ -19,7 +19,7 @@ final class FileCache: Sendable {
         let generation: Generation
     }
 
-    init(store: any ExtentStore, limit: Int) {
+    init(store: any ContentStore, limit: Int) {
         self.store = store
         self.limit = limit
     }

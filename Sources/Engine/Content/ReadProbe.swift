@@ -2,7 +2,7 @@
 internal import Btrfs
 internal import SystemPackage
 
-extension ExtentStore {
+extension ContentStore {
     /// Whether the device gives a range back. What fails for another reason is no fault of the
     /// device's.
     func isReadable(_ file: any OpenFile, at offset: FileOffset, _ length: ByteCount) -> Bool {

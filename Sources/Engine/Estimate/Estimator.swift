@@ -12,7 +12,7 @@ public struct Estimator: Sendable {
     /// taken in proportion: what shrinks well at one level does so at each.
     static var baseLevel: Int { 3 }
 
-    private let store: any ExtentStore
+    private let store: any ContentStore
     private let survey: Survey
     private let scope: Scope
     private let limits: ExecutionLimits
@@ -21,7 +21,7 @@ public struct Estimator: Sendable {
 
     /// - Parameter makeEncoder: makes an encoder for one thread; called a few times.
     public init(
-        store: any ExtentStore, survey: Survey, scope: Scope,
+        store: any ContentStore, survey: Survey, scope: Scope,
         limits: ExecutionLimits = ExecutionLimits(),
         threads: Int, makeEncoder: @escaping @Sendable () -> any FrameEncoder
     ) {

@@ -6,7 +6,7 @@ struct FrameMeasure {
     /// Looked at of an extent of many frames before its fate is believed.
     static var framesOfExtent: Int { 5 }
 
-    let store: any ExtentStore
+    let store: any ContentStore
     let files: FileCache
     let survey: Survey
     let limits: ExecutionLimits

@@ -11,11 +11,11 @@ enum ReplacementObstacle: Error {
 /// The inodes that one look at a batch comes by, each asked for once: hundreds of references are in
 /// the same few files. For one thread, and for a moment.
 final class InodeBook {
-    private let store: any ExtentStore
+    private let store: any ExtentCatalog
     private var known: [InodeIdentifier: InodeItem?] = [:]
     private var ages: [TreeIdentifier: SubvolumeAge?] = [:]
 
-    init(store: any ExtentStore) { self.store = store }
+    init(store: any ExtentCatalog) { self.store = store }
 
     func item(of inode: InodeIdentifier) throws(BtrfsError) -> InodeItem? {
         if let item = known[inode] { return item }
@@ -36,7 +36,7 @@ final class InodeBook {
 
 /// Finds every reference to an extent as it is now, and says whether all of them can follow.
 struct ReferenceResolver {
-    let store: any ExtentStore
+    let store: any ExtentCatalog
     let files: FileCache
     let roles: any LiveRoles
     let inodes: InodeBook

@@ -48,7 +48,7 @@ public protocol FrameDecoder: Sendable {
 /// Makes fingerprints: of plain extents from the checksum tree, of compressed ones by unpacking
 /// each once, however many files share it.
 public struct Fingerprinter: Sendable {
-    private let store: any ExtentStore
+    private let store: any ContentStore
     private let checksums: any ChecksumSource
     private let decoder: any FrameDecoder
     private let threads: Int
@@ -56,7 +56,7 @@ public struct Fingerprinter: Sendable {
 
     /// With `threads` of them at work, and what an earlier run has kept.
     public init(
-        store: any ExtentStore, checksums: any ChecksumSource, decoder: any FrameDecoder,
+        store: any ContentStore, checksums: any ChecksumSource, decoder: any FrameDecoder,
         threads: Int,
         kept: FingerprintCache? = nil
     ) {

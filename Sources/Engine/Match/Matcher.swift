@@ -40,8 +40,10 @@ public struct MatchMember: Sendable {
 public struct MatchResources: Sendable {
     /// The records that a sort holds in memory; each takes 16 bytes.
     public var sortRecords = 2 << 20
-    /// For the two sorts; without them everything stays in memory.
-    public var spills: [any SpillFile] = []
+    /// For the sort of anchors by their hash; without it they stay in memory.
+    public var anchorSpill: (any SpillFile)?
+    /// For the sort of pairs by rank and place.
+    public var pairSpill: (any SpillFile)?
     /// Asked at each member.
     public var control: any JobControl = Unhindered()
 
@@ -79,7 +81,7 @@ public struct Matcher {
         control = resources.control
         let window = WindowHashes.window(sectorCount: fingerprints.sectorCount)
         var anchors = ExternalSorter(
-            capacity: resources.sortRecords, spill: resources.spills.first)
+            capacity: resources.sortRecords, spill: resources.anchorSpill)
         var picker = WindowHashes(window: window)
         for member in members {
             try control.checkpoint()
@@ -103,7 +105,7 @@ public struct Matcher {
         _ anchors: inout ExternalSorter, _ resources: MatchResources
     ) throws(BtrfsError) -> SortedRecords {
         var pairs = ExternalSorter(
-            capacity: resources.sortRecords, spill: resources.spills.dropFirst().first)
+            capacity: resources.sortRecords, spill: resources.pairSpill)
         var records = try anchors.finish()
         var hash: UInt64?
         var keepers = Keepers()

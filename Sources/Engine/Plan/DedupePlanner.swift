@@ -59,6 +59,15 @@ public struct DedupePlanner {
         }
     }
 
+    /// The extents that may become holes, wholly or in parts, and were written to.
+    public static func mayHoldZeroes(_ survey: Survey, scope: Scope) -> [Int] {
+        survey.extents.indices.filter { index in
+            let extent = survey.extents[index]
+            return scope.judge(extent, in: survey) == .candidate
+                && scope.makesHoles(in: extent, of: survey) && !survey.isPreallocated(extent)
+        }
+    }
+
     /// Something of it was written; and where something was not, that may become a hole.
     private static func isWritten(
         _ extent: Survey.Extent, _ survey: Survey, _ scope: Scope

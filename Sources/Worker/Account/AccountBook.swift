@@ -4,52 +4,12 @@ internal import Engine
 internal import Protocol
 internal import Qubes
 
-/// The ways in which a report puts volumes into sets. A volume that was not asked for is in none:
-/// it counts as a stranger, and nothing of it is reported.
-struct Levels {
-    /// Names of sets, with the volumes of each.
-    struct Level {
-        var names: [String] = []
-        /// By volume; -1 for none.
-        var set: [Int]
-
-        init(_ order: WorkerOrder, _ name: (WorkerOrder.Volume) -> String?) {
-            set = [Int](repeating: -1, count: order.volumes.count)
-            var numbers: [String: Int] = [:]
-            for (index, volume) in order.volumes.enumerated() where volume.selected {
-                guard let name = name(volume) else { continue }
-                if numbers[name] == nil {
-                    numbers[name] = names.count
-                    names.append(name)
-                }
-                set[index] = numbers[name] ?? -1
-            }
-        }
-    }
-
-    let volumes: Level
-    let qubes: Level
-    let families: Level
-    let groups: Level
-    let pools: Level
-    let total: Level
-
-    init(_ order: WorkerOrder) {
-        volumes = Level(order) { "\($0.qube):\($0.name)" }
-        qubes = Level(order) { $0.qube }
-        families = Level(order) { $0.family }
-        groups = Level(order) { DedupeGroup.shownName($0.dedupeGroup) }
-        pools = Level(order) { $0.isSystem ? nil : $0.pool }
-        total = Level(order) { _ in "" }
-    }
-
-    var all: [Level] { [volumes, qubes, families, groups, pools, total] }
-}
-
 /// The account of one file system.
 struct AccountBook {
     let list: ImageList
     let account: Account
+    /// What the sets of every level take on it.
+    let sets: LevelFigures
     let problems: [Report.Problem]
     /// The place of each inode in the account.
     private let placeOf: [InodeIdentifier: Int]
@@ -67,7 +27,7 @@ struct AccountBook {
         }
         var accountant = Accountant(
             files: files, levels: levels.all.map(\.set),
-            sectorBytes: site.fileSystem.sectorBytes, spill: site.spills.first)
+            sectorBytes: site.fileSystem.sectorBytes, spill: site.reportSpill)
         var problems = list.problems
         try site.fileSystem.forEachFileOfAllTrees { (inode, item) throws(BtrfsError) in
             try governor.checkpoint()
@@ -79,6 +39,7 @@ struct AccountBook {
             problems.append(Self.problem(tree, error, site))
         }
         account = try accountant.finish()
+        sets = LevelFigures(account)
         self.list = list
         self.problems = problems
         placeOf = Dictionary(

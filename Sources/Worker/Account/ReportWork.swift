@@ -27,36 +27,22 @@ struct ReportWork {
             problems += book.problems + Report.Problem.damage(site, order, book.list)
             books.append(book)
         }
-        let figures = Tables(books, levels)
+        // File systems share nothing with each other: their figures add up.
+        var figures = LevelFigures(levels)
+        for book in books { figures += book.sets }
         var report = Report(
             generatedAt: Int64(Date().timeIntervalSince1970),
-            qubes: qubes(books, figures, levels), total: Figures(figures.sets[5].first ?? .init()),
+            qubes: qubes(books, figures, levels), total: Figures(figures[.total].first ?? .init()),
             fileSystems: [], problems: Array(problems.prefix(Limits.namedItems)))
-        report.families = sets(levels.families, figures.sets[2])
-        report.groups = sets(levels.groups, figures.sets[3])
-        report.pools = sets(levels.pools, figures.sets[4])
+        report.families = sets(levels[.families], figures[.families])
+        report.groups = sets(levels[.groups], figures[.groups])
+        report.pools = sets(levels[.pools], figures[.pools])
         addNewData(to: &report, books)
         if order.wholeMachine {
             for site in sites.sites { report.fileSystems.append(try FileSystemUsage(site)) }
             report.machine = machine(books)
         }
         return report
-    }
-
-    /// File systems share nothing with each other: their figures add up.
-    private struct Tables {
-        var sets: [[SpaceFigures]]
-
-        init(_ books: [AccountBook], _ levels: Levels) {
-            sets = levels.all.map { level in
-                [SpaceFigures](repeating: SpaceFigures(), count: level.names.count)
-            }
-            for book in books {
-                for (level, figures) in book.account.sets.enumerated() {
-                    for (set, part) in figures.enumerated() { sets[level][set] += part }
-                }
-            }
-        }
     }
 
     private func sets(_ level: Levels.Level, _ figures: [SpaceFigures]) -> [QubeSet] {
@@ -72,18 +58,18 @@ struct ReportWork {
     }
 
     private func qubes(
-        _ books: [AccountBook], _ figures: Tables, _ levels: Levels
+        _ books: [AccountBook], _ figures: LevelFigures, _ levels: Levels
     ) -> [Report.Qube] {
         let selected = order.volumes.indices.filter { order.volumes[$0].selected }
         let byQube = Dictionary(grouping: selected) { order.volumes[$0].qube }
         return byQube.sorted { $0.key < $1.key }.map { name, indices in
             Report.Qube(
                 name: name, kind: order.volumes[indices[0]].qubeKind,
-                figures: Figures(figures.sets[1][levels.qubes.set[indices[0]]]),
+                figures: Figures(figures[.qubes][levels[.qubes].set[indices[0]]]),
                 volumes: indices.map { index in
                     Report.Volume(
                         name: order.volumes[index].name, pool: order.volumes[index].pool,
-                        figures: Figures(figures.sets[0][levels.volumes.set[index]]),
+                        figures: Figures(figures[.volumes][levels[.volumes].set[index]]),
                         images: books.flatMap { $0.images(of: index) })
                 })
         }

@@ -39,8 +39,8 @@ struct ImageRules {
                 nocow(images, index) + precache(images, index) + stale(images, index)
                 + future(images, index) + leftDirty(images, index, attached)
         }
-        for (set, name) in levels.qubes.names.enumerated() {
-            findings += fragments(book.account.sets[1][set], name)
+        for (figures, name) in zip(book.sets[.qubes], levels[.qubes].names) {
+            findings += fragments(figures, name)
         }
         if findings.isEmpty && !volumes.isEmpty {
             findings.append(

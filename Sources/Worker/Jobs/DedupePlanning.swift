@@ -11,14 +11,40 @@ struct DedupePlanning {
     static let threads = 4
 
     let site: Site
-    let store: ControlledStore
+    let store: any ContentStore
     let output: Output
     let governor: Governor
 
     func plan(
         _ survey: Survey, scope: Scope, compression: DedupePlanner.Compression
     ) throws(BtrfsError) -> Plan {
-        let eligible = DedupePlanner.eligible(survey, scope: scope)
+        let fingerprints = try fingerprint(
+            DedupePlanner.eligible(survey, scope: scope), of: survey)
+        // What has spilled is of no use to anybody afterwards, and a job may go on for hours.
+        defer { site.jobSpills?.clear() }
+        output.progress(.plan)
+        var resources = MatchResources()
+        resources.anchorSpill = site.jobSpills?.anchors
+        resources.pairSpill = site.jobSpills?.pairs
+        resources.control = governor
+        return try DedupePlanner.plan(
+            survey, fingerprints, scope: scope, sectorBytes: store.sectorBytes,
+            compression: compression, price: site.limits.price, resources: resources)
+    }
+
+    func planHoles(_ survey: Survey, scope: Scope) throws(BtrfsError) -> Plan {
+        let fingerprints = try fingerprint(
+            DedupePlanner.mayHoldZeroes(survey, scope: scope), of: survey)
+        defer { site.jobSpills?.clear() }
+        output.progress(.plan)
+        return try DedupePlanner.planHoles(
+            survey, fingerprints, scope: scope, sectorBytes: store.sectorBytes,
+            price: site.limits.price, control: governor)
+    }
+
+    private func fingerprint(
+        _ eligible: [Int], of survey: Survey
+    ) throws(BtrfsError) -> Fingerprints {
         let total = eligible.reduce(ByteCount.zero) { $0 + survey.extents[$1].contentBytes }
         output.progress(.fingerprint, totalBytes: total.rawValue)
         let fingerprinter = Fingerprinter(
@@ -27,24 +53,16 @@ struct DedupePlanning {
         let cache = Monitor(
             FingerprintCache(
                 fileSystem: site.fileSystem.identity, checksumKind: site.fileSystem.checksumKind))
-        // What has spilled is of no use to anybody afterwards, and a job may go on for hours.
-        defer { site.clearSpills() }
         let fingerprints = try fingerprinter.fingerprint(
             eligible, of: survey,
             into: Fingerprints(
-                heldBytes: site.fingerprintBytes, spill: site.spills.last),
+                heldBytes: site.fingerprintBytes, spill: site.jobSpills?.fingerprints),
             progress: { [output] done in
                 output.progress(
                     .fingerprint, doneBytes: done.rawValue, totalBytes: total.rawValue)
             }, keep: { entry in cache.withLock { _ = $0.append(entry) } })
         cache.withLock { if $0.count > 0 { site.cache?.keep($0) } }
-        output.progress(.plan)
-        var resources = MatchResources()
-        resources.spills = Array(site.spills.dropLast())
-        resources.control = governor
-        return try DedupePlanner.plan(
-            survey, fingerprints, scope: scope, sectorBytes: store.sectorBytes,
-            compression: compression, price: site.limits.price, resources: resources)
+        return fingerprints
     }
 }
 

@@ -53,12 +53,14 @@ struct EstimateWork {
     private func book(
         of site: Site, _ result: inout JobResult, _ leftAlone: inout LeftAlone
     ) throws(BtrfsError) -> EstimateBook {
-        let store = ControlledStore(
-            base: BtrfsStore(fileSystem: site.fileSystem), governor: governor, isExecuting: false)
+        let store = LookingStore(
+            base: BtrfsStore(fileSystem: site.fileSystem), governor: governor)
         let survey = try SurveyStage(
             site: site, order: order, output: output, governor: governor
         ).run(store, &result).survey
-        let scope = order.scope
+        var scope = order.scope
+        // Whether the kernel does is tried by a job, as an estimate writes nothing.
+        scope.makesHoles = true
         let compression = CompressionPlanner.plan(
             survey, scope: scope, requestedLevel: nil, sectorBytes: store.sectorBytes)
         leftAlone.add(compression.leftAlone)

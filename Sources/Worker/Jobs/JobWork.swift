@@ -9,6 +9,7 @@ struct JobWork {
     /// How many batches are worked on at a time; each holds a scratch file and a few buffers.
     static let lanes = 5
 
+    let job: JobKind
     let order: WorkerOrder
     let sites: Sites
     let output: Output
@@ -48,10 +49,9 @@ struct JobWork {
     }
 
     private var spaceGuard: SpaceGuard {
-        switch order.work {
+        switch job {
         case .compress, .optimize, .defragment: SpaceGuard(needsDataRoom: true)
-        case .report, .check, .newData, .estimate, .dedupe, .sparsify:
-            SpaceGuard(needsDataRoom: false)
+        case .dedupe, .sparsify: SpaceGuard(needsDataRoom: false)
         }
     }
 
@@ -82,7 +82,8 @@ struct JobWork {
         let errorsBefore = (try? site.fileSystem.deviceErrors()) ?? []
         result.before.append(try FileSystemUsage(site))
         watchSpace(of: site)
-        let work = SiteWork(site: site, order: order, output: output, governor: governor)
+        let work = SiteWork(
+            job: job, site: site, order: order, output: output, governor: governor)
         let outcome = try work.run(&result)
         result.extentsReplaced += UInt64(outcome.extentsReplaced)
         result.referencesMoved += UInt64(outcome.referencesMoved)
@@ -119,6 +120,7 @@ struct JobWork {
 
 /// One file system's part of a job.
 private struct SiteWork {
+    let job: JobKind
     let site: Site
     let order: WorkerOrder
     let output: Output
@@ -134,14 +136,9 @@ private struct SiteWork {
         }
     }
 
-    private func store(isExecuting: Bool) -> ControlledStore {
-        ControlledStore(
-            base: BtrfsStore(fileSystem: site.fileSystem), governor: governor,
-            isExecuting: isExecuting)
-    }
-
     private func work(_ result: inout JobResult) throws(BtrfsError) -> ExecutionOutcome {
-        let store = store(isExecuting: false)
+        let store = LookingStore(
+            base: BtrfsStore(fileSystem: site.fileSystem), governor: governor)
         let stage = SurveyStage(site: site, order: order, output: output, governor: governor)
         let (list, survey) = try stage.run(store, &result)
         if order.risksReadOnly != true { try refuseDamage(survey) }
@@ -153,11 +150,15 @@ private struct SiteWork {
             result.add(from: pieces, to: pieces)
             return ExecutionOutcome(leftAlone: left)
         }
-        let plan = try plan(survey, store)
-        if case .dedupe = order.work {
+        let zeroes = zeroFile()
+        var scope = order.scope
+        scope.makesHoles = zeroes != nil
+        if job == .sparsify, zeroes == nil { result.problems.append(noHoles) }
+        let plan = try plan(survey, scope, store)
+        if job == .dedupe || job == .sparsify {
             result.predictedBytes = (result.predictedBytes ?? 0) + plan.predictedSaving.rawValue
         }
-        let outcome = try execute(plan, of: survey, list)
+        let outcome = try execute(plan, of: survey, list, zeroes)
         let unreadable = UnreadableNames.named(outcome.unreadablePlaces, list, order)
         for place in unreadable.prefix(Limits.namedItems) { Log.note(place.journalText) }
         result.add(unreadable: unreadable)
@@ -170,6 +171,8 @@ private struct SiteWork {
         result.add(from: pieces, to: now.pieces(in: order.scope))
         // What could not be read is said again, until it is mended.
         if !unreadable.isEmpty { return outcome }
+        // Another kernel may make holes.
+        if job.makesHoles, zeroes == nil { return outcome }
         settled.remember(
             order.work, at: SurveyDigest(now, scope: order.scope), leaving: outcome.leftAlone)
         site.cache?.keep(settled)
@@ -190,15 +193,16 @@ private struct SiteWork {
     }
 
     private func execute(
-        _ plan: Plan, of survey: Survey, _ list: ImageList
+        _ plan: Plan, of survey: Survey, _ list: ImageList, _ zeroes: ZeroFile?
     ) throws(BtrfsError) -> ExecutionOutcome {
         let total = plan.replacements.reduce(ByteCount.zero) { $0 + $1.diskBytes }
         let executor = Executor(
-            store: self.store(isExecuting: true),
+            store: MovingStore(
+                base: BtrfsStore(fileSystem: site.fileSystem), governor: governor),
             roles: RoleBook(site: site, order: order, list: list), survey: survey,
             lanes: site.scratches.map {
                 .init(scratch: $0, encoder: ZstdEncoder())
-            }, limits: site.limits, control: governor)
+            }, zeroes: zeroes, limits: site.limits, control: governor)
         output.progress(.execute, totalBytes: total.rawValue)
         var outcome = try executor.run(plan.replacements) { [output] done, saved in
             output.progress(
@@ -209,28 +213,40 @@ private struct SiteWork {
         return outcome
     }
 
-    private func dedupePlanning(_ store: ControlledStore) -> DedupePlanning {
+    private func dedupePlanning(_ store: LookingStore) -> DedupePlanning {
         DedupePlanning(site: site, store: store, output: output, governor: governor)
     }
 
+    /// What holes are taken from; nil where none are to be made.
+    private func zeroFile() -> ZeroFile? {
+        guard job.makesHoles, let hole = site.hole, let victim = site.scratches.first
+        else { return nil }
+        let store = BtrfsStore(fileSystem: site.fileSystem)
+        return HoleProbe(store: store, hole: hole, victim: victim).zeroFile()
+    }
+
+    private var noHoles: Report.Problem {
+        Report.Problem(
+            Subject(site),
+            "this kernel does not make holes as it should, so that zeroes stay as they are.")
+    }
+
     private func plan(
-        _ survey: Survey, _ store: ControlledStore
+        _ survey: Survey, _ scope: Scope, _ store: LookingStore
     ) throws(BtrfsError) -> Plan {
-        switch order.work {
-        case .report, .check, .newData, .estimate:
-            return Plan()
-        case .compress(let level, _):
+        switch job {
+        case .compress(let level):
             return CompressionPlanner.plan(
-                survey, scope: order.scope, requestedLevel: level, sectorBytes: store.sectorBytes)
+                survey, scope: scope, requestedLevel: level, sectorBytes: store.sectorBytes)
         case .dedupe:
-            return try dedupePlanning(store).plan(survey, scope: order.scope, compression: .none)
-        case .optimize(let level, _):
+            return try dedupePlanning(store).plan(survey, scope: scope, compression: .none)
+        case .optimize(let level):
             return try dedupePlanning(store).plan(
-                survey, scope: order.scope, compression: .packed(requestedLevel: level))
+                survey, scope: scope, compression: .packed(requestedLevel: level))
         case .defragment:
-            return DefragmentationPlanner.plan(survey, scope: order.scope)
+            return DefragmentationPlanner.plan(survey, scope: scope)
         case .sparsify:
-            return try dedupePlanning(store).plan(survey, scope: order.scope, compression: .none)
+            return try dedupePlanning(store).planHoles(survey, scope: scope)
         }
     }
 }

@@ -4,6 +4,29 @@ public import Engine
 public import SystemCalls
 public import SystemPackage
 
+/// The nameless files of a job or an estimate, for what has no room in memory.
+struct JobSpills: Sendable {
+    /// For the sort of anchors by their hash.
+    let anchors: Spill
+    /// For the sort of pairs by rank and place.
+    let pairs: Spill
+    /// For checksums of sectors.
+    let fingerprints: Spill
+
+    init(in directory: SharedDescriptor) throws(Errno) {
+        anchors = try Spill(in: directory)
+        pairs = try Spill(in: directory)
+        fingerprints = try Spill(in: directory)
+    }
+
+    /// Gives back the space of what was spilled.
+    func clear() {
+        anchors.clear()
+        pairs.clear()
+        fingerprints.clear()
+    }
+}
+
 /// A nameless file for what a sort cannot hold in memory, opened before the worker has forbidden
 /// itself to write.
 public final class Spill: SpillFile {

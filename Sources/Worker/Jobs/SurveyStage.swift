@@ -12,10 +12,10 @@ struct SurveyStage {
 
     /// Surveys the images, and adds to the result what was seen and what could not be.
     func run(
-        _ store: ControlledStore, _ result: inout JobResult
+        _ catalog: some ExtentCatalog, _ result: inout JobResult
     ) throws(BtrfsError) -> (list: ImageList, survey: Survey) {
         let list = ImageList(site: site, order: order)
-        let survey = Surveyor.survey(list.imageFiles(), in: store) { done, total in
+        let survey = Surveyor.survey(list.imageFiles(), in: catalog) { done, total in
             output.progress(.survey, doneBytes: done.rawValue, totalBytes: total.rawValue)
         }
         try governor.checkpoint()

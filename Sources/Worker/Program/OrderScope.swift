@@ -12,7 +12,7 @@ extension WorkerOrder {
             return Scope.Volume(
                 isSelected: volume.selected, isSkipped: volume.skipped,
                 compressionLevel: volume.compressionLevel, group: group,
-                isFollower: volume.follows ?? false)
+                isFollower: volume.follows ?? false, keepsAllocations: volume.isSystem)
         }
         return Scope(volumes: volumes, includesLiveOnly: work.includesRunning)
     }

@@ -37,13 +37,3 @@ enum Ties {
             detail: detail)
     }
 }
-
-extension WorkerOrder.Work {
-    /// It changes where images lie.
-    var movesReferences: Bool {
-        switch self {
-        case .report, .check, .newData, .estimate: false
-        case .compress, .dedupe, .optimize, .defragment, .sparsify: true
-        }
-    }
-}

@@ -41,9 +41,10 @@ public enum WorkerProgram {
             throw Failure(.failed, "the worker could not read its order", detail: "\(error)")
         }
         let order = try readOrder(input)
+        let task = WorkerTask(order.work)
         var sites = Sites(order)
         do throws(BtrfsError) {
-            if order.work.movesReferences { try sites.leaveDegraded() }
+            if task.movesReferences { try sites.leaveDegraded() }
         } catch {
             throw Failure(error)
         }
@@ -54,11 +55,11 @@ public enum WorkerProgram {
         let cache = try places.openCache()
         sites.openNotes(in: try places.openState())
         do throws(BtrfsError) {
-            switch order.work {
-            case .report, .check: sites.openSpills(in: cache)
+            switch task {
+            case .report, .check: sites.openReportSpills(in: cache)
             case .newData: break
             case .estimate: try sites.openCaches(in: cache, places)
-            case .compress, .dedupe, .optimize, .defragment, .sparsify:
+            case .job:
                 if order.risksReadOnly != true { try sites.leaveDamaged() }
                 try sites.openScratches(lanes: JobWork.lanes)
                 try sites.openCaches(in: cache, places)
@@ -71,7 +72,7 @@ public enum WorkerProgram {
             throw Failure(unfit: problem)
         }
         let landlock = try Ties.tie(for: order.work)
-        switch order.work {
+        switch task {
         case .report, .check:
             let governor = try govern(order, sites, output, input, places)
             defer { governor.stop() }
@@ -85,11 +86,12 @@ public enum WorkerProgram {
             return try EstimateWork(
                 order: order, sites: sites, output: output, governor: governor
             ).run()
-        case .compress, .dedupe, .optimize, .defragment, .sparsify:
+        case .job(let job):
             let governor = try govern(order, sites, output, input, places)
             defer { governor.stop() }
-            return try JobWork(order: order, sites: sites, output: output, governor: governor)
-                .run()
+            return try JobWork(
+                job: job, order: order, sites: sites, output: output, governor: governor
+            ).run()
         }
     }
 

@@ -51,9 +51,12 @@ struct Site: Sendable {
     var systemFolders: [SystemFolder] = []
     /// Nameless files, one for each lane, opened before the worker has forbidden itself to write.
     var scratches: [BtrfsScratch] = []
-    /// Nameless files for what has no room in memory: one for each of the two sorts, and the last
-    /// for fingerprints; of a report one for its sort.
-    var spills: [Spill] = []
+    /// One more, that nothing is written to: what holes are taken from.
+    var hole: BtrfsScratch?
+    /// What a job's sorts and fingerprints spill to.
+    var jobSpills: JobSpills?
+    /// What a report's sort spills to.
+    var reportSpill: Spill?
     /// What fingerprints may take in memory.
     var fingerprintBytes = Fingerprints.heldBytes
     /// What is remembered about it; nil without a state directory.
@@ -72,11 +75,6 @@ struct Site: Sendable {
                 metadataCopies: info.metadataCopies)
         }
         return limits
-    }
-
-    /// Gives back the space of what was spilled.
-    func clearSpills() {
-        for spill in spills { spill.clear() }
     }
 
     /// A directory on it for nameless files.
@@ -171,6 +169,7 @@ struct Sites: Sendable {
                 sites[index].scratches.append(
                     try Self.openScratch(in: home, on: sites[index].fileSystem))
             }
+            sites[index].hole = try Self.openScratch(in: home, on: sites[index].fileSystem)
         }
     }
 
@@ -186,9 +185,7 @@ struct Sites: Sendable {
                 sites[index].cache = SiteCache(in: cache, for: sites[index].fileSystem)
             }
             do throws(Errno) {
-                for _ in 0..<3 {
-                    sites[index].spills.append(try Spill(in: cache ?? home))
-                }
+                sites[index].jobSpills = try JobSpills(in: cache ?? home)
             } catch {
                 throw BtrfsError("open(O_TMPFILE)", "the cache directory", error)
             }
@@ -224,12 +221,10 @@ struct Sites: Sendable {
 
     /// Opens what a report's sort spills to. A report needs no file on a machine that gives none,
     /// as on a pool that is mounted read-only: it then holds all in memory.
-    mutating func openSpills(in cache: SharedDescriptor?) {
+    mutating func openReportSpills(in cache: SharedDescriptor?) {
         for index in sites.indices {
-            guard let directory = cache ?? sites[index].home,
-                let spill = try? Spill(in: directory)
-            else { continue }
-            sites[index].spills.append(spill)
+            guard let directory = cache ?? sites[index].home else { continue }
+            sites[index].reportSpill = try? Spill(in: directory)
         }
     }
 

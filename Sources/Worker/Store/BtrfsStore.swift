@@ -174,7 +174,7 @@ struct BtrfsStore: ExtentStore {
         return shared
     }
 
-    private func named<Result>(
+    func named<Result>(
         _ call: String, _ subject: String, _ body: () throws(Errno) -> Result
     ) throws(BtrfsError) -> Result {
         do throws(Errno) {

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 internal import Btrfs
 internal import Engine
-internal import SystemCalls
 
-/// The engine's verbs under a governor: each kernel call waits while the job is to hold, and is
-/// smaller while others need the disk.
+/// The engine's verbs under a governor, for the time in which a job moves references: each kernel
+/// call waits while the job is to hold, and is smaller while others need the disk.
 ///
-/// While a job only looks, a cancellation ends it at the next call. While it moves references, only
-/// what would begin something new fails: what takes back must work then more than ever.
-struct ControlledStore: ExtentStore {
+/// After a cancellation only what would begin something new fails: what takes back must work then
+/// more than ever.
+struct MovingStore: ExtentStore {
     let base: BtrfsStore
     let governor: Governor
-    /// The job moves references.
-    let isExecuting: Bool
+
+    /// Content is read for what would be new: that ends as it does while one looks.
+    private var looking: LookingStore { LookingStore(base: base, governor: governor) }
 
     var sectorBytes: ByteCount { base.sectorBytes }
 
@@ -20,60 +20,50 @@ struct ControlledStore: ExtentStore {
         of inode: InodeIdentifier, from start: FileOffset, through end: FileOffset,
         _ body: (FileExtent) throws(BtrfsError) -> Void
     ) throws(BtrfsError) {
-        try ask()
-        try base.forEachFileExtent(of: inode, from: start, through: end) {
-            (extent) throws(BtrfsError) in
-            if !isExecuting { try governor.checkpoint() }
-            try body(extent)
-        }
+        governor.hold()
+        try base.forEachFileExtent(of: inode, from: start, through: end, body)
     }
 
     func uses(ofExtentAt address: LogicalAddress) throws(BtrfsError) -> ExtentUses {
-        try ask()
+        governor.hold()
         return try base.uses(ofExtentAt: address)
     }
 
     func inode(_ identifier: InodeIdentifier) throws(BtrfsError) -> InodeItem? {
-        try ask()
+        governor.hold()
         return try base.inode(identifier)
     }
 
     func age(ofSubvolume tree: TreeIdentifier) throws(BtrfsError) -> SubvolumeAge? {
-        try ask()
+        governor.hold()
         return try base.age(ofSubvolume: tree)
     }
 
     func open(
         _ inode: InodeIdentifier, generation: Generation
     ) throws(BtrfsError) -> any OpenFile {
-        try ask()
+        governor.hold()
         return try base.open(inode, generation: generation)
     }
 
     func read(
         _ file: any OpenFile, at offset: FileOffset, into buffer: UnsafeMutableRawBufferPointer
     ) throws(BtrfsError) -> Int {
-        try governor.checkpoint()
-        return unsafe try base.read(file, at: offset, into: buffer)
+        unsafe try looking.read(file, at: offset, into: buffer)
     }
 
     func readEncoded(
         _ file: any OpenFile, at offset: FileOffset, lengthBytes: ByteCount
     ) throws(BtrfsError) -> EncodedExtent? {
-        try governor.checkpoint()
-        return try base.readEncoded(file, at: offset, lengthBytes: lengthBytes)
+        try looking.readEncoded(file, at: offset, lengthBytes: lengthBytes)
     }
 
-    /// Waits for nothing: what is read ahead is not needed.
     func prefetch(_ file: any OpenFile, at offset: FileOffset, lengthBytes: ByteCount) {
-        if governor.isCancelled { return }
-        let allowed = governor.readAheadBytes(lengthBytes.rawValue)
-        guard allowed > 0 else { return }
-        base.prefetch(file, at: offset, lengthBytes: ByteCount(allowed))
+        looking.prefetch(file, at: offset, lengthBytes: lengthBytes)
     }
 
     func forget(_ file: any OpenFile, at offset: FileOffset, lengthBytes: ByteCount) {
-        base.forget(file, at: offset, lengthBytes: lengthBytes)
+        looking.forget(file, at: offset, lengthBytes: lengthBytes)
     }
 
     func cachedBytes(
@@ -143,9 +133,5 @@ struct ControlledStore: ExtentStore {
     func synchronize() throws(BtrfsError) {
         governor.hold()
         try base.synchronize()
-    }
-
-    private func ask() throws(BtrfsError) {
-        if isExecuting { governor.hold() } else { try governor.checkpoint() }
     }
 }

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+internal import Protocol
+
+/// What a job does: the work of an order that moves references.
+enum JobKind: Equatable {
+    case compress(level: Int?)
+    case dedupe
+    case optimize(level: Int?)
+    case defragment
+    case sparsify
+
+    /// It may make holes of what reads as zeroes.
+    var makesHoles: Bool { self != .defragment }
+}
+
+/// What a worker is there for, by what it needs for it.
+enum WorkerTask {
+    case report
+    case check
+    case newData(NewDataSetting?)
+    case estimate
+    case job(JobKind)
+
+    init(_ work: WorkerOrder.Work) {
+        switch work {
+        case .report: self = .report
+        case .check: self = .check
+        case .newData(let setting): self = .newData(setting)
+        case .estimate: self = .estimate
+        case .compress(let level, _): self = .job(.compress(level: level))
+        case .dedupe: self = .job(.dedupe)
+        case .optimize(let level, _): self = .job(.optimize(level: level))
+        case .defragment: self = .job(.defragment)
+        case .sparsify: self = .job(.sparsify)
+        }
+    }
+
+    /// It changes where images lie.
+    var movesReferences: Bool {
+        switch self {
+        case .report, .check, .newData, .estimate: false
+        case .job: true
+        }
+    }
+}
