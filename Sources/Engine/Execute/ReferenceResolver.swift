@@ -115,7 +115,8 @@ struct ReferenceResolver {
             file: file, inode: use.inode, fileOffset: extent.fileOffset,
             offsetInExtent: reference.offsetInExtent, lengthBytes: length,
             isTail: !length.isMultiple(of: store.sectorBytes), isLive: roles.isLive(use.inode),
-            isPreallocated: isPreallocated, isLeafShared: isLeafShared, isRootShared: isLeafShared && age?.mayShareRoot == true)
+            isPreallocated: isPreallocated, isLeafShared: isLeafShared,
+            isRootShared: isLeafShared && age?.mayShareRoot == true)
     }
 
     /// The file extent item behind a use, when it still refers to the extent. Its generation need not

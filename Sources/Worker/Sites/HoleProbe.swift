@@ -32,7 +32,7 @@ struct HoleProbe {
                 try hole.shared.descriptor.truncate(toBytes: length.rawValue)
             }
             guard try makesHoles() else {
-                Log.note("this kernel does not make holes as it should: zeroes are left as they are")
+                Log.note("this kernel does not make holes as it should: zeroes stay as they are")
                 return nil
             }
         } catch {
