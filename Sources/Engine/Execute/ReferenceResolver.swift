@@ -119,8 +119,8 @@ struct ReferenceResolver {
             isRootShared: isLeafShared && age?.mayShareRoot == true)
     }
 
-    /// The file extent item behind a use, when it still refers to the extent. Its generation need not
-    /// be that of another item: of what was preallocated each part that is written gets its own
+    /// The file extent item behind a use, when it still refers to the extent. Its generation need
+    /// not be that of another item: of what was preallocated each part that is written gets its own
     /// (btrfs_mark_extent_written), and converted file systems have items that are older.
     private func item(
         of use: ExtentUse, _ replacement: Replacement
@@ -181,8 +181,8 @@ struct ReferenceResolver {
 }
 
 extension FileExtent.Storage {
-    /// The reference to an extent, and whether that part of it was never written; nil where there is
-    /// none.
+    /// The reference to an extent, and whether that part of it was never written; nil where there
+    /// is none.
     fileprivate var reference: (FileExtent.Reference, isPreallocated: Bool)? {
         switch self {
         case .regular(let reference): (reference, false)
