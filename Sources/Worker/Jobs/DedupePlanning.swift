@@ -3,7 +3,6 @@ internal import Btrfs
 internal import Engine
 internal import Protocol
 internal import SystemCalls
-internal import Zstd
 
 /// Fingerprints, matches and plans one file system's part of a dedupe job.
 struct DedupePlanning {
@@ -135,18 +134,5 @@ extension RawSpan {
     fileprivate func littleEndian32(at offset: Int) -> UInt32 {
         // Safe: every pattern of bits is an integer; the span traps outside of its bounds.
         UInt32(littleEndian: unsafe unsafeLoadUnaligned(fromByteOffset: offset, as: UInt32.self))
-    }
-}
-
-/// Unpacks zstd extents; the kernel does so with the others.
-private struct ZstdDecoder: FrameDecoder {
-    func decode(_ extent: EncodedExtent) -> [UInt8]? {
-        guard extent.compression == .zstd, let decompressor = try? FrameDecompressor(),
-            var content = try? decompressor.decompress(
-                extent.bytes, limitBytes: extent.contentBytes.count)
-        else { return nil }
-        // What a frame lacks to the extent's content reads as zeroes.
-        content += [UInt8](repeating: 0, count: extent.contentBytes.count - content.count)
-        return content
     }
 }
