@@ -16,7 +16,8 @@ struct DedupePlanning {
     let governor: Governor
 
     func plan(
-        _ survey: Survey, scope: Scope, compression: DedupePlanner.Compression
+        _ survey: Survey, scope: Scope, compression: DedupePlanner.Compression,
+        verdicts: Verdicts = Verdicts()
     ) throws(BtrfsError) -> Plan {
         let eligible = DedupePlanner.eligible(survey, scope: scope)
         let total = eligible.reduce(ByteCount.zero) { $0 + survey.extents[$1].contentBytes }
@@ -44,7 +45,8 @@ struct DedupePlanning {
         resources.control = governor
         return try DedupePlanner.plan(
             survey, fingerprints, scope: scope, sectorBytes: store.sectorBytes,
-            compression: compression, price: site.limits.price, resources: resources)
+            compression: compression, verdicts: verdicts, price: site.limits.price,
+            resources: resources)
     }
 }
 

@@ -60,7 +60,8 @@ struct EstimateWork {
         ).run(store, &result).survey
         let scope = order.scope
         let compression = CompressionPlanner.plan(
-            survey, scope: scope, requestedLevel: nil, sectorBytes: store.sectorBytes)
+            survey, scope: scope, requestedLevel: nil, sectorBytes: store.sectorBytes,
+            verdicts: site.cache?.verdicts().atEstimatedLevel ?? Verdicts())
         leftAlone.add(compression.leftAlone)
         let dedupe = try DedupePlanning(
             site: site, store: store, output: output, governor: governor

@@ -153,17 +153,21 @@ private struct SiteWork {
             result.add(from: pieces, to: pieces)
             return ExecutionOutcome(leftAlone: left)
         }
-        let plan = try plan(survey, store)
+        var verdicts = site.cache?.verdicts() ?? Verdicts()
+        verdicts.forgetGone(in: survey, isWhole: order.isOfAllFiles)
+        let plan = try plan(survey, store, verdicts)
         if case .dedupe = order.work {
             result.predictedBytes = (result.predictedBytes ?? 0) + plan.predictedSaving.rawValue
         }
         let outcome = try execute(plan, of: survey, list)
+        keep(verdicts, outcome.verdicts)
         let unreadable = UnreadableNames.named(outcome.unreadablePlaces, list, order)
         for place in unreadable.prefix(Limits.namedItems) { Log.note(place.journalText) }
         result.add(unreadable: unreadable)
         UnreadableBook(site: site, order: order).add(outcome.unreadablePlaces)
-        // Of a large pool it takes as much memory as the next one.
+        // Of a large pool they take as much memory as the next one.
         _ = consume survey
+        _ = consume verdicts
         let now = Surveyor.survey(ImageList(site: site, order: order).imageFiles(), in: store)
         // What a cancelled job has not come to is not settled, and its last look is not whole.
         if governor.isCancelled { return outcome }
@@ -174,6 +178,14 @@ private struct SiteWork {
             order.work, at: SurveyDigest(now, scope: order.scope), leaving: outcome.leftAlone)
         site.cache?.keep(settled)
         return outcome
+    }
+
+    /// Also after a job that was cancelled: what it has found out is as true.
+    private func keep(_ verdicts: Verdicts, _ new: [Verdict]) {
+        guard !new.isEmpty, let cache = site.cache else { return }
+        var verdicts = verdicts
+        verdicts.add(new)
+        cache.keep(verdicts)
     }
 
     /// Reads the rest of the trees that every write needs, and looks whether an image's own could
@@ -214,19 +226,21 @@ private struct SiteWork {
     }
 
     private func plan(
-        _ survey: Survey, _ store: ControlledStore
+        _ survey: Survey, _ store: ControlledStore, _ verdicts: Verdicts
     ) throws(BtrfsError) -> Plan {
         switch order.work {
         case .report, .check, .newData, .estimate:
             return Plan()
         case .compress(let level, _):
             return CompressionPlanner.plan(
-                survey, scope: order.scope, requestedLevel: level, sectorBytes: store.sectorBytes)
+                survey, scope: order.scope, requestedLevel: level, sectorBytes: store.sectorBytes,
+                verdicts: verdicts)
         case .dedupe:
             return try dedupePlanning(store).plan(survey, scope: order.scope, compression: .none)
         case .optimize(let level, _):
             return try dedupePlanning(store).plan(
-                survey, scope: order.scope, compression: .packed(requestedLevel: level))
+                survey, scope: order.scope, compression: .packed(requestedLevel: level),
+                verdicts: verdicts)
         case .defragment:
             return DefragmentationPlanner.plan(survey, scope: order.scope)
         case .sparsify:
