@@ -109,7 +109,7 @@ struct Settler: Sendable {
         let diskBytes = replacement.diskBytes
         var result = BatchResult()
         switch failure {
-        case .doesNotShrink, .staysInOrder:
+        case .doesNotShrink, .costsAsMuch, .staysInOrder:
             if let obstacle = pending.keeperObstacle {
                 // A keeper was lost: another may be known when all others are done.
                 if isLastPass {

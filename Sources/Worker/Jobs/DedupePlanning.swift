@@ -15,7 +15,8 @@ struct DedupePlanning {
     let governor: Governor
 
     func plan(
-        _ survey: Survey, scope: Scope, compression: DedupePlanner.Compression
+        _ survey: Survey, scope: Scope, compression: DedupePlanner.Compression,
+        verdicts: Verdicts = Verdicts()
     ) throws(BtrfsError) -> Plan {
         let fingerprints = try fingerprint(
             DedupePlanner.eligible(survey, scope: scope), of: survey)
@@ -28,7 +29,8 @@ struct DedupePlanning {
         resources.control = governor
         return try DedupePlanner.plan(
             survey, fingerprints, scope: scope, sectorBytes: store.sectorBytes,
-            compression: compression, price: site.limits.price, resources: resources)
+            compression: compression, verdicts: verdicts, price: site.limits.price,
+            resources: resources)
     }
 
     func planHoles(_ survey: Survey, scope: Scope) throws(BtrfsError) -> Plan {
