@@ -28,7 +28,7 @@ import Testing
     /// flag, free space. Such a job is planned again.
     @Test(arguments: [
         LeftAloneReason.changedMeanwhile, .stillUsed, .unreadable, .refused, .outOfSpace,
-        .immutable, .tooManyReferences, .unalignedEnd,
+        .immutable, .tooManyReferences, .unalignedEnd, .beingSent, .quotaFull, .swapFile,
     ])
     func aReasonThatMayPassSettlesNothing(_ reason: LeftAloneReason) {
         var jobs = SettledJobs()

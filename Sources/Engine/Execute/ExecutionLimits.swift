@@ -44,6 +44,9 @@ public struct ExecutionLimits: Sendable {
     public var openFiles = 256
     /// How often an extent is tried again when somebody came to use it meanwhile.
     public var rounds = 3
+    /// For how long nothing is begun in a subvolume that has refused: a send ends, and may take
+    /// hours.
+    public var refusalHold = Duration.seconds(60)
     /// How many requests for one extent may end with an I/O error before the rest of it is taken
     /// for unreadable: a packed extent has up to 32 sectors that are read together or not at all,
     /// and a disk that is dying takes seconds for each.

@@ -9,6 +9,9 @@ public struct ExecutionOutcome: Equatable, Sendable {
     public var freed = ByteCount.zero
     /// What was written anew for them.
     public var rewritten = ByteCount.zero
+    /// What was written in all: also what was given up, as the kernel refused to share it, or
+    /// somebody came to use the extent. It takes room until the next commit.
+    public var written = ByteCount.zero
     /// What of that stands beside the extent that it was to replace: a reference could not follow,
     /// and those that had could not go back, as what they would go back to cannot be read.
     public var standsTwice = ByteCount.zero
@@ -58,6 +61,7 @@ public struct ExecutionOutcome: Equatable, Sendable {
         extentsReplaced += other.extentsReplaced
         freed += other.freed
         rewritten += other.rewritten
+        written += other.written
         standsTwice += other.standsTwice
         metadata += other.metadata
         referencesMoved += other.referencesMoved

@@ -26,16 +26,20 @@ public struct Executor: Sendable {
     private let control: any JobControl
     private let survey: Survey
     private let zeroes: ZeroFile?
+    private let now: @Sendable () -> ContinuousClock.Instant
 
     /// With as many lanes as there are parts for; at least one.
     /// - Parameters:
     ///   - survey: what the plan was made from; it says what to read ahead.
     ///   - zeroes: where holes are taken from; without it none are made.
+    ///   - now: what the time is.
     public init(
         store: any ExtentStore, roles: any LiveRoles, survey: Survey, lanes: [LaneParts],
         zeroes: ZeroFile? = nil,
-        limits: ExecutionLimits = ExecutionLimits(), control: any JobControl = Unhindered()
+        limits: ExecutionLimits = ExecutionLimits(), control: any JobControl = Unhindered(),
+        now: @escaping @Sendable () -> ContinuousClock.Instant = { .now }
     ) {
+        self.now = now
         self.store = store
         self.roles = roles
         self.lanes = lanes
@@ -57,7 +61,7 @@ public struct Executor: Sendable {
     ) throws(BtrfsError) -> ExecutionOutcome {
         let context = LaneContext(
             store: store, roles: roles, limits: limits, control: control, zeroes: zeroes,
-            newestGeneration: survey.generation)
+            newestGeneration: survey.generation, now: now)
         var result = try pass(replacements, context, isLast: false, progress: progress)
         if !result.postponed.isEmpty, !control.isCancelled {
             let before = result.outcome.saved
@@ -126,7 +130,7 @@ public struct Executor: Sendable {
             state.result.outcome.add(result.outcome)
             state.result.postponed += result.postponed
             state.done += batch.reduce(ByteCount.zero) { $0 + $1.diskBytes }
-            state.writtenSinceCommit += result.outcome.rewritten
+            state.writtenSinceCommit += result.outcome.written
             let isCommitDue = state.writtenSinceCommit >= limits.commitEvery
             if isCommitDue { state.writtenSinceCommit = .zero }
             return (state.done, state.result.outcome.saved, isCommitDue)

@@ -15,12 +15,15 @@ struct LaneContext: Sendable {
     let fresh: FreshSources
     let successors = SuccessorKeepers()
     let refusal = DiskRefusal()
+    let refusals: LearntRefusals
     let heavyWaves = HeavyWaves()
 
     init(
         store: any ExtentStore, roles: any LiveRoles, limits: ExecutionLimits,
-        control: any JobControl, zeroes: ZeroFile?, newestGeneration: Generation
+        control: any JobControl, zeroes: ZeroFile?, newestGeneration: Generation,
+        now: @escaping @Sendable () -> ContinuousClock.Instant
     ) {
+        refusals = LearntRefusals(hold: limits.refusalHold, now: now)
         self.zeroes = zeroes
         self.newestGeneration = newestGeneration
         self.store = store
@@ -38,6 +41,6 @@ struct LaneContext: Sendable {
     var resolver: ReferenceResolver {
         ReferenceResolver(
             store: store, files: files, roles: roles, inodes: InodeBook(store: store),
-            newestGeneration: newestGeneration)
+            refusals: refusals, newestGeneration: newestGeneration)
     }
 }

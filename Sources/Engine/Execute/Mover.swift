@@ -60,7 +60,8 @@ struct Mover: Sendable {
     }
 
     private func move(_ wave: Range<Int>, of works: inout [MovedWork]) throws(BtrfsError) {
-        let moves = wave.flatMap { index in
+        for index in wave { works[index].failure = refusal(of: works[index].planned) }
+        let moves = wave.filter { works[$0].failure == nil }.flatMap { index in
             let work = works[index].planned
             return ShareRequests.moves(target: index, work.target, sources: work.sources)
         }
@@ -70,6 +71,18 @@ struct Mover: Sendable {
         defer { context.heavyWaves.leave() }
         // The one before may have taken a while.
         if !context.isStopped { try moveTogether(moves, of: &works) }
+    }
+
+    /// What another lane, or a wave before, has come to know: what would have to go back is not
+    /// moved.
+    private func refusal(of work: RoundWork) -> BtrfsError? {
+        work.target.references.lazy.compactMap { refusal(of: $0, for: work) }.first
+    }
+
+    private func refusal(of reference: OpenReference, for work: RoundWork) -> BtrfsError? {
+        context.refusals.refusal(
+            of: reference.inode, forExtentAt: work.pending.replacement.address
+        ).map { BtrfsError("FIDEDUPERANGE", "an image", $0) }
     }
 
     private func moveTogether(
@@ -117,6 +130,10 @@ struct Mover: Sendable {
     private func move(
         _ request: ShareRequest, of works: inout [MovedWork]
     ) throws(BtrfsError) {
+        for move in request.moves where works[move.target].failure == nil {
+            let work = works[move.target].planned
+            works[move.target].failure = refusal(of: move.destination, for: work)
+        }
         let wanted = request.moves.filter { works[$0.target].failure == nil }
         if wanted.count > 1, wanted.count == request.moves.count, let first = wanted.first,
             case .shared(request.lengthBytes) = try? store.share(
@@ -125,7 +142,7 @@ struct Mover: Sendable {
         {
             for move in wanted {
                 works[move.target].append(move)
-                context.fresh.add(move.destinationFileRange, of: move.destination.inode)
+                noteSuccess(move, of: works[move.target])
             }
             return
         }
@@ -163,6 +180,7 @@ struct Mover: Sendable {
                     try judge(piece, of: &work)
                 }
             case .failed(let reason):
+                context.refusals.note(reason, of: move.destination.inode)
                 work.failure = BtrfsError("FIDEDUPERANGE", "an image", reason)
             }
         }
@@ -170,7 +188,14 @@ struct Mover: Sendable {
 
     private func note(_ move: Move, in work: inout MovedWork) {
         work.join(move)
+        noteSuccess(move, of: work)
+    }
+
+    private func noteSuccess(_ move: Move, of work: MovedWork) {
         context.fresh.add(move.destinationFileRange, of: move.destination.inode)
+        context.refusals.noteSuccess(
+            of: move.destination.inode,
+            forExtentAt: work.planned.pending.replacement.address)
     }
 
     private func answer(_ move: Move) -> DedupeOutcome {

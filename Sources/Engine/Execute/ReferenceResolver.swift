@@ -40,6 +40,7 @@ struct ReferenceResolver {
     let files: FileCache
     let roles: any LiveRoles
     let inodes: InodeBook
+    let refusals: LearntRefusals
     /// What is newer than the survey is another extent.
     let newestGeneration: Generation
 
@@ -50,6 +51,10 @@ struct ReferenceResolver {
         }
         guard case .all(let uses) = uses else { throw .leave(.tooManyReferences) }
         guard !uses.isEmpty else { throw .leave(.changedMeanwhile) }
+        // Before anything of it is opened, read or written.
+        if let refusal = refusals.admit(replacement.address, usedBy: uses.lazy.map(\.inode)) {
+            throw .leave(LeftAloneReason(refusal: refusal))
+        }
         var references: [OpenReference] = []
         for use in uses { references.append(try open(use, replacement)) }
         try checkTails(references)

@@ -62,8 +62,11 @@ struct Rewriter {
     var scratch: any ScratchFile { frames.scratch }
 
     /// Writes the parts of each target, and waits until they are on the device.
+    /// - Parameter count: takes what was written, also by an attempt that fails.
     /// - Throws: what ends the job: the device refuses writes, or the job was cancelled.
-    func rewrite(_ parts: [WrittenPart]) throws(BtrfsError) -> RewrittenBatch {
+    func rewrite(
+        _ parts: [WrittenPart], counting count: inout ByteCount
+    ) throws(BtrfsError) -> RewrittenBatch {
         let prices = RewritePrices(parts, limits: limits, sectorBytes: store.sectorBytes)
         if parts.allSatisfy({ $0.ranges.isEmpty }) {
             return RewrittenBatch(
@@ -74,6 +77,7 @@ struct Rewriter {
         }
         let generation = try store.generation()
         var written: [Settlement.Frame] = []
+        defer { count += written.reduce(ByteCount.zero) { $0 + $1.diskBytes } }
         let results = try write(parts, &written)
         // What is given up is not shared from.
         guard results.contains(where: { (try? $0.get()) != nil }), !written.isEmpty

@@ -113,7 +113,7 @@ struct RoundPlanner {
             targets.remove(at: index)
             parts.remove(at: index)
         }
-        let batch = try rewriter.rewrite(parts)
+        let batch = try rewriter.rewrite(parts, counting: &result.outcome.written)
         var works: [RoundWork] = []
         for (planned, rewriting) in zip(targets, batch.results) {
             switch rewriting {

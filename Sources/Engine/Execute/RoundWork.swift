@@ -51,7 +51,7 @@ struct MovedWork: Sendable {
     /// Why the extent stays as it was.
     var failureReason: LeftAloneReason {
         if isUnreadable { return .unreadable }
-        return failure == nil ? .stillUsed : .refused
+        return failure.map { LeftAloneReason(refusal: $0.reason) } ?? .stillUsed
     }
 
     /// What is known after the round.

@@ -26,6 +26,8 @@ struct Scout: Sendable {
         var left = limit
         for replacement in batch.sorted(by: { $0.address < $1.address }) {
             if let extent = survey.extent(at: replacement.address) {
+                // It will be left alone.
+                if isRefused(extent) { continue }
                 for reference in survey.references(to: extent) {
                     let inode = survey.files[reference.file].image.inode
                     prefetch(inode, reference.fileOffset, reference.lengthBytes, &left)
@@ -36,6 +38,13 @@ struct Scout: Sendable {
                 prefetch(piece.keeper.inode, piece.keeper.offset, length, &left)
             }
             if left == .zero { return }
+        }
+    }
+
+    private func isRefused(_ extent: Survey.Extent) -> Bool {
+        survey.references(to: extent).contains { reference in
+            let inode = survey.files[reference.file].image.inode
+            return context.refusals.refusal(of: inode, forExtentAt: extent.address) != nil
         }
     }
 

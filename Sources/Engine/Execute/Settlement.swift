@@ -14,6 +14,9 @@ enum Settlement {
         let lengthBytes: ByteCount
         /// What it takes on the device when it is packed; nil when it is plain.
         let packedBytes: ByteCount?
+
+        /// What it takes on the device.
+        var diskBytes: ByteCount { packedBytes ?? lengthBytes }
     }
 
     /// The first frame that is not in the tree as it was written: on the device, of its length and

@@ -88,6 +88,7 @@ struct Settler: Sendable {
         _ pending: PendingReplacement, _ obstacle: ReplacementObstacle
     ) -> ExecutionOutcome {
         let diskBytes = pending.replacement.diskBytes
+        context.refusals.withdraw(pending.replacement.address)
         var outcome = ExecutionOutcome()
         switch obstacle {
         case .leave(let reason):
@@ -107,6 +108,7 @@ struct Settler: Sendable {
     ) throws(BtrfsError) -> BatchResult {
         let replacement = pending.replacement
         let diskBytes = replacement.diskBytes
+        context.refusals.withdraw(replacement.address)
         var result = BatchResult()
         switch failure {
         case .doesNotShrink, .costsAsMuch, .staysInOrder:
@@ -130,7 +132,8 @@ struct Settler: Sendable {
         case .noRoom(let error):
             // Others may need no scratch space, and free some: they are gone on with.
             result.outcome.add(error)
-            result.outcome.leftAlone.add(.outOfSpace, diskBytes: diskBytes)
+            let isQuota = error.reason == .diskQuotaExceeded
+            result.outcome.leftAlone.add(isQuota ? .quotaFull : .outOfSpace, diskBytes: diskBytes)
         case .store(let error) where error.reason == .staleNFSFileHandle:
             result.outcome.leftAlone.add(.changedMeanwhile, diskBytes: diskBytes)
         case .store(let error):

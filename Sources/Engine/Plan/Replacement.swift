@@ -144,6 +144,9 @@ public enum LeftAloneReason: String, CaseIterable, Sendable {
     case copyUnreadable = "its copy cannot be read"
     case copyInUse = "its copy is in use and could not be read from the disk anew"
     case refused = "the kernel refused to share it"
+    case beingSent = "its snapshot is being sent (btrfs send)"
+    case quotaFull = "a quota is full"
+    case swapFile = "a swap file uses it"
     case inOrder = "reads at one go as it is"
     case outOfSpace = "no space for the scratch file"
     case tooManySnapshots = "in too many snapshots or clones"
@@ -155,7 +158,7 @@ public enum LeftAloneReason: String, CaseIterable, Sendable {
         switch self {
         case .changedMeanwhile, .stillUsed, .unreadable, .refused, .outOfSpace, .immutable,
             .copyUnreadable, .copyInUse, .tooManyReferences, .unalignedEnd, .tooManySnapshots,
-            .noMetadataRoom:
+            .noMetadataRoom, .beingSent, .quotaFull, .swapFile:
             true
         default: false
         }
@@ -164,7 +167,9 @@ public enum LeftAloneReason: String, CaseIterable, Sendable {
     /// Worth telling a person, and not only the normal course of things.
     public var isTrouble: Bool {
         switch self {
-        case .unreadable, .copyUnreadable, .refused, .outOfSpace, .noMetadataRoom: true
+        case .unreadable, .copyUnreadable, .refused, .outOfSpace, .noMetadataRoom, .beingSent,
+            .quotaFull:
+            true
         default: false
         }
     }

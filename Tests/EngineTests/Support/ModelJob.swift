@@ -10,6 +10,7 @@ struct ModelJob {
     var limits = ExecutionLimits()
     var lanes = 1
     var control: any JobControl = Unhindered()
+    var now: @Sendable () -> ContinuousClock.Instant = { .now }
     /// How many read fingerprints.
     var threads = 1
     var checksumKind = ChecksumKind.crc32c
@@ -99,7 +100,8 @@ struct ModelJob {
         }
         let executor = Executor(
             store: store, roles: roles, survey: survey ?? self.survey(), lanes: parts,
-            zeroes: makesHoles ? store.zeroes() : nil, limits: limits, control: control)
+            zeroes: makesHoles ? store.zeroes() : nil, limits: limits, control: control,
+            now: now)
         return try executor.run(plan.replacements) { _, _ in }
     }
 

@@ -23,6 +23,10 @@ extension ModelState {
             sourceOffset + length == from.sizeBytes && destinationOffset + length == to.sizeBytes
         if !endsBoth { length = length / Self.sector * Self.sector }
         if length == 0 { return .shared(.zero) }
+        // btrfs_extent_same in fs/btrfs/reflink.c, before anything is compared.
+        if sent.contains(destination.subvolume) {
+            return .failed(.resourceTemporarilyUnavailable)
+        }
         let here = sourceOffset..<(sourceOffset + length)
         let there = destinationOffset..<(destinationOffset + length)
         if source == destination && here.overlaps(there) { return .failed(.invalidArgument) }

@@ -60,6 +60,8 @@ struct ModelState: Sendable {
     var files: [InodeIdentifier: File] = [:]
     /// What is between the files and the device (ModelDevice.swift).
     var device = ModelDevice()
+    /// Subvolumes that are being sent.
+    var sent: Set<TreeIdentifier> = []
     private var nextAddress: UInt64 = 1 << 20
     private var generation: UInt64 = 100
     /// What the files' owners have written, on the device.
@@ -83,8 +85,14 @@ struct ModelState: Sendable {
     /// 24 bytes with a key of 25.
     static let extentItemBytes: UInt64 = 49
 
+    /// A snapshot, and the numbers of the files in it.
+    static let snapshot = TreeIdentifier(500)
+    static let snapshotNumbers: Range<UInt64> = 500_000..<600_000
+
     static func inode(_ number: UInt64) -> InodeIdentifier {
-        InodeIdentifier(subvolume: .topmostSubvolume, number: number)
+        let isInSnapshot = snapshotNumbers.contains(number)
+        return InodeIdentifier(
+            subvolume: isInSnapshot ? snapshot : .topmostSubvolume, number: number)
     }
 
     // MARK: What owners of files do
