@@ -124,6 +124,18 @@ private struct SiteWork {
     let output: Output
     let governor: Governor
 
+    private let scope: Scope
+
+    init(site: Site, order: WorkerOrder, output: Output, governor: Governor) {
+        self.site = site
+        self.order = order
+        self.output = output
+        self.governor = governor
+        var scope = order.scope
+        if order.work.packsAgain { scope.levelOfOthers = MountOptions.levelOfOthers(on: site) }
+        self.scope = scope
+    }
+
     /// What was done until the end, or until the job was cancelled.
     func run(_ result: inout JobResult) throws(BtrfsError) -> ExecutionOutcome {
         do throws(BtrfsError) {
@@ -145,10 +157,10 @@ private struct SiteWork {
         let stage = SurveyStage(site: site, order: order, output: output, governor: governor)
         let (list, survey) = try stage.run(store, &result)
         if order.risksReadOnly != true { try refuseDamage(survey) }
-        let pieces = survey.pieces(in: order.scope)
+        let pieces = survey.pieces(in: scope)
         var settled = site.cache?.settledJobs() ?? SettledJobs()
         if let left = settled.leftAlone(
-            by: order.work, at: SurveyDigest(survey, scope: order.scope))
+            by: order.work, at: SurveyDigest(survey, scope: scope))
         {
             result.add(from: pieces, to: pieces)
             return ExecutionOutcome(leftAlone: left)
@@ -171,11 +183,11 @@ private struct SiteWork {
         let now = Surveyor.survey(ImageList(site: site, order: order).imageFiles(), in: store)
         // What a cancelled job has not come to is not settled, and its last look is not whole.
         if governor.isCancelled { return outcome }
-        result.add(from: pieces, to: now.pieces(in: order.scope))
+        result.add(from: pieces, to: now.pieces(in: scope))
         // What could not be read is said again, until it is mended.
         if !unreadable.isEmpty { return outcome }
         settled.remember(
-            order.work, at: SurveyDigest(now, scope: order.scope), leaving: outcome.leftAlone)
+            order.work, at: SurveyDigest(now, scope: scope), leaving: outcome.leftAlone)
         site.cache?.keep(settled)
         return outcome
     }
@@ -184,7 +196,8 @@ private struct SiteWork {
     private func keep(_ verdicts: Verdicts, _ new: [Verdict]) {
         guard !new.isEmpty, let cache = site.cache else { return }
         var verdicts = verdicts
-        verdicts.add(new)
+        let others = scope.levelOfOthers ?? MountOptions.levelOfOthers(on: site)
+        verdicts.add(new.filter { $0.isWorthKeeping(others) })
         cache.keep(verdicts)
     }
 
@@ -233,18 +246,18 @@ private struct SiteWork {
             return Plan()
         case .compress(let level, _):
             return CompressionPlanner.plan(
-                survey, scope: order.scope, requestedLevel: level, sectorBytes: store.sectorBytes,
+                survey, scope: scope, requestedLevel: level, sectorBytes: store.sectorBytes,
                 verdicts: verdicts)
         case .dedupe:
-            return try dedupePlanning(store).plan(survey, scope: order.scope, compression: .none)
+            return try dedupePlanning(store).plan(survey, scope: scope, compression: .none)
         case .optimize(let level, _):
             return try dedupePlanning(store).plan(
-                survey, scope: order.scope, compression: .packed(requestedLevel: level),
+                survey, scope: scope, compression: .packed(requestedLevel: level),
                 verdicts: verdicts)
         case .defragment:
-            return DefragmentationPlanner.plan(survey, scope: order.scope)
+            return DefragmentationPlanner.plan(survey, scope: scope)
         case .sparsify:
-            return try dedupePlanning(store).plan(survey, scope: order.scope, compression: .none)
+            return try dedupePlanning(store).plan(survey, scope: scope, compression: .none)
         }
     }
 }
