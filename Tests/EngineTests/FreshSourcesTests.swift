@@ -183,6 +183,24 @@ import Testing
         ]
         for extents in wrongPlain { #expect(Self.missing([Self.plain], extents) == Self.plain) }
     }
+
+    @Test func `What was to be packed is known afterwards, packed or not, and nothing else is`() {
+        var packed = Self.packed
+        packed.level = 9
+        var plain = Self.plain
+        plain.level = 5
+        let extents = [
+            Self.extent(at: 0), Self.extent(at: 128, disk: 40, .zstd),
+            Self.extent(at: 256, length: 4), Self.extent(at: 260, length: 100),
+            Self.extent(at: 512),
+        ]
+        let verdicts = Settlement.verdicts(on: extents, of: [packed, plain])
+        // The first lies before all frames and the last behind them.
+        #expect(verdicts.map(\.level) == [9, 5, 5])
+        #expect(verdicts.map(\.finding) == [.packed, .doesNotShrink, .doesNotShrink])
+        #expect(verdicts.map(\.generation) == extents[1...3].map(\.generation))
+        #expect(Settlement.verdicts(on: extents, of: [Self.packed, Self.plain]).isEmpty)
+    }
 }
 
 @Suite struct SuccessorKeepersTests {

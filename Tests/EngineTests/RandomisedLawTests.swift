@@ -8,12 +8,15 @@ import Testing
 @Suite struct RandomisedLawTests {
     static let sector = Int(ModelState.sector)
 
-    static func fileSystem(_ generator: inout SeededGenerator) -> ModelState {
+    /// - Parameter isPacked: half of the extents are packed already, by chance how well.
+    static func fileSystem(
+        _ generator: inout SeededGenerator, isPacked: Bool = false
+    ) -> ModelState {
         var state = ModelState()
         let files = Int.random(in: 2...6, using: &generator)
         for number in 1...files {
             state.make(UInt64(number))
-            fill(UInt64(number), &state, &generator)
+            fill(UInt64(number), isPacked, &state, &generator)
         }
         for _ in 0..<Int.random(in: 0...12, using: &generator) {
             change(UInt64(Int.random(in: 1...files, using: &generator)), files, &state, &generator)
@@ -23,12 +26,19 @@ import Testing
 
     /// Extents from few kinds of sectors, so that copies at any shift are common.
     private static func fill(
-        _ number: UInt64, _ state: inout ModelState, _ generator: inout SeededGenerator
+        _ number: UInt64, _ isPacked: Bool, _ state: inout ModelState,
+        _ generator: inout SeededGenerator
     ) {
         var offset = 0
         for _ in 0..<Int.random(in: 1...4, using: &generator) {
             let length = Int.random(in: 1...24, using: &generator)
-            state.write(content(length, &generator), to: number, at: UInt64(offset * sector))
+            var disk: UInt64?
+            if isPacked, length > 1, Bool.random(using: &generator) {
+                disk = UInt64(Int.random(in: 1..<length, using: &generator) * sector)
+            }
+            state.write(
+                content(length, &generator), to: number, at: UInt64(offset * sector),
+                packedTo: disk, by: [.zstd, .zlib, .lzo][length % 3])
             offset += length
         }
         if Bool.random(using: &generator) {
@@ -134,5 +144,26 @@ import Testing
                 #expect(outcome.extentsReplaced == 0, "\(seed): \(plan.replacements)")
             }
         }
+    }
+
+    @Test(arguments: 0..<200) func `Packing again keeps every law, and comes to rest`(
+        seed: Int
+    ) throws {
+        var generator = SeededGenerator(seed: UInt64(1000 + seed))
+        var job = ModelJob(store: ModelStore(Self.fileSystem(&generator, isPacked: true)))
+        job.lanes = seed.isMultiple(of: 4) ? 3 : 1
+        job.limits.batchContent = .kibibytes(64)
+        job.levelOfOthers = 1
+        let laws = Laws(before: job)
+        let before = job.store.state.diskUse
+        let packed = try VerdictTests.compress(&job)
+        laws.check("compress")
+        #expect(job.store.state.diskUse <= before - packed.saved.rawValue)
+        let optimized = try job.execute(try job.optimizePlan())
+        job.verdicts.add(optimized.verdicts)
+        laws.check("optimize")
+        let writes = job.store.log.writes
+        #expect(try VerdictTests.compress(&job).extentsReplaced == 0)
+        #expect(job.store.log.writes == writes)
     }
 }

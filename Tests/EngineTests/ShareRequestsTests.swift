@@ -109,12 +109,12 @@ import Testing
 @Suite struct LayoutTests {
     static func part(
         _ kibibytes: UInt64, at offset: UInt64, aim: Replacement.Aim = .space,
-        files: [UInt64] = [1], level: Int? = 3
+        files: [UInt64] = [1], level: Int? = 3, packedTo disk: UInt64? = nil
     ) -> WrittenPart {
         let length = ByteCount.kibibytes(kibibytes)
         let replacement = Replacement(
-            address: LogicalAddress(offset), generation: Generation(1), diskBytes: length,
-            contentBytes: length, pieces: [],
+            address: LogicalAddress(offset), generation: Generation(1),
+            diskBytes: disk.map { .kibibytes($0) } ?? length, contentBytes: length, pieces: [],
             rewriting: level.map { .packed(level: $0) } ?? .plain, predictedSaving: .zero, aim: aim)
         let references = files.map { file in
             OpenReference(
@@ -159,6 +159,27 @@ import Testing
             Self.part(400, at: 0, aim: .order), Self.part(200, at: 400, aim: .order),
         ]
         #expect(Self.chains(order) == [[0, 1]])
+    }
+
+    @Test func `A packed extent that fills a frame is packed alone, shorter ones together`() {
+        let long = [
+            Self.part(128, at: 0, packedTo: 40), Self.part(128, at: 128, packedTo: 40),
+            Self.part(8, at: 256),
+        ]
+        #expect(Self.chains(long) == [[0], [1], [2]])
+        let short = [
+            Self.part(64, at: 0, packedTo: 40), Self.part(64, at: 64, packedTo: 8),
+            Self.part(128, at: 128),
+        ]
+        #expect(Self.chains(short) == [[0, 1, 2]])
+    }
+
+    @Test func `What is packed well already bears less of what a chain takes`() {
+        let parts = [Self.part(64, at: 0, packedTo: 48), Self.part(64, at: 64, packedTo: 16)]
+        let chains = Layout.chains(
+            parts.indices.map { ($0, parts[$0]) }, limits: ExecutionLimits())
+        let charges = Layout.charges(chains[0], total: .kibibytes(32))
+        #expect(charges.map(\.bytes) == [.kibibytes(24), .kibibytes(8)])
     }
 
     @Test func `The charges of a chain are its total`() {

@@ -45,6 +45,11 @@ import Testing
         var running = ModelJob(store: ModelStore(start))
         running.includesLiveOnly = true
         digests.append(Self.digest(running))
+        for level in [1, 3, -3] {
+            var packing = ModelJob(store: ModelStore(start))
+            packing.levelOfOthers = level
+            digests.append(Self.digest(packing))
+        }
         let moved = ModelJob(store: ModelStore(start))
         try moved.dedupe()
         digests.append(Self.digest(moved))

@@ -50,6 +50,12 @@ struct VerdictCacheTests {
                     Verdict(
                         address: address, generation: Generation(.max), level: level,
                         usedParts: parts))
+                let packed = try #require(
+                    Verdict(
+                        address: address, generation: Generation(.max), finding: .packed,
+                        level: level, usedParts: parts))
+                #expect(verdict.finding == .doesNotShrink && packed.finding == .packed)
+                #expect(packed.address == address && packed.level == level)
                 #expect(verdict.address == address)
                 #expect(verdict.generation == Generation(.max))
                 #expect(verdict.level == level)
@@ -166,7 +172,8 @@ struct VerdictCacheTests {
     func forgetting() throws {
         var job = ModelJob(store: ModelStore(VerdictTests.album()))
         try VerdictTests.compress(&job)
-        #expect(job.verdicts.count == 4)
+        #expect(job.verdicts.count == 5)
+        job.store.change { $0.write(Content.sectors(60..<62), to: 2, at: 0) }
         let elsewhere = try Self.verdict(1 << 20)
         let replaced = try #require(
             Verdict(

@@ -35,7 +35,7 @@ public struct ExecutionOutcome: Equatable, Sendable {
     public static let unreadableLimit = 1000
 
     /// What was found out, to be kept for jobs to come: the first of it.
-    public private(set) var verdicts: [Verdict] = []
+    public internal(set) var verdicts: [Verdict] = []
 
     /// Nothing done, and this left alone.
     public init(leftAlone: LeftAlone = LeftAlone()) { self.leftAlone = leftAlone }

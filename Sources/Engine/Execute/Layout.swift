@@ -23,6 +23,16 @@ struct Slice: Hashable, Sendable {
     /// The target's index in its batch.
     let target: Int
     let range: Range<ByteCount>
+    /// What it takes in the extent that it comes from: by that the slices of a chain bear what they
+    /// take together, so that one that is packed well already bears less.
+    let oldBytes: ByteCount
+
+    /// - Parameter oldBytes: as much as its content, where it is plain.
+    init(target: Int, range: Range<ByteCount>, oldBytes: ByteCount? = nil) {
+        self.target = target
+        self.range = range
+        self.oldBytes = oldBytes ?? (range.upperBound - range.lowerBound)
+    }
 
     var lengthBytes: ByteCount { range.upperBound - range.lowerBound }
 }
@@ -67,12 +77,14 @@ enum Layout {
         var last: (part: WrittenPart, range: Range<ByteCount>)?
         for (index, part) in parts {
             for range in part.ranges {
-                let slice = Slice(target: index, range: range)
-                let rewriting = part.target.replacement.rewriting
-                let limit =
-                    part.target.replacement.aim == .order ? limits.batchContent : limits.chain
+                let replacement = part.target.replacement
+                let slice = Slice(
+                    target: index, range: range, oldBytes: replacement.diskBytes(of: range))
+                let rewriting = replacement.rewriting
+                let limit = replacement.aim == .order ? limits.batchContent : limits.chain
                 if let last, let chain = chains.last, chain.rewriting == rewriting,
                     chain.lengthBytes + slice.lengthBytes <= limit,
+                    !fillsFrame(last.part, last.range, limits), !fillsFrame(part, range, limits),
                     areNeighbours(last.part.target, last.range, part.target, range)
                 {
                     chains[chains.count - 1].slices.append(slice)
@@ -83,6 +95,15 @@ enum Layout {
             }
         }
         return chains
+    }
+
+    /// A packed extent of as much as a frame can hold has nothing to gain from neighbours: each
+    /// bears its own frame, and none is packed again because another does not gain.
+    private static func fillsFrame(
+        _ part: WrittenPart, _ range: Range<ByteCount>, _ limits: ExecutionLimits
+    ) -> Bool {
+        part.target.replacement.isPacked
+            && range.upperBound - range.lowerBound >= limits.frameContent
     }
 
     /// Every file that shows the end of the first goes on with the start of the second, and no
@@ -99,16 +120,17 @@ enum Layout {
         return !ends.isEmpty && Set(ends) == Set(starts)
     }
 
-    /// What each target has to bear of a total, by its share of the chain; the last bears the rest.
+    /// What each target has to bear of a total, by its share of what the chain takes now; the last
+    /// bears the rest.
     static func charges(_ chain: Chain, total: ByteCount) -> [(target: Int, bytes: ByteCount)] {
-        let length = chain.lengthBytes.rawValue
+        let old = chain.slices.reduce(ByteCount.zero) { $0 + $1.oldBytes }.rawValue
         var left = total
         return chain.slices.enumerated().map { index, slice in
             let isLast = index == chain.slices.count - 1
-            let share = total.rawValue.multipliedFullWidth(by: slice.lengthBytes.rawValue)
+            let share = total.rawValue.multipliedFullWidth(by: slice.oldBytes.rawValue)
             let bytes =
-                isLast || length == 0
-                ? left : min(left, ByteCount(length.dividingFullWidth(share).quotient))
+                isLast || old == 0
+                ? left : min(left, ByteCount(old.dividingFullWidth(share).quotient))
             left = left - bytes
             return (slice.target, bytes)
         }

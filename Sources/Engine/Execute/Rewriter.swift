@@ -50,6 +50,9 @@ struct RewrittenBatch: Sendable {
     var results: [Result<Rewritten, RewriteFailure>]
     /// What to share from; nil when nothing was written.
     var settled: (any OpenFile)?
+    /// What is known of what was written. Of what is given up in the end as well: who keeps that
+    /// forgets it with the next survey.
+    var verdicts: [Verdict] = []
 }
 
 /// Writes a batch's parts into a scratch file, packed where they shrink: pack first, decide, then
@@ -86,7 +89,9 @@ struct Rewriter {
         guard
             Settlement.firstMissing(written, in: settled.extents, since: generation) == nil
         else { throw .refusedWrite("TREE_SEARCH_V2", .ioError) }
-        return RewrittenBatch(results: results, settled: settled.file)
+        return RewrittenBatch(
+            results: results, settled: settled.file,
+            verdicts: Settlement.verdicts(on: settled.extents, of: written))
     }
 
     private func write(
@@ -116,7 +121,9 @@ struct Rewriter {
         for (chain, made) in packed {
             let base = end
             do throws(BtrfsError) {
-                for frame in made { try write(frame, at: base, &written) }
+                for frame in made {
+                    try write(frame, at: base, chain.rewriting.level, &written)
+                }
             } catch {
                 guard error.isFull else { throw error }
                 for slice in chain.slices { results[slice.target] = .failure(.noRoom(error)) }
@@ -217,7 +224,8 @@ struct Rewriter {
                 }
                 rewritten.diskBytes += frames.diskBytes(frame)
                 do throws(BtrfsError) {
-                    try write(frame, at: FileOffset.start + range.lowerBound, &written)
+                    try write(
+                        frame, at: FileOffset.start + range.lowerBound, rewriting.level, &written)
                 } catch {
                     guard error.isFull else { throw error }
                     return .failure(.noRoom(error))
@@ -231,7 +239,8 @@ struct Rewriter {
     }
 
     private func write(
-        _ frame: Frame, at base: FileOffset, _ written: inout [Settlement.Frame]
+        _ frame: Frame, at base: FileOffset, _ level: Int?,
+        _ written: inout [Settlement.Frame]
     ) throws(BtrfsError) {
         do throws(BtrfsError) {
             try frames.write(frame, at: base)
@@ -243,7 +252,7 @@ struct Rewriter {
             Settlement.Frame(
                 offset: base + frame.range.lowerBound,
                 lengthBytes: length.roundedUp(to: store.sectorBytes),
-                packedBytes: frame.isPacked ? frames.diskBytes(frame) : nil))
+                packedBytes: frame.isPacked ? frames.diskBytes(frame) : nil, level: level))
     }
 
     /// Why it is not worth it; nil when it is. What is written, and what trees grow by, must take

@@ -114,6 +114,7 @@ struct RoundPlanner {
             parts.remove(at: index)
         }
         let batch = try rewriter.rewrite(parts, counting: &result.outcome.written)
+        result.outcome.add(batch.verdicts)
         var works: [RoundWork] = []
         for (planned, rewriting) in zip(targets, batch.results) {
             switch rewriting {

@@ -14,9 +14,34 @@ enum Settlement {
         let lengthBytes: ByteCount
         /// What it takes on the device when it is packed; nil when it is plain.
         let packedBytes: ByteCount?
+        /// The level at which it was to be packed; nil when it was not.
+        var level: Int?
 
         /// What it takes on the device.
         var diskBytes: ByteCount { packedBytes ?? lengthBytes }
+    }
+
+    /// What is known from now on of extents that frames have become: at which level they are
+    /// packed, or that they do not shrink at it.
+    /// - Parameters:
+    ///   - extents: in order.
+    ///   - frames: in order, none overlapping another.
+    static func verdicts(on extents: [FileExtent], of frames: [Frame]) -> [Verdict] {
+        var next = 0
+        return extents.compactMap { extent in
+            while next < frames.count,
+                frames[next].offset + frames[next].lengthBytes <= extent.fileOffset
+            {
+                next += 1
+            }
+            guard next < frames.count, frames[next].offset < end(of: extent),
+                let level = frames[next].level,
+                case .regular(let reference) = extent.storage
+            else { return nil }
+            return Verdict(
+                address: reference.address, generation: extent.generation,
+                finding: extent.compression == .none ? .doesNotShrink : .packed, level: level)
+        }
     }
 
     /// The first frame that is not in the tree as it was written: on the device, of its length and

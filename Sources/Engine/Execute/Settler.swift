@@ -120,7 +120,8 @@ struct Settler: Sendable {
                     result.postponed.append(replacement)
                 }
             } else {
-                result.outcome.leftAlone.add(failure.reason, diskBytes: diskBytes)
+                let reason = replacement.isPackedAgain ? .alreadyCompressed : failure.reason
+                result.outcome.leftAlone.add(reason, diskBytes: diskBytes)
             }
         case .costsMetadata(let references):
             result.outcome.leftAlone.add(

@@ -6,8 +6,8 @@ public enum CompressionPlanner {
     /// The level where neither the request nor a qube's feature gives one.
     public static let defaultLevel = 3
 
-    /// Plans every plain extent that is in scope. Whether it shrinks is found out by doing it; the
-    /// prediction is made then.
+    /// Plans every extent in scope that is plain, or packed worse than is wanted. Whether it
+    /// shrinks is found out by doing it; the prediction is made then.
     /// - Parameters:
     ///   - requestedLevel: the request's zstd level, which goes before the qubes' own.
     ///   - verdicts: what earlier jobs have tried in vain is not read again.
@@ -26,18 +26,49 @@ public enum CompressionPlanner {
     /// Why an extent is not compressed.
     struct Left: Error { let reason: LeftAloneReason }
 
+    /// A level, and whether somebody has asked for it: a request, or a qube's feature.
+    struct Wanted {
+        let level: Int
+        let isExplicit: Bool
+    }
+
     /// Of several qubes that use an extent, the one that wants it smallest decides; it stays plain
-    /// only if all of those asked about want it so.
-    static func level(
+    /// only if all of those asked about want it so: then nil.
+    static func wanted(
         for extent: Survey.Extent, _ survey: Survey, _ scope: Scope, _ requested: Int?
+    ) -> Wanted? {
+        let own = scope.owners(of: extent, in: survey).map { scope.volumes[$0] }
+            .filter(\.isSelected).map(\.compressionLevel)
+        let highest = own.map { $0 ?? requested ?? defaultLevel }.max() ?? 0
+        if highest == 0 { return nil }
+        return Wanted(
+            level: requested ?? highest, isExplicit: requested != nil || own.contains(highest))
+    }
+
+    /// The level to pack an extent at, or why it stays as it is.
+    static func level(
+        for extent: Survey.Extent, _ survey: Survey, _ scope: Scope, _ requested: Int?,
+        _ verdicts: Verdicts
     ) -> Result<Int, Left> {
-        if extent.compression != .none { return .failure(Left(reason: .alreadyCompressed)) }
-        let levels = scope.owners(of: extent, in: survey).map { scope.volumes[$0] }
-            .filter(\.isSelected)
-            .map { $0.compressionLevel ?? requested ?? defaultLevel }
-        let highest = levels.max() ?? 0
-        if highest == 0 { return .failure(Left(reason: .switchedOff)) }
-        return .success(requested ?? highest)
+        let wanted = wanted(for: extent, survey, scope, requested)
+        if extent.compression != .none, !isWorsePacked(extent, than: wanted, scope, verdicts) {
+            return .failure(Left(reason: .alreadyCompressed))
+        }
+        guard let wanted else { return .failure(Left(reason: .switchedOff)) }
+        return .success(wanted.level)
+    }
+
+    /// zstd at any level packs better than zlib and LZO. The level of a zstd extent is not on the
+    /// disk, so that it has to be reckoned; and to read all of them is for those who ask for it.
+    private static func isWorsePacked(
+        _ extent: Survey.Extent, than wanted: Wanted?, _ scope: Scope, _ verdicts: Verdicts
+    ) -> Bool {
+        guard let wanted, let others = scope.levelOfOthers else { return false }
+        return switch extent.compression {
+        case .none, .zlib, .lzo: true
+        case .zstd:
+            wanted.isExplicit && wanted.level > verdicts.packedLevel(of: extent) ?? others
+        }
     }
 
     static func replacement(
@@ -71,13 +102,17 @@ extension Plan {
             case .candidate where survey.isPreallocated(extent):
                 leftAlone.add(.preallocated, diskBytes: extent.diskBytes)
             case .candidate:
-                switch CompressionPlanner.level(for: extent, survey, scope, requestedLevel) {
+                switch CompressionPlanner.level(
+                    for: extent, survey, scope, requestedLevel, verdicts)
+                {
                 case .failure(let left): leftAlone.add(left.reason, diskBytes: extent.diskBytes)
                 case .success(let level):
                     if verdicts.ruleOut(extent, level: level, in: survey),
                         try holes(index).isEmpty
                     {
-                        leftAlone.add(.doesNotShrink, diskBytes: extent.diskBytes)
+                        leftAlone.add(
+                            extent.compression == .none ? .doesNotShrink : .alreadyCompressed,
+                            diskBytes: extent.diskBytes)
                     } else {
                         chosen.append((extent, index, level))
                     }
@@ -87,10 +122,14 @@ extension Plan {
         chosen.sort { survey.place(of: $0.extent) < survey.place(of: $1.extent) }
         for (place, (extent, index, level)) in chosen.enumerated() {
             let neighbours = [place - 1, place + 1].filter(chosen.indices.contains)
-            // One sector cannot shrink but together with what is beside it.
-            let isAlone = !neighbours.contains { survey.areAdjacent(chosen[$0].extent, extent) }
-            if extent.contentBytes <= sectorBytes && isAlone {
-                leftAlone.add(.tooSmall, diskBytes: extent.diskBytes)
+            // One sector cannot shrink but in one frame with what is beside it.
+            let isAlone =
+                extent.contentBytes >= EncodedIO.frameContentBytes
+                || !neighbours.contains { survey.areAdjacent(chosen[$0].extent, extent) }
+            if extent.diskBytes <= sectorBytes && isAlone {
+                leftAlone.add(
+                    extent.compression == .none ? .tooSmall : .alreadyCompressed,
+                    diskBytes: extent.diskBytes)
             } else {
                 replacements.append(
                     CompressionPlanner.replacement(

@@ -216,14 +216,18 @@ public struct DedupePlanner {
         plan = packed
     }
 
-    /// How what is unique in a replaced extent is written anew.
+    /// How what is unique in a replaced extent is written anew: of a packed one no worse than a job
+    /// has packed it.
     private func rewriting(of extent: Survey.Extent) -> Replacement.Rewriting {
-        if extent.compression != .none { return .packed(level: CompressionPlanner.defaultLevel) }
-        guard case .packed(let requestedLevel) = compression,
-            case .success(let level) = CompressionPlanner.level(
-                for: extent, survey, scope, requestedLevel)
-        else { return .plain }
-        return .packed(level: level)
+        var level: Int?
+        if case .packed(let requestedLevel) = compression {
+            level = CompressionPlanner.wanted(for: extent, survey, scope, requestedLevel)?.level
+        }
+        guard extent.compression == .none else {
+            let known = verdicts.packedLevel(of: extent) ?? CompressionPlanner.defaultLevel
+            return .packed(level: max(level ?? known, known))
+        }
+        return level.map { .packed(level: $0) } ?? .plain
     }
 
     /// The replacement, when it brings more than it costs.

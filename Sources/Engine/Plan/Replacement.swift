@@ -62,6 +62,9 @@ public struct Replacement: Equatable, Sendable {
         case plain
         /// In zstd frames of this level, where they shrink.
         case packed(level: Int)
+
+        /// nil for plain.
+        var level: Int? { if case .packed(let level) = self { level } else { nil } }
     }
 
     /// What a replacement is for.
@@ -97,6 +100,20 @@ public struct Replacement: Equatable, Sendable {
 
     /// Nothing of it stands elsewhere: it gains by how it is written, or not at all.
     var isWrittenWhole: Bool { pieces.isEmpty && repeats.isEmpty && holes.isEmpty }
+
+    /// It is packed already, and shall be packed better.
+    var isPackedAgain: Bool { isPacked && isWrittenWhole && aim == .space }
+
+    /// A packed extent takes less than its content; the kernel keeps none that does not.
+    var isPacked: Bool { diskBytes < contentBytes }
+
+    /// What a part of the content takes: of a packed extent its share.
+    func diskBytes(of range: Range<ByteCount>) -> ByteCount {
+        let length = range.upperBound - range.lowerBound
+        guard isPacked else { return length }
+        let share = length.rawValue.multipliedFullWidth(by: diskBytes.rawValue)
+        return ByteCount(contentBytes.rawValue.dividingFullWidth(share).quotient)
+    }
 
     /// The parts that are not written anew.
     var partsElsewhere: [Range<ByteCount>] {

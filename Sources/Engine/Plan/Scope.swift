@@ -38,6 +38,9 @@ public struct Scope: Sendable {
     public let includesLiveOnly: Bool
     /// What reads as zeroes may become a hole: the kernel was seen to make them as it should.
     public var makesHoles = false
+    /// The level at which others than our jobs pack zstd extents here: those that are worse packed
+    /// than is wanted, and zlib and LZO ones, are packed again. nil: what is packed stays.
+    public var levelOfOthers: Int?
 
     /// Makes a scope.
     public init(volumes: [Volume], includesLiveOnly: Bool) {

@@ -9,7 +9,7 @@ internal import Btrfs
 /// the same digest would have spared himself a job.
 public struct SurveyDigest: Hashable, Sendable {
     /// Changes whenever plans are made otherwise: what an older release has settled may not be.
-    private static let plannerVersion: UInt64 = 5
+    private static let plannerVersion: UInt64 = 6
 
     /// The first 64 bits.
     public private(set) var high: UInt64 = 0x6a09_e667_f3bc_c908
@@ -40,6 +40,7 @@ public struct SurveyDigest: Hashable, Sendable {
 
     private mutating func add(_ scope: Scope) {
         add((scope.includesLiveOnly ? 1 : 0) | (scope.makesHoles ? 2 : 0))
+        add(scope.levelOfOthers.map { UInt64(bitPattern: Int64($0)) } ?? .max)
         add(UInt64(scope.volumes.count))
         for volume in scope.volumes {
             add(

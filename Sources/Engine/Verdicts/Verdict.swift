@@ -1,12 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 public import Btrfs
 
-/// What a job has found out about an extent: packed at this level it does not shrink. An extent is
-/// written once and never changes, so that this stays true of what has its address and its
-/// generation, as long as files use as much of it: what nobody uses any more would come back.
+/// What a job has found out about an extent: up to this level nothing is to be had by packing it.
+/// An extent is written once and never changes, so that this stays true of what has its address and
+/// its generation.
 ///
 /// 16 bytes, as millions of them are kept.
 public struct Verdict: Hashable, Sendable {
+    /// Why nothing is to be had.
+    public enum Finding: UInt64, Sendable {
+        /// It was tried. That stands as long as files use as much of the extent: what nobody uses
+        /// any more would come back.
+        case doesNotShrink = 0
+        /// A job has written it so.
+        case packed = 1
+    }
+
     /// The use of an extent is told in so many parts of its content: a verdict stands until one of
     /// them more has gone out of use.
     public static let partsOfContent = 64
@@ -16,23 +25,24 @@ public struct Verdict: Hashable, Sendable {
     /// Addresses are whole multiples of this on every Btrfs.
     private static let addressUnit: UInt64 = 4096
 
-    /// The address, which leaves 12 bits for the level and the use:
+    /// The address, which leaves 12 bits for the rest:
     ///
-    ///     63           12  11   10     6  5          0
-    ///     address / 4096   0    level     used parts - 1
+    ///     63           12  11       10     6  5          0
+    ///     address / 4096   finding  level     used parts - 1
     let word: UInt64
     /// When the extent was written.
     public let generation: Generation
 
     /// nil where it cannot be told.
     public init?(
-        address: LogicalAddress, generation: Generation, level: Int,
-        usedParts: Int = Verdict.partsOfContent
+        address: LogicalAddress, generation: Generation, finding: Finding = .doesNotShrink,
+        level: Int, usedParts: Int = Verdict.partsOfContent
     ) {
         guard address.rawValue.isMultiple(of: Self.addressUnit),
             (1...Self.highestLevel).contains(level), (1...Self.partsOfContent).contains(usedParts)
         else { return nil }
-        word = address.rawValue | UInt64(level) << 6 | UInt64(usedParts - 1)
+        word =
+            address.rawValue | finding.rawValue << 11 | UInt64(level) << 6 | UInt64(usedParts - 1)
         self.generation = generation
     }
 
@@ -40,14 +50,16 @@ public struct Verdict: Hashable, Sendable {
     init?(word: UInt64, generation: UInt64) {
         self.word = word
         self.generation = Generation(generation)
-        guard word & 1 << 11 == 0, level > 0 else { return nil }
+        guard level > 0 else { return nil }
     }
 
     /// Where the extent starts.
     public var address: LogicalAddress { LogicalAddress(word & ~(Self.addressUnit - 1)) }
-    /// The highest zstd level that was tried.
+    /// Why nothing is to be had.
+    public var finding: Finding { word & 1 << 11 == 0 ? .doesNotShrink : .packed }
+    /// The highest zstd level that was tried, or the one that it was written at.
     public var level: Int { Int(word >> 6 & 31) }
-    /// How much of the content files used, in parts.
+    /// How much of the content files used when it was tried, in parts.
     public var usedParts: Int { Int(word & 63) + 1 }
 
     /// How much of an extent is used, in parts of its content, rounded up.
@@ -56,6 +68,14 @@ public struct Verdict: Hashable, Sendable {
         let parts =
             (used.rawValue * UInt64(partsOfContent) + content.rawValue - 1) / content.rawValue
         return Int(min(max(parts, 1), UInt64(partsOfContent)))
+    }
+
+    /// Whether it says more than what is taken of every packed extent that nothing is known of: at
+    /// the level that jobs pack at when they are not told otherwise there would be millions.
+    /// - Parameter levelOfOthers: what is taken.
+    public func isWorthKeeping(_ levelOfOthers: Int) -> Bool {
+        finding == .doesNotShrink || level != levelOfOthers
+            || level != CompressionPlanner.defaultLevel
     }
 
     /// This one, now that it is known besides what was known before.

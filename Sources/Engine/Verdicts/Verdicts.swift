@@ -58,11 +58,17 @@ public struct Verdicts: Equatable, Sendable {
 
     // MARK: Asking
 
-    /// Whether an extent is known not to shrink at this level.
+    /// Whether it is known that nothing is to be had by packing an extent at this level.
     func ruleOut(_ extent: Survey.Extent, level: Int, in survey: Survey) -> Bool {
         guard let verdict = verdict(on: extent), level <= verdict.level else { return false }
+        if verdict.finding == .packed { return true }
         let used = Ranges.totalBytes(survey.usedRanges(of: extent))
         return verdict.usedParts == Verdict.usedParts(used, of: extent.contentBytes)
+    }
+
+    /// The level at which a job has packed an extent; nil where none is known to have.
+    func packedLevel(of extent: Survey.Extent) -> Int? {
+        verdict(on: extent).flatMap { $0.finding == .packed ? $0.level : nil }
     }
 
     private func verdict(on extent: Survey.Extent) -> Verdict? {

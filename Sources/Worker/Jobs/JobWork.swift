@@ -126,6 +126,21 @@ private struct SiteWork {
     let output: Output
     let governor: Governor
 
+    private let scope: Scope
+
+    init(
+        job: JobKind, site: Site, order: WorkerOrder, output: Output, governor: Governor
+    ) {
+        self.job = job
+        self.site = site
+        self.order = order
+        self.output = output
+        self.governor = governor
+        var scope = order.scope
+        if order.work.packsAgain { scope.levelOfOthers = MountOptions.levelOfOthers(on: site) }
+        self.scope = scope
+    }
+
     /// What was done until the end, or until the job was cancelled.
     func run(_ result: inout JobResult) throws(BtrfsError) -> ExecutionOutcome {
         do throws(BtrfsError) {
@@ -142,21 +157,21 @@ private struct SiteWork {
         let stage = SurveyStage(site: site, order: order, output: output, governor: governor)
         let (list, survey) = try stage.run(store, &result)
         if order.risksReadOnly != true { try refuseDamage(survey) }
-        let pieces = survey.pieces(in: order.scope)
+        let pieces = survey.pieces(in: scope)
         var settled = site.cache?.settledJobs() ?? SettledJobs()
         if let left = settled.leftAlone(
-            by: order.work, at: SurveyDigest(survey, scope: order.scope))
+            by: order.work, at: SurveyDigest(survey, scope: scope))
         {
             result.add(from: pieces, to: pieces)
             return ExecutionOutcome(leftAlone: left)
         }
         let zeroes = zeroFile()
-        var scope = order.scope
-        scope.makesHoles = zeroes != nil
+        var holed = scope
+        holed.makesHoles = zeroes != nil
         if job == .sparsify, zeroes == nil { result.problems.append(noHoles) }
         var verdicts = site.cache?.verdicts() ?? Verdicts()
         verdicts.forgetGone(in: survey, isWhole: order.isOfAllFiles)
-        let plan = try plan(survey, scope, store, verdicts)
+        let plan = try plan(survey, holed, store, verdicts)
         if job == .dedupe || job == .sparsify {
             result.predictedBytes = (result.predictedBytes ?? 0) + plan.predictedSaving.rawValue
         }
@@ -172,13 +187,13 @@ private struct SiteWork {
         let now = Surveyor.survey(ImageList(site: site, order: order).imageFiles(), in: store)
         // What a cancelled job has not come to is not settled, and its last look is not whole.
         if governor.isCancelled { return outcome }
-        result.add(from: pieces, to: now.pieces(in: order.scope))
+        result.add(from: pieces, to: now.pieces(in: scope))
         // What could not be read is said again, until it is mended.
         if !unreadable.isEmpty { return outcome }
         // Another kernel may make holes.
         if job.makesHoles, zeroes == nil { return outcome }
         settled.remember(
-            order.work, at: SurveyDigest(now, scope: order.scope), leaving: outcome.leftAlone)
+            order.work, at: SurveyDigest(now, scope: scope), leaving: outcome.leftAlone)
         site.cache?.keep(settled)
         return outcome
     }
@@ -187,7 +202,8 @@ private struct SiteWork {
     private func keep(_ verdicts: Verdicts, _ new: [Verdict]) {
         guard !new.isEmpty, let cache = site.cache else { return }
         var verdicts = verdicts
-        verdicts.add(new)
+        let others = scope.levelOfOthers ?? MountOptions.levelOfOthers(on: site)
+        verdicts.add(new.filter { $0.isWorthKeeping(others) })
         cache.keep(verdicts)
     }
 

@@ -24,6 +24,14 @@ extension WorkerOrder {
 }
 
 extension WorkerOrder.Work {
+    /// Whether what is packed worse than is wanted is packed again.
+    var packsAgain: Bool {
+        switch self {
+        case .compress, .optimize: true
+        case .report, .check, .newData, .estimate, .dedupe, .defragment, .sparsify: false
+        }
+    }
+
     /// Whether extents that only images of running qubes use are worked on too.
     fileprivate var includesRunning: Bool {
         switch self {

@@ -10,6 +10,25 @@ enum MountOptions {
         "max_inline",
     ]
 
+    /// The zstd level at which the kernel packs where nothing else is said.
+    static let usualLevel = 3
+
+    /// The level at which others than our jobs pack zstd extents, as far as one can tell: that of
+    /// the mount's option. The level is not on the disk.
+    static func levelOfOthers(_ options: [String]) -> Int {
+        for option in options {
+            for name in ["compress=zstd:", "compress-force=zstd:"] where option.hasPrefix(name) {
+                return Int(option.dropFirst(name.count)) ?? usualLevel
+            }
+        }
+        return usualLevel
+    }
+
+    /// The same of a site: its file system is mounted with one such option, wherever it is.
+    static func levelOfOthers(on site: Site) -> Int {
+        levelOfOthers((try? site.home?.descriptor.mount())?.options ?? [])
+    }
+
     /// Of a pool's mount; nil when the kernel does not say.
     static func ofPool(_ pool: PoolSite) -> [String]? {
         guard let mount = try? pool.directory.descriptor.mount() else { return nil }

@@ -29,10 +29,13 @@ struct ModelJob {
     var makesHoles = false
     /// What earlier jobs have found out.
     var verdicts = Verdicts()
+    /// The level at which others pack; nil: what is packed stays.
+    var levelOfOthers: Int?
 
     var scope: Scope {
         var scope = Scope(volumes: volumes, includesLiveOnly: includesLiveOnly)
         scope.makesHoles = makesHoles
+        scope.levelOfOthers = levelOfOthers
         return scope
     }
 
