@@ -87,12 +87,12 @@ struct TieTests {
         #expect(try fileSystem.inventory() == inventory)
         #expect(try fileSystem.dataUsedBytes() < 8 << 20)
         let kept = try FileManager.default.contentsOfDirectory(atPath: cache)
-        for kind in ["fingerprints-", "settled-"] {
+        for kind in ["fingerprints-", "settled-", "verdicts-"] {
             let name = try #require(kept.first { $0.hasPrefix(kind) })
             let file = try FileManager.default.attributesOfItem(atPath: cache + "/" + name)
             #expect((file[.size] as? Int ?? 0) > 2, "\(name)")
         }
-        #expect(kept.count == 2, "\(kept)")
+        #expect(kept.count == 3, "\(kept)")
     }
 
     @Test("Whatever Landlock is, what new images inherit can be set", arguments: kernels)

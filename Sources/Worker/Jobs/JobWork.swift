@@ -165,7 +165,7 @@ private struct SiteWork {
             result.add(from: pieces, to: pieces)
             return ExecutionOutcome(leftAlone: left)
         }
-        let zeroes = zeroFile()
+        let zeroes = try zeroFile()
         var holed = scope
         holed.makesHoles = zeroes != nil
         if job == .sparsify, zeroes == nil { result.problems.append(noHoles) }
@@ -246,11 +246,11 @@ private struct SiteWork {
     }
 
     /// What holes are taken from; nil where none are to be made.
-    private func zeroFile() -> ZeroFile? {
+    private func zeroFile() throws(BtrfsError) -> ZeroFile? {
         guard job.makesHoles, let hole = site.hole, let victim = site.scratches.first
         else { return nil }
         let store = BtrfsStore(fileSystem: site.fileSystem)
-        return HoleProbe(store: store, hole: hole, victim: victim).zeroFile()
+        return try HoleProbe(store: store, hole: hole, victim: victim).zeroFile()
     }
 
     private var noHoles: Report.Problem {

@@ -23,8 +23,10 @@ struct HoleProbe {
     /// To try it on; empty before and after.
     let victim: BtrfsScratch
 
-    /// The file that holes are taken from; nil where this kernel does not make them as it should.
-    func zeroFile() -> ZeroFile? {
+    /// The file that holes are taken from; nil where this kernel does not make them as it should,
+    /// or where there is no room to try.
+    /// - Throws: what ends a job, whoever meets it: the device refuses writes.
+    func zeroFile() throws(BtrfsError) -> ZeroFile? {
         let length = ExecutionLimits().request
         defer { try? store.clear(victim) }
         do throws(BtrfsError) {
@@ -36,6 +38,7 @@ struct HoleProbe {
                 return nil
             }
         } catch {
+            if error.isRefusedWrite || error.reason == .readOnlyFileSystem { throw error }
             Log.note([error])
             return nil
         }
