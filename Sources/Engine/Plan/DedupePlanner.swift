@@ -243,7 +243,7 @@ public struct DedupePlanner {
             pieces += self.pieces(of: run, from: start)
         }
         pieces = pieces.flatMap { $0.without(holes) }
-        let used = Ranges.union(survey.references(to: extent).map(\.rangeInExtent))
+        let used = survey.usedRanges(of: extent)
         let unique = Ranges.subtract(pieces.map(\.range) + holes, from: used)
         let repeats = runs.filter { own.contains($0.keeper) }
             .flatMap { self.repeats(of: $0, from: start, in: unique) }

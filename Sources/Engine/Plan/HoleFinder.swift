@@ -35,12 +35,11 @@ struct HoleFinder {
         in extent: Survey.Extent, at position: Int?, packedUnit: ByteCount? = nil
     ) throws(BtrfsError) -> [Range<ByteCount>] {
         guard scope.makesHoles(in: extent, of: survey) else { return [] }
-        let references = survey.references(to: extent)
-        let used = Ranges.union(references.map(\.rangeInExtent))
         let known = survey.preallocatedRanges(of: extent)
         guard let position, fingerprints.holdsZeroes(position) else { return known }
         let all = Ranges.union(try zeroes(at: position) + known)
-        let least = max(leastBytes(references: references.count), packedUnit ?? .zero)
+        let used = survey.usedRanges(of: extent)
+        let least = max(leastBytes(references: extent.references.count), packedUnit ?? .zero)
         return all.filter { range in
             range.upperBound - range.lowerBound >= least || used.contains(range)
                 || known.contains { $0.overlaps(range) }

@@ -256,7 +256,7 @@ private struct SiteWork {
     private var noHoles: Report.Problem {
         Report.Problem(
             Subject(site),
-            "this kernel does not make holes as it should, so that zeroes stay as they are.")
+            "zeroes stay as they are: a hole could not be tried out; dom0's journal says why.")
     }
 
     private func plan(
