@@ -16,6 +16,8 @@ final class Output: Sendable {
         var last: JobProgress?
         var pacing: Pacing?
         var lastPacing: ContinuousClock.Instant?
+        /// The last message is written.
+        var hasEnded = false
     }
 
     /// Progress more often than this is not passed on.
@@ -49,7 +51,7 @@ final class Output: Sendable {
             state.lastStage = stage
             return true
         }
-        if isDue { send(.progress(progress)) }
+        if isDue { write(.progress(progress)) }
     }
 
     /// How hard the job works: said at once when it is news, now and then while nothing else is.
@@ -68,12 +70,20 @@ final class Output: Sendable {
             state.last = last
             return last
         }
-        if let progress { send(.progress(progress)) }
+        if let progress { write(.progress(progress)) }
     }
 
+    /// Writes how it has ended, and nothing after it: the thread that paces the work may have found
+    /// something to say meanwhile, and who reads takes the last message for the end.
+    func end(_ message: WorkerMessage) { write(message, isLast: true) }
+
     /// A daemon that is gone is no reason to stop: finished work stays done.
-    func send(_ message: WorkerMessage) {
+    private func write(_ message: WorkerMessage, isLast: Bool = false) {
         guard let line = try? JSONEncoder().encode(message) else { return }
-        state.withLock { _ in _ = try? descriptor.writeAll(Array(line) + [0x0a]) }
+        state.withLock { state in
+            guard !state.hasEnded else { return }
+            state.hasEnded = isLast
+            _ = try? descriptor.writeAll(Array(line) + [0x0a])
+        }
     }
 }

@@ -20,11 +20,11 @@ public enum WorkerProgram {
         let output = Output(.standardOutput)
         do throws(Failure) {
             let places = try WorkerPlaces(arguments: Array(arguments.dropFirst()))
-            output.send(try perform(output, places))
+            output.end(try perform(output, places))
             return 0
         } catch {
             if !error.detail.isEmpty { Log.note(error.detail) }
-            output.send(
+            output.end(
                 .failure(
                     kind: error.kind.rawValue, message: error.message, detail: error.detail))
             return 1

@@ -33,8 +33,15 @@ enum WorkerRun {
             [Command.program("qubes-btrfs-worker")]
                 + (cache.map { ["--cache-directory", $0] } ?? []) + options,
             input: try JSONEncoder().encode(order))
-        return try ending.output.split(separator: "\n").map {
+        let messages = try ending.output.split(separator: "\n").map {
             try JSONDecoder().decode(WorkerMessage.self, from: Data($0.utf8))
+        }
+        switch messages.last {
+        case nil, .progress?:
+            // It has crashed or was killed: what it said last would tell nobody why.
+            throw UnexpectedEnd(
+                message: "status \(ending.status), \(messages.count) messages: \(ending.errors)")
+        default: return messages
         }
     }
 
