@@ -7,7 +7,7 @@ import ctypes
 import hashlib
 import os
 
-from .ideal import BLOCK_BYTES, CHUNK_BYTES, unseen
+from .ideal import BLOCK_BYTES, CHUNK_BYTES, ZEROES, unseen
 
 FRAME_BYTES = 128 * 1024
 LEVEL = 3
@@ -46,9 +46,9 @@ class Packer:
 
 
 def measure(images, address_limit):
-    """The bytes on disk, with what is allocated and not written, which stays what it is."""
-    pieces, figures = unseen(images, address_limit)
-    packer, seen = Packer(), set()
+    """The bytes on disk; zeroes take none, as they can be holes."""
+    pieces, _ = unseen(images, address_limit)
+    packer, seen = Packer(), {ZEROES}
     for image, offset, length in pieces:
         with open(image, "rb", buffering=0) as file:
             file.seek(offset)
@@ -65,4 +65,4 @@ def measure(images, address_limit):
                 length -= len(content)
             os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
     packer.flush()
-    return packer.total + figures["unwrittenBytes"]
+    return packer.total

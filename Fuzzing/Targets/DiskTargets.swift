@@ -38,11 +38,12 @@ private func readItem(_ key: ItemKey, _ item: RawSpan) {
     _ = reference.address + reference.diskBytes
 }
 
-/// The cache of fingerprints: as it is, or between a right header and a right checksum, which no
-/// mutation would find.
+/// The caches of fingerprints and of verdicts: as they are, or between a right header and a right
+/// checksum, which no mutation would find.
 @Sendable func fuzzCache(_ input: [UInt8]) {
     guard let first = input.first else { return }
     let identity = FileSystem.Identity(bytes: Array(0..<16))
+    readVerdicts(Array(input.dropFirst()), isWhole: first % 4 == 0, identity)
     let header = FingerprintCache(fileSystem: identity, checksumKind: .crc32c).encoded().dropLast(4)
     let body = Array(input.dropFirst())
     let encoded = first % 4 == 0 ? body : sealed(header + body)
@@ -58,6 +59,15 @@ private func readItem(_ key: ItemKey, _ item: RawSpan) {
         guard let sums else { continue }
         demand(sums.count <= FingerprintCache.sectorLimit, "no entry is longer than an extent")
     }
+}
+
+private func readVerdicts(_ body: [UInt8], isWhole: Bool, _ identity: FileSystem.Identity) {
+    let header = Verdicts().encodedParts(for: identity)[0][...]
+    let encoded = isWhole ? body : sealed(header + body)
+    guard let verdicts = Verdicts(decoding: encoded, fileSystem: identity) else { return }
+    demand(
+        Array(verdicts.encodedParts(for: identity).joined()) == encoded,
+        "verdicts are kept as they were")
 }
 
 private func integer(_ bytes: [UInt8], at start: Int) -> UInt64 {

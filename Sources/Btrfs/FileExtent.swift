@@ -130,13 +130,25 @@ extension FileSystem {
         func key(_ offset: FileOffset) -> ItemKey {
             ItemKey(objectIdentifier: inode.number, type: type, offset: offset.rawValue)
         }
-        try forEachItem(in: inode.subvolume, from: key(start), through: key(end)) {
-            (key, leafGeneration, item) throws(BtrfsError) in
+        try forEachItem(
+            in: inode.subvolume, from: key(start), through: key(end),
+            bufferBytes: searchBufferBytes(from: start, through: end)
+        ) { (key, leafGeneration, item) throws(BtrfsError) in
             guard var extent = FileExtent(key: key, item: item) else {
                 throw BtrfsError("TREE_SEARCH_V2", "file extent of \(inode)", .notSupported)
             }
             extent.leafGeneration = leafGeneration
             try body(extent)
         }
+    }
+
+    /// Room for as many items as there can be, one for each sector, and for one leaf at least. The
+    /// kernel touches all of a buffer before it searches (search_ioctl in fs/btrfs/ioctl.c), and
+    /// most searches are for one item: a large one would cost more than the search.
+    private func searchBufferBytes(from start: FileOffset, through end: FileOffset) -> Int {
+        let sectors = start < end ? (end - start).rawValue / sectorBytes.rawValue : 0
+        let itemBytes: UInt64 = 96
+        let most = UInt64(Self.searchBufferBytes)
+        return Int(max(min(sectors, most / itemBytes) * itemBytes, 64 << 10))
     }
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+internal import CSystemCalls
 internal import Glibc
 
 /// A short wait for what nothing tells of.

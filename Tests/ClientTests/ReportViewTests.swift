@@ -92,6 +92,27 @@ import Testing
         #expect(steps.allSatisfy { !$0.isEstimate })
     }
 
+    @Test func whatWasNeverWrittenIsGivenBackWhereNoQubeRunsAndNoEstimateHasIt() throws {
+        var report = report
+        let index = try #require(report.qubes.firstIndex { $0.name == "vault" })
+        report.qubes[index].isRunning = false
+        report.qubes[index].gains = nil
+        report.qubes[index].figures.storage.append(
+            Figures.Storage(
+                kind: "preallocated", diskBytes: 1 << 42, contentBytes: 1 << 42,
+                dataBytes: 1 << 42))
+        func steps() -> [Advice.Step] {
+            Advice.best(of: report).flatMap(\.steps).filter { $0.command.contains("sparsify") }
+        }
+        #expect(steps().map(\.command) == ["qvm-btrfs sparsify vault"])
+        #expect(steps().map(\.bytes) == [1 << 42] && steps().allSatisfy { !$0.isEstimate })
+        report.qubes[index].isRunning = true
+        #expect(steps().isEmpty)
+        report.qubes[index].isRunning = false
+        report.qubes[index].gains = [Gain(operation: "optimize", bytes: 1 << 43, measuredAt: 1)]
+        #expect(steps().isEmpty)
+    }
+
     @Test func whatTheCommandDropsIsWhatItIsSaidToBring() throws {
         var report = report
         let index = try #require(report.qubes.firstIndex { $0.name == "personal" })

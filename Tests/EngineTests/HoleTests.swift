@@ -147,7 +147,8 @@ struct HoleTests {
         var faults = ModelStore.Faults()
         faults.onShare = { _, request, state in
             guard request.source == ModelStore.zeroes else { return nil }
-            let range = request.destinationOffset..<(request.destinationOffset + request.lengthBytes)
+            let range =
+                request.destinationOffset..<(request.destinationOffset + request.lengthBytes)
             let items = state.files[request.destination]?.items ?? []
             let count = items.count { $0.clipped(to: range) != nil }
             #expect(count == 1, "\(request)")
@@ -231,7 +232,9 @@ struct HoleTests {
         let survey = job.survey()
         let zero = try #require(try job.fingerprints(of: survey).zeroSum)
         let forged = Dictionary(
-            uniqueKeysWithValues: try job.sums(ofSectors: Content.sectors(0..<32)).map { ($0, zero) })
+            uniqueKeysWithValues: try job.sums(ofSectors: Content.sectors(0..<32)).map {
+                ($0, zero)
+            })
         let plan = try DedupePlanner.planHoles(
             survey, try job.fingerprints(of: survey, forged: forged), scope: job.scope,
             sectorBytes: job.store.sectorBytes)
@@ -274,7 +277,8 @@ struct HoleTests {
             let job = Self.job(Self.world)
             let laws = Laws(before: job)
             var faults = ModelStore.Faults()
-            faults.onShare = { number, _, _ in number == refused ? .refuse(.permissionDenied) : nil }
+            faults.onShare = { number, _, _ in number == refused ? .refuse(.permissionDenied) : nil
+            }
             job.store.set(faults)
             let outcome = try job.execute(try job.holePlan())
             laws.check("\(refused)", outcome, itemsMore: 4)

@@ -125,4 +125,18 @@ struct SparsifyTests {
         let second = try WorkerRun.job(WorkerRun.compress, Self.volumes, on: fileSystem)
         #expect(second.extentsReplaced == 0)
     }
+
+    @Test("An estimate counts holes as dedupe makes them")
+    func estimated() throws {
+        let fileSystem = try Self.world([])
+        let estimate = try #require(
+            try WorkerRun.job(.estimate(running: false), Self.volumes, on: fileSystem).estimate)
+        let before = try fileSystem.dataUsedBytes()
+        let result = try WorkerRun.job(WorkerRun.dedupe, Self.volumes, on: fileSystem)
+        let freed = try Int64(before) - Int64(fileSystem.dataUsedBytes())
+        // Both have taken off what trees may grow by at most.
+        let off = Int64(estimate.total.dedupe.savedBytes) - freed
+        #expect(abs(off) < freed / 50, "\(off) of \(freed)")
+        #expect(result.predictedBytes == estimate.total.dedupe.savedBytes)
+    }
 }

@@ -80,6 +80,15 @@ struct Advice: Equatable, Sendable {
                         + "\(ByteText.ratio(ratio)) : 1",
                     command: "qvm-btrfs compress \(qube.name)"))
         }
+        // What optimize and dedupe were estimated to bring has it already.
+        let allocated = qube.figures.stored("preallocated").diskBytes
+        if qube.isRunning != true, gains?.contains(where: \.makesHoles) != true {
+            steps.append(
+                Step(
+                    bytes: allocated, isEstimate: false,
+                    reason: "make holes of what was allocated and never written",
+                    command: "qvm-btrfs sparsify \(qube.name)"))
+        }
         return steps
     }
 
@@ -103,4 +112,9 @@ extension Report {
         guard figures.compressedDiskBytes >= 64 << 20 else { return nil }
         return Double(figures.compressedDataBytes) / Double(figures.compressedDiskBytes)
     }
+}
+
+extension Gain {
+    /// What was allocated and never written is a part of it.
+    fileprivate var makesHoles: Bool { operation != Operation.compress.rawValue }
 }

@@ -68,7 +68,7 @@ struct EstimatePopulation {
             let domain = domain(scope.owners(of: extent, in: survey))
             diskBytes[domain] += extent.diskBytes.rawValue
             let replacement = given[extent.address]
-            let used = Self.usedRanges(of: extent, in: survey)
+            let used = survey.usedRanges(of: extent)
             let left =
                 replacement.map {
                     Ranges.subtract($0.partsElsewhere, from: used)
@@ -88,11 +88,6 @@ struct EstimatePopulation {
                     to: Key(kind: .left, domain: domain, level: level))
             }
         }
-    }
-
-    /// The parts of an extent's content that files use.
-    static func usedRanges(of extent: Survey.Extent, in survey: Survey) -> [Range<ByteCount>] {
-        Ranges.union(survey.references(to: extent).lazy.map(\.rangeInExtent))
     }
 
     /// Of a packed extent nobody knows what its unique parts will take when they are packed anew:

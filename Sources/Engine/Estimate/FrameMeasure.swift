@@ -106,7 +106,7 @@ struct FrameMeasure {
         _ index: Int, _ samples: [FrameSample], _ saved: [UInt64], base: Int
     ) -> Judgement {
         let extent = survey.extents[index]
-        let used = EstimatePopulation.usedRanges(of: extent, in: survey)
+        let used = survey.usedRanges(of: extent)
         let usedBytes = Ranges.totalBytes(used).rawValue
         let disk = extent.diskBytes.rawValue
         let unused = disk - min(usedBytes, disk)

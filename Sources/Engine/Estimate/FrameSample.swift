@@ -118,7 +118,7 @@ struct FrameSampling {
         let position = position(of: place, in: stratum)
         let member = stratum.members[position]
         let extent = survey.extents[member.extent]
-        let used = EstimatePopulation.usedRanges(of: extent, in: survey)
+        let used = survey.usedRanges(of: extent)
         var offset = place - (position == 0 ? 0 : stratum.ends[position - 1])
         for range in used {
             let length = range.upperBound.rawValue - range.lowerBound.rawValue

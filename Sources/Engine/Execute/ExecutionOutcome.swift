@@ -34,6 +34,9 @@ public struct ExecutionOutcome: Equatable, Sendable {
     /// The most places that are kept: a disk that has lost more needs no list.
     public static let unreadableLimit = 1000
 
+    /// What was found out, to be kept for jobs to come: the first of it.
+    public private(set) var verdicts: [Verdict] = []
+
     /// Nothing done, and this left alone.
     public init(leftAlone: LeftAlone = LeftAlone()) { self.leftAlone = leftAlone }
 
@@ -50,6 +53,10 @@ public struct ExecutionOutcome: Equatable, Sendable {
         unreadablePlaces.append(place)
     }
 
+    mutating func add(_ new: [Verdict]) {
+        verdicts += new.prefix(max(Verdicts.limit - verdicts.count, 0))
+    }
+
     mutating func add(_ other: ExecutionOutcome) {
         extentsReplaced += other.extentsReplaced
         freed += other.freed
@@ -62,5 +69,6 @@ public struct ExecutionOutcome: Equatable, Sendable {
         leftAlone.add(other.leftAlone)
         other.failures.forEach { add($0) }
         other.unreadablePlaces.forEach { add($0) }
+        add(other.verdicts)
     }
 }

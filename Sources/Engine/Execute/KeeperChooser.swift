@@ -86,9 +86,7 @@ struct KeeperChooser: Sendable {
         _ sources: [Source], after pending: PendingReplacement, cached: [Range<ByteCount>],
         tails: [Range<ByteCount>]
     ) -> [Source] {
-        // What became a hole is to be had where it came from.
-        let moved = Source.disjoint(
-            pending.moved.filter { $0.origin != .hole }, excluding: tails + cached)
+        let moved = Source.disjoint(pending.moved, excluding: tails + cached)
         let excluded = pending.distrusted + tails + cached + moved.map(\.range)
         return moved + Source.disjoint(sources, excluding: excluded)
     }

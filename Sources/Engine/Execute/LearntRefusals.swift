@@ -7,8 +7,8 @@ internal import SystemPackage
 /// packed or written for it. One for all lanes of a job.
 ///
 /// A subvolume that is being sent refuses every request, and one whose quota is full most: that may
-/// pass, so that after a while one extent is let through to try. A file that is refused stays so for
-/// the rest of the job.
+/// pass, so that after a while one extent is let through to try. A file that is refused stays so
+/// for the rest of the job.
 final class LearntRefusals: Sendable {
     /// The most subvolumes and files that are remembered; of more each costs what it costs.
     static let placeLimit = 4096

@@ -23,7 +23,8 @@ struct Move: Sendable {
     /// more than one transaction and sets the time stamps (btrfs_replace_file_extents without an
     /// extent to insert); of one item it cannot come to that.
     func follows(_ other: Move) -> Bool {
-        source.origin != .hole && destination.inode == other.destination.inode && source.origin == other.source.origin
+        source.origin != .hole && destination.inode == other.destination.inode
+            && source.origin == other.source.origin
             && destinationOffset == other.destinationOffset + other.lengthBytes
             && sourceOffset == other.sourceOffset + other.lengthBytes
     }

@@ -40,6 +40,20 @@ struct PlannedTarget: Sendable {
         return cost
     }
 
+    /// What is known of the extent when its content was packed and did not shrink; nil where more
+    /// was asked of it than that.
+    var verdict: Verdict? {
+        let replacement = pending.replacement
+        guard case .packed(let level) = replacement.rewriting, replacement.aim == .space,
+            replacement.isWrittenWhole, keepers.isEmpty, pending.isUnmoved,
+            pending.rewritten == .zero
+        else { return nil }
+        let used = Ranges.totalBytes(target.usedRanges)
+        return Verdict(
+            address: replacement.address, generation: replacement.generation, level: level,
+            usedParts: Verdict.usedParts(used, of: replacement.contentBytes))
+    }
+
     /// The work that is left when its parts were written.
     /// - Parameter file: what they were written to; nil when nothing was.
     func work(_ rewritten: Rewritten, in file: (any OpenFile)?) -> RoundWork {

@@ -122,11 +122,12 @@ struct ReferenceResolver {
             file: file, inode: use.inode, fileOffset: extent.fileOffset,
             offsetInExtent: reference.offsetInExtent, lengthBytes: length,
             isTail: !length.isMultiple(of: store.sectorBytes), isLive: roles.isLive(use.inode),
-            isPreallocated: isPreallocated, isLeafShared: isLeafShared, isRootShared: isLeafShared && age?.mayShareRoot == true)
+            isPreallocated: isPreallocated, isLeafShared: isLeafShared,
+            isRootShared: isLeafShared && age?.mayShareRoot == true)
     }
 
-    /// The file extent item behind a use, when it still refers to the extent. Its generation need not
-    /// be that of another item: of what was preallocated each part that is written gets its own
+    /// The file extent item behind a use, when it still refers to the extent. Its generation need
+    /// not be that of another item: of what was preallocated each part that is written gets its own
     /// (btrfs_mark_extent_written), and converted file systems have items that are older.
     private func item(
         of use: ExtentUse, _ replacement: Replacement
@@ -187,8 +188,8 @@ struct ReferenceResolver {
 }
 
 extension FileExtent.Storage {
-    /// The reference to an extent, and whether that part of it was never written; nil where there is
-    /// none.
+    /// The reference to an extent, and whether that part of it was never written; nil where there
+    /// is none.
     fileprivate var reference: (FileExtent.Reference, isPreallocated: Bool)? {
         switch self {
         case .regular(let reference): (reference, false)

@@ -6,6 +6,9 @@ internal import SystemPackage
 enum RewriteFailure: Error {
     /// Written anew it would take as much as it does.
     case doesNotShrink
+    /// It would shrink, and what trees grow by takes what that brings. With other neighbours, or
+    /// when a snapshot has gone, it may be otherwise.
+    case costsAsMuch
     /// It has come to stand alone: nothing would be joined.
     case staysInOrder
     /// It would shrink, and so many references would take what that brings.
@@ -261,11 +264,11 @@ struct Rewriter {
             case .space: bytes < replacement.diskBytes
             }
         }
-        if isGain(all) {
-            return replacement.aim == .space && replacement.isWrittenWhole
-                && !limits.isWorth(data, of: replacement.diskBytes) ? .doesNotShrink : nil
-        }
-        let isByReferences = isGain(data) && part.census.count > 1
-        return isByReferences ? .costsMetadata(references: part.census.count) : .doesNotShrink
+        let hasToShrink = replacement.aim == .space && replacement.isWrittenWhole
+        guard isGain(data), !hasToShrink || limits.isWorth(data, of: replacement.diskBytes)
+        else { return .doesNotShrink }
+        if isGain(all) { return nil }
+        let isByReferences = part.census.count > 1
+        return isByReferences ? .costsMetadata(references: part.census.count) : .costsAsMuch
     }
 }

@@ -129,6 +129,9 @@ struct RoundPlanner {
             case .success(let rewritten):
                 works.append(planned.work(rewritten, in: batch.settled))
             case .failure(let failure):
+                if case .doesNotShrink = failure, let verdict = planned.verdict {
+                    result.outcome.add([verdict])
+                }
                 result.add(try settler.leave(planned.pending, failure))
             }
         }

@@ -91,7 +91,7 @@ struct Settler: Sendable {
         context.refusals.withdraw(replacement.address)
         var result = BatchResult()
         switch failure {
-        case .doesNotShrink, .staysInOrder:
+        case .doesNotShrink, .costsAsMuch, .staysInOrder:
             if let obstacle = pending.keeperObstacle {
                 // A keeper was lost: another may be known when all others are done.
                 if isLastPass {

@@ -8,14 +8,17 @@ public enum CompressionPlanner {
 
     /// Plans every plain extent that is in scope. Whether it shrinks is found out by doing it; the
     /// prediction is made then.
-    /// - Parameter requestedLevel: the request's zstd level, which goes before the qubes' own.
+    /// - Parameters:
+    ///   - requestedLevel: the request's zstd level, which goes before the qubes' own.
+    ///   - verdicts: what earlier jobs have tried in vain is not read again.
     public static func plan(
-        _ survey: Survey, scope: Scope, requestedLevel: Int?, sectorBytes: ByteCount
+        _ survey: Survey, scope: Scope, requestedLevel: Int?, sectorBytes: ByteCount,
+        verdicts: Verdicts = Verdicts()
     ) -> Plan {
         var plan = Plan()
         plan.add(
             survey.extents.indices, of: survey, scope: scope, requestedLevel: requestedLevel,
-            sectorBytes: sectorBytes
+            sectorBytes: sectorBytes, verdicts: verdicts
         ) { survey.preallocatedRanges(of: survey.extents[$0]) }
         return plan
     }
@@ -52,10 +55,11 @@ extension Plan {
     /// neighbours are written together.
     /// - Parameters:
     ///   - extents: by their index in the survey.
+    ///   - verdicts: what was tried in vain before; it stays, unless holes can be made in it.
     ///   - holes: what of an extent, by its index, becomes holes when it is written anew.
     mutating func add<Failure: Error>(
         _ extents: some Sequence<Int>, of survey: Survey, scope: Scope,
-        requestedLevel: Int?, sectorBytes: ByteCount,
+        requestedLevel: Int?, sectorBytes: ByteCount, verdicts: Verdicts,
         holes: (Int) throws(Failure) -> [Range<ByteCount>]
     ) throws(Failure) {
         var chosen: [(extent: Survey.Extent, index: Int, level: Int)] = []
@@ -69,7 +73,14 @@ extension Plan {
             case .candidate:
                 switch CompressionPlanner.level(for: extent, survey, scope, requestedLevel) {
                 case .failure(let left): leftAlone.add(left.reason, diskBytes: extent.diskBytes)
-                case .success(let level): chosen.append((extent, index, level))
+                case .success(let level):
+                    if verdicts.ruleOut(extent, level: level, in: survey),
+                        try holes(index).isEmpty
+                    {
+                        leftAlone.add(.doesNotShrink, diskBytes: extent.diskBytes)
+                    } else {
+                        chosen.append((extent, index, level))
+                    }
                 }
             }
         }

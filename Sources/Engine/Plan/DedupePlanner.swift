@@ -24,6 +24,7 @@ public struct DedupePlanner {
     private var holes: HoleFinder
     private var plan = Plan()
     private let compression: Compression
+    private let verdicts: Verdicts
     private let price: MetadataPrice
 
     /// What becomes of extents that are not found elsewhere.
@@ -78,12 +79,14 @@ public struct DedupePlanner {
     }
 
     /// Plans.
+    /// - Parameter verdicts: what earlier jobs have tried to compress in vain.
     public static func plan(
         _ survey: Survey, _ fingerprints: Fingerprints, scope: Scope, sectorBytes: ByteCount,
-        compression: Compression = .none, price: MetadataPrice = .usual,
-        resources: MatchResources = MatchResources()
+        compression: Compression = .none, verdicts: Verdicts = Verdicts(),
+        price: MetadataPrice = .usual, resources: MatchResources = MatchResources()
     ) throws(BtrfsError) -> Plan {
-        var planner = DedupePlanner(survey, fingerprints, scope, sectorBytes, compression, price)
+        var planner = DedupePlanner(
+            survey, fingerprints, scope, sectorBytes, compression, verdicts, price)
         try planner.run(resources)
         return planner.plan
     }
@@ -93,7 +96,8 @@ public struct DedupePlanner {
         _ survey: Survey, _ fingerprints: Fingerprints, scope: Scope, sectorBytes: ByteCount,
         price: MetadataPrice = .usual, control: any JobControl = Unhindered()
     ) throws(BtrfsError) -> Plan {
-        var planner = DedupePlanner(survey, fingerprints, scope, sectorBytes, .none, price)
+        var planner = DedupePlanner(
+            survey, fingerprints, scope, sectorBytes, .none, Verdicts(), price)
         try planner.findHoles(control)
         return planner.plan
     }
@@ -113,9 +117,10 @@ public struct DedupePlanner {
 
     private init(
         _ survey: Survey, _ fingerprints: Fingerprints, _ scope: Scope, _ sectorBytes: ByteCount,
-        _ compression: Compression, _ price: MetadataPrice
+        _ compression: Compression, _ verdicts: Verdicts, _ price: MetadataPrice
     ) {
         self.compression = compression
+        self.verdicts = verdicts
         self.price = price
         self.survey = survey
         finder = ReferenceFinder(survey)
@@ -201,7 +206,7 @@ public struct DedupePlanner {
         }
         try packed.add(
             others, of: survey, scope: scope, requestedLevel: requestedLevel,
-            sectorBytes: sectorBytes
+            sectorBytes: sectorBytes, verdicts: verdicts
         ) { index throws(BtrfsError) in
             try holes.holes(
                 in: survey.extents[index], at: fingerprints.position(ofExtent: index),

@@ -148,6 +148,11 @@ public struct Survey: Sendable {
         references[extent.references]
     }
 
+    /// The parts of an extent's content that files use: in order, apart from each other.
+    func usedRanges(of extent: Extent) -> [Range<ByteCount>] {
+        Ranges.union(references(to: extent).lazy.map(\.rangeInExtent))
+    }
+
     /// The parts of an extent's content that were allocated and not yet written, as files show
     /// them: in order, apart from each other.
     func preallocatedRanges(of extent: Extent) -> [Range<ByteCount>] {

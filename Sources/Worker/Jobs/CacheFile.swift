@@ -52,11 +52,13 @@ struct SiteCache: Sendable {
     private let fileSystem: FileSystem
     private let fingerprintFile: CacheFile
     private let settledFile: CacheFile
+    private let verdictFile: CacheFile
 
     init(in directory: SharedDescriptor, for fileSystem: FileSystem) {
         self.fileSystem = fileSystem
         fingerprintFile = CacheFile("fingerprints", in: directory, for: fileSystem)
         settledFile = CacheFile("settled", in: directory, for: fileSystem)
+        verdictFile = CacheFile("verdicts", in: directory, for: fileSystem)
     }
 
     /// The fingerprints of an earlier run; nil when there are none, or none that fit.
@@ -80,4 +82,15 @@ struct SiteCache: Sendable {
 
     /// Keeps which jobs those are.
     func keep(_ jobs: SettledJobs) { settledFile.write([jobs.encoded()]) }
+
+    /// What is known of extents that would not shrink.
+    func verdicts() -> Verdicts {
+        verdictFile.read(limitBytes: Verdicts.limitBytes)
+            .flatMap { Verdicts(decoding: $0, fileSystem: fileSystem.identity) } ?? Verdicts()
+    }
+
+    /// Keeps it.
+    func keep(_ verdicts: Verdicts) {
+        verdictFile.write(verdicts.encodedParts(for: fileSystem.identity))
+    }
 }

@@ -3,7 +3,6 @@ internal import Btrfs
 internal import Engine
 internal import Protocol
 internal import SystemCalls
-internal import Zstd
 
 /// Fingerprints, matches and plans one file system's part of a dedupe job.
 struct DedupePlanning {
@@ -16,7 +15,8 @@ struct DedupePlanning {
     let governor: Governor
 
     func plan(
-        _ survey: Survey, scope: Scope, compression: DedupePlanner.Compression
+        _ survey: Survey, scope: Scope, compression: DedupePlanner.Compression,
+        verdicts: Verdicts = Verdicts()
     ) throws(BtrfsError) -> Plan {
         let fingerprints = try fingerprint(
             DedupePlanner.eligible(survey, scope: scope), of: survey)
@@ -29,7 +29,8 @@ struct DedupePlanning {
         resources.control = governor
         return try DedupePlanner.plan(
             survey, fingerprints, scope: scope, sectorBytes: store.sectorBytes,
-            compression: compression, price: site.limits.price, resources: resources)
+            compression: compression, verdicts: verdicts, price: site.limits.price,
+            resources: resources)
     }
 
     func planHoles(_ survey: Survey, scope: Scope) throws(BtrfsError) -> Plan {
@@ -135,18 +136,5 @@ extension RawSpan {
     fileprivate func littleEndian32(at offset: Int) -> UInt32 {
         // Safe: every pattern of bits is an integer; the span traps outside of its bounds.
         UInt32(littleEndian: unsafe unsafeLoadUnaligned(fromByteOffset: offset, as: UInt32.self))
-    }
-}
-
-/// Unpacks zstd extents; the kernel does so with the others.
-private struct ZstdDecoder: FrameDecoder {
-    func decode(_ extent: EncodedExtent) -> [UInt8]? {
-        guard extent.compression == .zstd, let decompressor = try? FrameDecompressor(),
-            var content = try? decompressor.decompress(
-                extent.bytes, limitBytes: extent.contentBytes.count)
-        else { return nil }
-        // What a frame lacks to the extent's content reads as zeroes.
-        content += [UInt8](repeating: 0, count: extent.contentBytes.count - content.count)
-        return content
     }
 }

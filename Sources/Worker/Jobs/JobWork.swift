@@ -154,17 +154,21 @@ private struct SiteWork {
         var scope = order.scope
         scope.makesHoles = zeroes != nil
         if job == .sparsify, zeroes == nil { result.problems.append(noHoles) }
-        let plan = try plan(survey, scope, store)
+        var verdicts = site.cache?.verdicts() ?? Verdicts()
+        verdicts.forgetGone(in: survey, isWhole: order.isOfAllFiles)
+        let plan = try plan(survey, scope, store, verdicts)
         if job == .dedupe || job == .sparsify {
             result.predictedBytes = (result.predictedBytes ?? 0) + plan.predictedSaving.rawValue
         }
         let outcome = try execute(plan, of: survey, list, zeroes)
+        keep(verdicts, outcome.verdicts)
         let unreadable = UnreadableNames.named(outcome.unreadablePlaces, list, order)
         for place in unreadable.prefix(Limits.namedItems) { Log.note(place.journalText) }
         result.add(unreadable: unreadable)
         UnreadableBook(site: site, order: order).add(outcome.unreadablePlaces)
-        // Of a large pool it takes as much memory as the next one.
+        // Of a large pool they take as much memory as the next one.
         _ = consume survey
+        _ = consume verdicts
         let now = Surveyor.survey(ImageList(site: site, order: order).imageFiles(), in: store)
         // What a cancelled job has not come to is not settled, and its last look is not whole.
         if governor.isCancelled { return outcome }
@@ -177,6 +181,14 @@ private struct SiteWork {
             order.work, at: SurveyDigest(now, scope: order.scope), leaving: outcome.leftAlone)
         site.cache?.keep(settled)
         return outcome
+    }
+
+    /// Also after a job that was cancelled: what it has found out is as true.
+    private func keep(_ verdicts: Verdicts, _ new: [Verdict]) {
+        guard !new.isEmpty, let cache = site.cache else { return }
+        var verdicts = verdicts
+        verdicts.add(new)
+        cache.keep(verdicts)
     }
 
     /// Reads the rest of the trees that every write needs, and looks whether an image's own could
@@ -232,17 +244,19 @@ private struct SiteWork {
     }
 
     private func plan(
-        _ survey: Survey, _ scope: Scope, _ store: LookingStore
+        _ survey: Survey, _ scope: Scope, _ store: LookingStore, _ verdicts: Verdicts
     ) throws(BtrfsError) -> Plan {
         switch job {
         case .compress(let level):
             return CompressionPlanner.plan(
-                survey, scope: scope, requestedLevel: level, sectorBytes: store.sectorBytes)
+                survey, scope: scope, requestedLevel: level, sectorBytes: store.sectorBytes,
+                verdicts: verdicts)
         case .dedupe:
             return try dedupePlanning(store).plan(survey, scope: scope, compression: .none)
         case .optimize(let level):
             return try dedupePlanning(store).plan(
-                survey, scope: scope, compression: .packed(requestedLevel: level))
+                survey, scope: scope, compression: .packed(requestedLevel: level),
+                verdicts: verdicts)
         case .defragment:
             return DefragmentationPlanner.plan(survey, scope: scope)
         case .sparsify:

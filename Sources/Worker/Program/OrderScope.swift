@@ -18,6 +18,11 @@ extension WorkerOrder {
     }
 }
 
+extension WorkerOrder {
+    /// Its survey shows every file that any job may be about: of each pool it always does.
+    var isOfAllFiles: Bool { wholeMachine && systemDirectories != nil }
+}
+
 extension WorkerOrder.Work {
     /// Whether extents that only images of running qubes use are worked on too.
     fileprivate var includesRunning: Bool {

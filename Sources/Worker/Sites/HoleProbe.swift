@@ -9,8 +9,8 @@ internal import SystemPackage
 /// stamp moves.
 ///
 /// Where a request takes many items away and puts nothing in their place, the kernel sets the time
-/// stamps (btrfs_replace_file_extents in fs/btrfs/file.c, without an extent to insert). The engine's
-/// requests take one item away; that this is enough is not believed, but looked at.
+/// stamps (btrfs_replace_file_extents in fs/btrfs/file.c, without an extent to insert). Requests of
+/// the engine take one item away; that this is enough is not believed, but looked at.
 struct HoleProbe {
     /// Enough to be an extent, and not to lie in the tree.
     private static let triedBytes = ByteCount.mebibytes(1)
@@ -32,7 +32,7 @@ struct HoleProbe {
                 try hole.shared.descriptor.truncate(toBytes: length.rawValue)
             }
             guard try makesHoles() else {
-                Log.note("this kernel does not make holes as it should: zeroes are left as they are")
+                Log.note("this kernel does not make holes as it should: zeroes stay as they are")
                 return nil
             }
         } catch {

@@ -27,6 +27,8 @@ struct ModelJob {
 
     var includesLiveOnly = false
     var makesHoles = false
+    /// What earlier jobs have found out.
+    var verdicts = Verdicts()
 
     var scope: Scope {
         var scope = Scope(volumes: volumes, includesLiveOnly: includesLiveOnly)
@@ -43,9 +45,10 @@ struct ModelJob {
         return Surveyor.survey(images, in: store)
     }
 
-    func compressionPlan() -> Plan {
+    func compressionPlan(level: Int? = 3) -> Plan {
         CompressionPlanner.plan(
-            survey(), scope: scope, requestedLevel: 3, sectorBytes: store.sectorBytes)
+            survey(), scope: scope, requestedLevel: level, sectorBytes: store.sectorBytes,
+            verdicts: verdicts)
     }
 
     /// What the eligible extents show.
@@ -72,7 +75,7 @@ struct ModelJob {
         let survey = survey()
         return try DedupePlanner.plan(
             survey, try fingerprints(of: survey), scope: scope, sectorBytes: store.sectorBytes,
-            compression: .packed(requestedLevel: 3))
+            compression: .packed(requestedLevel: 3), verdicts: verdicts)
     }
 
     func holePlan() throws -> Plan {
