@@ -48,6 +48,34 @@ import Testing
         #expect(job.store.state.cachedSectors.isEmpty)
     }
 
+    @Test(arguments: [ByteCount.mebibytes(16), .kibibytes(256)])
+    func `What does not shrink is written anew where enough of its extent is in no use`(
+        batch: ByteCount
+    ) throws {
+        var state = Self.state(extents: 2)
+        for number in UInt64(1)...3 {
+            // Every file has overwritten a sixteenth of the first extent.
+            for sector in stride(from: UInt64(0), to: UInt64(Self.sectors), by: 16) {
+                state.write(
+                    Content.sector(Int(sector / 16)), to: number, at: sector * ModelState.sector)
+            }
+        }
+        var (job, laws) = ExecutorFaultTests.job(state)
+        job.limits.batchContent = batch
+        let address = try #require(state.extents.keys.min())
+        let whole = job.compressionPlan()
+        var plan = Plan()
+        plan.replacements = whole.replacements.filter {
+            $0.diskBytes.rawValue == Self.extentBytes
+        }
+        let outcome = try job.execute(plan)
+        laws.check()
+        #expect(outcome.extentsReplaced == 1)
+        #expect(outcome.leftAlone.tallies[.doesNotShrink]?.extents == 1)
+        #expect(job.store.state.extents[address] == nil)
+        #expect(outcome.saved.rawValue == Self.extentBytes / 16)
+    }
+
     @Test func `What shrinks is read whole, once in each file`() throws {
         let (job, laws) = ExecutorFaultTests.job(Self.state(extents: 2, shrinking: [0, 1]))
         let outcome = try job.compress()

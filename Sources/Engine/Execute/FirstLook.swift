@@ -12,31 +12,46 @@ struct FirstLook {
     private static var framesOfSamples: Int { 4 }
 
     /// Whether the first frame, and samples, decide on the rest: of what is large and has nothing to
-    /// gain but by packing.
-    func isDue(for replacement: Replacement, writing ranges: [Range<ByteCount>]) -> Bool {
-        guard case .packed = replacement.rewriting else { return false }
-        return replacement.aim == .space && replacement.isWrittenWhole
-            && Ranges.totalBytes(ranges) >= limits.sampledContent
+    /// gain but by packing. Where enough of the extent is in no use it gains as it is.
+    func isDue(
+        for replacement: Replacement, using used: [Range<ByteCount>],
+        writing ranges: [Range<ByteCount>]
+    ) -> Bool {
+        guard case .packed = replacement.rewriting, replacement.aim == .space,
+            replacement.isWrittenWhole
+        else { return false }
+        let plain = Ranges.totalBytes(used).roundedUp(to: sectorBytes)
+        return Ranges.totalBytes(ranges) >= limits.sampledContent
+            && !limits.isWorth(plain, of: replacement.diskBytes)
     }
 
-    /// What to read of content that is in use: all of it where no look decides on the rest.
+    /// The same, of a part of an extent with all that uses it.
+    func isDue(for target: ReplacementTarget, writing ranges: [Range<ByteCount>]) -> Bool {
+        isDue(for: target.replacement, using: target.usedRanges, writing: ranges)
+    }
+
+    /// What to read of ranges that would be written: all of them where no look decides on the rest.
     func ranges(
-        of replacement: Replacement, using used: [Range<ByteCount>]
+        _ ranges: [Range<ByteCount>], of replacement: Replacement, using used: [Range<ByteCount>]
     ) -> [Range<ByteCount>] {
-        // What is larger than a batch is judged as a whole, and else each range that is in use.
-        let isLarge = Ranges.totalBytes(used) > limits.batchContent
-        let wholes = isLarge ? [used] : used.map { [$0] }
+        // What is larger than a batch is judged as a whole, and else each range by itself.
+        let isLarge = Ranges.totalBytes(ranges) > limits.batchContent
+        let wholes = isLarge ? [ranges] : ranges.map { [$0] }
         return Ranges.union(
             wholes.flatMap { whole in
-                guard isDue(for: replacement, writing: whole), let first = whole.first else {
-                    return whole
-                }
-                let frame =
-                    first
-                    .lowerBound..<min(
-                        first.lowerBound + limits.frameContent, first.upperBound)
-                return [frame] + samples(of: whole)
+                guard isDue(for: replacement, using: used, writing: whole),
+                    let first = whole.first
+                else { return whole }
+                let end = min(first.lowerBound + limits.frameContent, first.upperBound)
+                return [first.lowerBound..<end] + samples(of: whole)
             })
+    }
+
+    /// The same, of a part of an extent with all that uses it.
+    func ranges(
+        _ ranges: [Range<ByteCount>], of target: ReplacementTarget
+    ) -> [Range<ByteCount>] {
+        self.ranges(ranges, of: target.replacement, using: target.usedRanges)
     }
 
     /// Two sectors each, at equal distances: eight, and eight more for every 4 MiB, up to 32.

@@ -48,7 +48,7 @@ struct FrameMaker {
                 if disappoints(made[0], target, [slice.range], level: level) {
                     throw ChainFailure(target: slice.target, failure: .doesNotShrink)
                 }
-                if look.isDue(for: target.replacement, writing: [slice.range]) {
+                if look.isDue(for: target, writing: [slice.range]) {
                     prefetch([slice.range], of: target)
                 }
             }
@@ -70,7 +70,7 @@ struct FrameMaker {
         _ first: Frame, _ target: ReplacementTarget, _ ranges: [Range<ByteCount>],
         level: Int
     ) -> Bool {
-        guard look.isDue(for: target.replacement, writing: ranges) else { return false }
+        guard look.isDue(for: target, writing: ranges) else { return false }
         let length = first.range.upperBound - first.range.lowerBound
         return !limits.isWorth(diskBytes(first), of: length)
             && !shrinksInSamples(target, ranges, level: level)
@@ -116,7 +116,7 @@ struct FrameMaker {
 
     /// The same, of what is read first of parts: the rest follows when that shows that they shrink.
     func prefetchFirst(_ ranges: [Range<ByteCount>], of target: ReplacementTarget) {
-        prefetch(look.ranges(of: target.replacement, using: ranges), of: target)
+        prefetch(look.ranges(ranges, of: target), of: target)
     }
 
     /// Reads a part of a chain for the packer.

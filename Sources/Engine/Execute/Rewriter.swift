@@ -196,8 +196,7 @@ struct Rewriter {
         let rewriting = part.target.replacement.rewriting
         var coming = Ranges.cut(part.ranges, atMultiplesOf: limits.frameContent)[...]
         var ahead = ByteCount.zero
-        var isDecided = !frames.look.isDue(
-            for: part.target.replacement, writing: part.ranges)
+        var isDecided = !frames.look.isDue(for: part.target, writing: part.ranges)
         frames.prefetchFirst(part.ranges, of: part.target)
         for range in coming {
             while isDecided, ahead < limits.prefetchAhead, let next = coming.popFirst() {

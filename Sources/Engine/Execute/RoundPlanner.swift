@@ -98,7 +98,7 @@ struct RoundPlanner {
     /// The reference that its content will be read through.
     private func prefetchFirst(_ target: ReplacementTarget) {
         let frames = rewriter.frames
-        if frames.look.isDue(for: target.replacement, writing: target.usedRanges) {
+        if frames.look.isDue(for: target, writing: target.usedRanges) {
             frames.prefetchFirst(target.usedRanges, of: target)
             return
         }

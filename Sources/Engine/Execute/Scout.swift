@@ -45,7 +45,7 @@ struct Scout: Sendable {
     ) {
         let references = survey.references(to: extent)
         let used = Ranges.union(references.map(\.rangeInExtent))
-        guard look.isDue(for: replacement, writing: used) else {
+        guard look.isDue(for: replacement, using: used, writing: used) else {
             for reference in references {
                 let inode = survey.files[reference.file].image.inode
                 prefetch(inode, reference.fileOffset, reference.lengthBytes, &left)
@@ -53,7 +53,7 @@ struct Scout: Sendable {
             return
         }
         let content = ScoutedContent(survey: survey, scout: self, extent: extent)
-        for range in look.ranges(of: replacement, using: used) {
+        for range in look.ranges(used, of: replacement, using: used) {
             _ = try? content.forEachPart(of: range) { part in
                 prefetch(part.inode, part.offset, part.lengthBytes, &left)
             }
