@@ -116,8 +116,13 @@ import Testing
                 #expect(
                     Set(ranges.parts(of: asked).flatMap(Self.numbers))
                         == Set(start..<end).intersection(numbers))
-                ranges.insert(asked)
-                numbers.formUnion(start..<end)
+                if Bool.random(using: &generator) {
+                    ranges.insert(asked)
+                    numbers.formUnion(start..<end)
+                } else {
+                    ranges.remove(asked)
+                    numbers.subtract(start..<end)
+                }
                 #expect(Set(ranges.ranges.flatMap(Self.numbers)) == numbers)
                 #expect(
                     zip(ranges.ranges, ranges.ranges.dropFirst()).allSatisfy {

@@ -109,6 +109,27 @@ struct CompressionTests {
         #expect(result.leftAlone.contains { $0.reason == "does not shrink" })
     }
 
+    @Test("What no file shows of an extent that does not shrink is given back")
+    func unusedIsGivenBack() throws {
+        let fileSystem = try LoopFileSystem(mebibytes: 512)
+        let image = fileSystem.image("appvms/work/private.img")
+        try Files.write(Content.random(mebibytes: 16, seed: 12), to: image)
+        try fileSystem.synchronize()
+        let file = try FileHandle(forWritingTo: URL(fileURLWithPath: image))
+        let other = Content.random(mebibytes: 8, seed: 13)
+        for step in 0..<(other.count >> 12) {
+            try file.seek(toOffset: UInt64(step) << 13)
+            try file.write(contentsOf: other[step << 12..<(step + 1) << 12])
+        }
+        try file.close()
+        let before = try fileSystem.dataUsedBytes()
+        #expect(before >= 24 << 20)
+        let inventory = try fileSystem.inventory()
+        try WorkerRun.job(WorkerRun.compress, [WorkerRun.volume("work")], on: fileSystem)
+        #expect(try fileSystem.inventory() == inventory)
+        #expect(try fileSystem.dataUsedBytes() <= 17 << 20)
+    }
+
     @Test("An extent that an immutable file uses is left to all of its users")
     func immutableStays() throws {
         let fileSystem = try LoopFileSystem(mebibytes: 512)

@@ -62,10 +62,12 @@ public struct Executor: Sendable {
         let context = LaneContext(
             store: store, roles: roles, limits: limits, control: control, zeroes: zeroes,
             newestGeneration: survey.generation, now: now)
-        var result = try pass(replacements, context, isLast: false, progress: progress)
+        let scout = Scout(context: context, survey: survey)
+        defer { scout.letGoOfAll() }
+        var result = try pass(replacements, context, scout, isLast: false, progress: progress)
         if !result.postponed.isEmpty, !control.isCancelled {
             let before = result.outcome.saved
-            let last = try pass(result.postponed, context, isLast: true) { _, saved in
+            let last = try pass(result.postponed, context, scout, isLast: true) { _, saved in
                 progress(.zero, before + saved)
             }
             result.outcome.add(last.outcome)
@@ -76,12 +78,12 @@ public struct Executor: Sendable {
 
     /// Goes through replacements once, with all lanes.
     private func pass(
-        _ replacements: [Replacement], _ context: LaneContext, isLast: Bool,
+        _ replacements: [Replacement], _ context: LaneContext, _ scout: Scout, isLast: Bool,
         progress: @escaping @Sendable (_ done: ByteCount, _ saved: ByteCount) -> Void
     ) throws(BtrfsError) -> BatchResult {
         let batches = Batches.make(replacements, contentLimit: limits.batchContent)
+        context.keeperUses.add(batches)
         let shared = Monitor(Shared())
-        let scout = Scout(context: context, survey: survey)
         try concurrently(count: lanes.count, threads: lanes.count) {
             [lanes, control] (index) throws(BtrfsError) in
             let lane = Lane(
@@ -90,6 +92,7 @@ public struct Executor: Sendable {
             while !control.isCancelled,
                 let (batch, coming) = shared.withLock({ $0.take(batches, ahead: lanes.count) })
             {
+                defer { scout.letGo(of: batch) }
                 do throws(BtrfsError) {
                     for batch in coming { scout.look(at: batch) }
                     let result = try lane.run(batch)

@@ -19,11 +19,14 @@ struct ChainFailure: Error {
 /// Reads content, packs it, and writes it. For one thread.
 struct FrameMaker {
     let store: any ExtentStore
+    let fresh: FreshSources
     let scratch: any ScratchFile
     let packer: FramePacker
     let limits: ExecutionLimits
 
     private var reader: ContentReader { ContentReader(store: store, earlyEnd: .isFailure) }
+    /// What decides on large extents.
+    var look: FirstLook { FirstLook(limits: limits, sectorBytes: store.sectorBytes) }
 
     /// The frames of a chain, in order.
     func make(
@@ -40,10 +43,14 @@ struct FrameMaker {
             let packed = packer.packed(level: level)
             made.append(
                 Frame(range: range, bytes: packed ?? packer.plain(), isPacked: packed != nil))
-            if made.count == 1, let slice = chain.slices.first, chain.slices.count == 1,
-                disappoints(made[0], targets[slice.target], [slice.range], level: level)
-            {
-                throw ChainFailure(target: slice.target, failure: .doesNotShrink)
+            if made.count == 1, let slice = chain.slices.first, chain.slices.count == 1 {
+                let target = targets[slice.target]
+                if disappoints(made[0], target, [slice.range], level: level) {
+                    throw ChainFailure(target: slice.target, failure: .doesNotShrink)
+                }
+                if look.isDue(for: target, writing: [slice.range]) {
+                    prefetch([slice.range], of: target)
+                }
             }
         }
         return made
@@ -63,10 +70,7 @@ struct FrameMaker {
         _ first: Frame, _ target: ReplacementTarget, _ ranges: [Range<ByteCount>],
         level: Int
     ) -> Bool {
-        let replacement = target.replacement
-        guard replacement.aim == .space, replacement.isWrittenWhole,
-            Ranges.totalBytes(ranges) >= limits.sampledContent
-        else { return false }
+        guard look.isDue(for: target, writing: ranges) else { return false }
         let length = first.range.upperBound - first.range.lowerBound
         return !limits.isWorth(diskBytes(first), of: length)
             && !shrinksInSamples(target, ranges, level: level)
@@ -77,11 +81,11 @@ struct FrameMaker {
     private func shrinksInSamples(
         _ target: ReplacementTarget, _ ranges: [Range<ByteCount>], level: Int
     ) -> Bool {
-        let places = Self.samples(of: ranges, sectorBytes: store.sectorBytes)
+        let places = look.samples(of: ranges)
         var disk = ByteCount.zero
         var length = ByteCount.zero
-        for start in stride(from: 0, to: places.count, by: Self.samplesInFrame) {
-            let samples = places[start..<min(start + Self.samplesInFrame, places.count)]
+        for start in stride(from: 0, to: places.count, by: FirstLook.samplesInFrame) {
+            let samples = places[start..<min(start + FirstLook.samplesInFrame, places.count)]
             do throws(ContentFailure) {
                 unsafe try packer.take(samples.map { (target, $0) }, reader.read)
             } catch {
@@ -94,36 +98,25 @@ struct FrameMaker {
         return limits.isWorth(disk, of: length)
     }
 
-    private static var samplesInFrame: Int { 8 }
-    private static var framesOfSamples: Int { 4 }
-
-    /// Two sectors each, at equal distances: eight, and eight more for every 4 MiB, up to 32.
-    private static func samples(
-        of ranges: [Range<ByteCount>], sectorBytes: ByteCount
-    ) -> [Range<ByteCount>] {
-        let total = Ranges.totalBytes(ranges)
-        let frames = min(total.count / ByteCount.mebibytes(4).count + 1, framesOfSamples)
-        let step = max(total.count / (frames * samplesInFrame), 2 * sectorBytes.count)
-        let stepBytes = ByteCount(step).roundedDown(to: sectorBytes)
-        var samples: [Range<ByteCount>] = []
-        var skip = ByteCount.zero
-        for range in ranges {
-            var start = range.lowerBound + skip
-            while start < range.upperBound {
-                samples.append(start..<min(start + sectorBytes + sectorBytes, range.upperBound))
-                start = start + stepBytes
-            }
-            skip = start - range.upperBound
-        }
-        return samples
-    }
-
     // MARK: Reading
 
     /// Starts the reads of parts of the content, through the references that they will be read
     /// through.
     func prefetch(_ ranges: some Sequence<Range<ByteCount>>, of target: ReplacementTarget) {
-        for range in ranges { reader.prefetch(range, of: target) }
+        for range in ranges {
+            _ = try? target.forEachPart(of: range) { part in
+                let start = ByteCount(part.offset.rawValue)
+                fresh.readAhead(
+                    .init(
+                        inode: part.inode, file: part.file,
+                        range: start..<(start + part.lengthBytes)))
+            }
+        }
+    }
+
+    /// The same, of what is read first of parts: the rest follows when that shows that they shrink.
+    func prefetchFirst(_ ranges: [Range<ByteCount>], of target: ReplacementTarget) {
+        prefetch(look.ranges(ranges, of: target), of: target)
     }
 
     /// Reads a part of a chain for the packer.

@@ -67,12 +67,28 @@ final class FreshSources: Sendable {
     }
 
     /// A part that is about to be read, for whatever: what is not in the cache now will have come
-    /// from the device should it become a source later.
+    /// from the device should it become a source later, and is the job's to let go of.
     func expect(_ part: Part) {
-        let missing = known.withLock {
-            $0.fresh[part.inode, default: RangeSet()].missing(of: part.range)
-        }
-        remember(missing.filter { isAbsent(part.file, $0) }, of: part.inode)
+        let known = parts(of: part.range, in: part.inode)
+        let missing = Ranges.subtract(known, from: [part.range])
+        remember(missing.flatMap { absent(part.file, $0) }, of: part.inode)
+    }
+
+    /// Starts the reads of a part.
+    func readAhead(_ part: Part) {
+        expect(part)
+        let own = parts(of: part.range, in: part.inode)
+        store.prefetch(
+            part.file, at: .start + part.range.lowerBound,
+            lengthBytes: part.range.upperBound - part.range.lowerBound)
+        // Another lane may have come to it, and let go of it, between the two.
+        remember(own, of: part.inode)
+    }
+
+    private func parts(
+        of range: Range<ByteCount>, in inode: InodeIdentifier
+    ) -> [Range<ByteCount>] {
+        known.withLock { $0.fresh[inode]?.parts(of: range) ?? [] }
     }
 
     /// The range shows what was read from the device: it was pointed at a fresh source.
@@ -82,11 +98,31 @@ final class FreshSources: Sendable {
 
     /// What was let go is to be let go again.
     func forget(_ range: Range<ByteCount>, of inode: InodeIdentifier) {
+        take([range], of: inode)
+    }
+
+    /// The files of which something is remembered, with what.
+    var all: [InodeIdentifier: [Range<ByteCount>]] {
+        known.withLock { $0.fresh.mapValues(\.ranges) }
+    }
+
+    /// What is about to be let go is remembered no more.
+    /// - Returns: the parts of the ranges that were.
+    @discardableResult
+    func take(
+        _ ranges: [Range<ByteCount>], of inode: InodeIdentifier
+    ) -> [Range<ByteCount>] {
         known.withLock { known in
-            guard let fresh = known.fresh[inode] else { return }
-            var left = RangeSet()
-            for part in Ranges.subtract([range], from: fresh.ranges) { left.insert(part) }
-            known.fresh[inode] = left
+            guard var fresh = known.fresh[inode] else { return [] }
+            let before = fresh.ranges.count
+            let taken = ranges.flatMap { fresh.parts(of: $0) }
+            if taken.isEmpty { return [] }
+            // Written back at the end: a copy would be made for each.
+            known.fresh[inode] = nil
+            for range in taken { fresh.remove(range) }
+            if !fresh.ranges.isEmpty { known.fresh[inode] = fresh }
+            known.count += fresh.ranges.count - before
+            return taken
         }
     }
 
@@ -106,6 +142,27 @@ final class FreshSources: Sendable {
         store.forget(
             file, at: .start + range.lowerBound, lengthBytes: range.upperBound - range.lowerBound)
         return isAbsent(file, range)
+    }
+
+    /// What of a range is not in the cache, to within a grain.
+    private func absent(
+        _ file: any OpenFile, _ range: Range<ByteCount>
+    ) -> [Range<ByteCount>] {
+        let length = range.upperBound - range.lowerBound
+        guard
+            let cached = try? store.cachedBytes(
+                file, at: .start + range.lowerBound, lengthBytes: length),
+            cached < length
+        else { return [] }
+        if cached == .zero { return [range] }
+        return length > Self.grain ? halves(of: range).flatMap { absent(file, $0) } : []
+    }
+
+    private func halves(of range: Range<ByteCount>) -> [Range<ByteCount>] {
+        let length = range.upperBound - range.lowerBound
+        let half = ByteCount(length.rawValue / 2).roundedUp(to: Self.grain)
+        let middle = min(range.lowerBound + half, range.upperBound)
+        return [range.lowerBound..<middle, middle..<range.upperBound].filter { !$0.isEmpty }
     }
 
     /// - Returns: whether nothing of it is in the cache.
@@ -139,10 +196,7 @@ final class FreshSources: Sendable {
             waitForReads(file, range)
             return letGo(file, range) ? [] : [range]
         }
-        let half = ByteCount(length.rawValue / 2).roundedUp(to: Self.grain)
-        let middle = min(range.lowerBound + half, range.upperBound)
-        return [range.lowerBound..<middle, middle..<range.upperBound].filter { !$0.isEmpty }
-            .flatMap { letGo(file, $0) ? [] : stays(file, $0) }
+        return halves(of: range).flatMap { letGo(file, $0) ? [] : stays(file, $0) }
     }
 
     /// A page that is being read is locked, and stays; whoever reads it too waits for it. Sector by

@@ -20,7 +20,8 @@ struct Lane {
         settler = Settler(context: context, isLastPass: isLastPass)
         let packer = FramePacker(encoder: encoder, sectorBytes: context.store.sectorBytes)
         let frames = FrameMaker(
-            store: context.store, scratch: scratch, packer: packer, limits: context.limits)
+            store: context.store, fresh: context.fresh, scratch: scratch, packer: packer,
+            limits: context.limits)
         planner = RoundPlanner(
             context: context, chooser: KeeperChooser(context: context, isLastPass: isLastPass),
             rewriter: Rewriter(frames: frames, limits: context.limits), settler: settler)
@@ -44,9 +45,11 @@ struct Lane {
     ) throws(BtrfsError) -> DeferredReplacements {
         var pending = batch.map { PendingReplacement(replacement: $0) }
         var deferred = DeferredReplacements()
+        var references: [OpenReference] = []
+        defer { context.pages.letGo(of: references) }
         do throws(BtrfsError) {
             for round in 1...context.limits.rounds where !pending.isEmpty {
-                let planned = try planner.plan(pending, &result)
+                let planned = try planner.plan(pending, &references, &result)
                 deferred.add(planned.deferred)
                 let moved = mover.move(planned.works)
                 pending = moved.works.map(\.afterRound)

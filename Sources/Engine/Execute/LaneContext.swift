@@ -13,6 +13,7 @@ struct LaneContext: Sendable {
     /// What has an address of the survey and is newer is another extent.
     let newestGeneration: Generation
     let fresh: FreshSources
+    let keeperUses = KeeperUses()
     let successors = SuccessorKeepers()
     let refusal = DiskRefusal()
     let refusals: LearntRefusals
@@ -36,6 +37,11 @@ struct LaneContext: Sendable {
 
     /// Nothing new is begun: the job was cancelled, or the disk refuses writes.
     var isStopped: Bool { control.isCancelled || refusal.isSet }
+
+    /// What the job has read, to be let go of.
+    var pages: ReadPages {
+        ReadPages(store: store, fresh: fresh, roles: roles, keepers: keeperUses)
+    }
 
     /// For a look at things as they are now.
     var resolver: ReferenceResolver {

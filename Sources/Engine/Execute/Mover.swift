@@ -119,8 +119,18 @@ struct Mover: Sendable {
     private func prefetch(_ request: ShareRequest) {
         guard let first = request.moves.first else { return }
         let length = request.lengthBytes
+        let start = ByteCount(first.destinationOffset.rawValue)
+        context.fresh.readAhead(
+            .init(
+                inode: first.destination.inode, file: first.destination.file,
+                range: start..<(start + length)))
         store.prefetch(first.source.file, at: first.sourceOffset, lengthBytes: length)
-        store.prefetch(first.destination.file, at: first.destinationOffset, lengthBytes: length)
+        // It was let go of when the round was planned, and once more if another lane was done with
+        // it since.
+        let sourceStart = ByteCount(first.sourceOffset.rawValue)
+        if let image = first.source.image {
+            context.fresh.add(sourceStart..<(sourceStart + length), of: image)
+        }
     }
 
     // MARK: Requests

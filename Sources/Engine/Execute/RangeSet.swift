@@ -30,6 +30,25 @@ struct RangeSet: Equatable, Sendable {
         ranges.replaceSubrange(first..<last, with: [joined])
     }
 
+    /// Takes a range out, and cuts what reaches over its ends.
+    mutating func remove(_ range: Range<ByteCount>) {
+        guard !range.isEmpty else { return }
+        let first = firstIndex(endingAtOrBehind: range.lowerBound)
+        var last = first
+        var left: [Range<ByteCount>] = []
+        while last < ranges.count, ranges[last].lowerBound < range.upperBound {
+            let known = ranges[last]
+            if known.lowerBound < range.lowerBound {
+                left.append(known.lowerBound..<min(known.upperBound, range.lowerBound))
+            }
+            if range.upperBound < known.upperBound {
+                left.append(max(known.lowerBound, range.upperBound)..<known.upperBound)
+            }
+            last += 1
+        }
+        ranges.replaceSubrange(first..<last, with: left)
+    }
+
     /// What of a range is in the set.
     func parts(of range: Range<ByteCount>) -> [Range<ByteCount>] {
         var found: [Range<ByteCount>] = []

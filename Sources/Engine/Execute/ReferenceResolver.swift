@@ -60,8 +60,10 @@ struct ReferenceResolver {
         try checkTails(references)
         try checkUnwritten(references, replacement)
         // The widest moves last: until then it holds what the others must go back to if one fails.
+        // Of equals the first by place is read, as the scout does.
         references.sort {
-            ($0.isTail ? 1 : 0, $0.lengthBytes) < ($1.isTail ? 1 : 0, $1.lengthBytes)
+            ($0.isTail ? 1 : 0, $0.lengthBytes, $0.inode, $0.fileOffset)
+                < ($1.isTail ? 1 : 0, $1.lengthBytes, $1.inode, $1.fileOffset)
         }
         return ReplacementTarget(
             replacement: replacement, references: references,

@@ -105,7 +105,7 @@ struct Rewriter {
             prices.failure(index).map { .failure($0) } ?? .success(Rewritten())
         }
         for (part, result) in zip(parts, results) where (try? result.get()) != nil {
-            frames.prefetch(part.ranges, of: part.target)
+            frames.prefetchFirst(part.ranges, of: part.target)
         }
         let packed = pack(parts, prices, &results)
         let costs = prices.costs(packed.map(\.0))
@@ -203,12 +203,15 @@ struct Rewriter {
         let rewriting = part.target.replacement.rewriting
         var coming = Ranges.cut(part.ranges, atMultiplesOf: limits.frameContent)[...]
         var ahead = ByteCount.zero
+        var isDecided = !frames.look.isDue(for: part.target, writing: part.ranges)
+        frames.prefetchFirst(part.ranges, of: part.target)
         for range in coming {
-            while ahead < limits.prefetchAhead, let next = coming.popFirst() {
+            while isDecided, ahead < limits.prefetchAhead, let next = coming.popFirst() {
                 frames.prefetch([next], of: part.target)
                 ahead += next.upperBound - next.lowerBound
             }
-            ahead = ahead - (range.upperBound - range.lowerBound)
+            isDecided = true
+            ahead = ahead - min(range.upperBound - range.lowerBound, ahead)
             let chain = Chain(slices: [Slice(target: 0, range: range)], rewriting: rewriting)
             let made: [Frame]
             do throws(ChainFailure) {

@@ -35,17 +35,20 @@ struct RoundPlanner {
     private var limits: ExecutionLimits { context.limits }
 
     /// Resolves references, and writes what has to be written anew.
-    /// - Parameter result: takes what is left alone. It outlives an error: of a job that is
-    ///   cancelled all is counted that was decided.
+    /// - Parameters:
+    ///   - references: takes what may be read through, to be let go of in the end.
+    ///   - result: takes what is left alone. It outlives an error, as they do: of a job that is
+    ///     cancelled all is counted that was decided.
     /// - Throws: what ends the job.
     func plan(
-        _ batch: [PendingReplacement], _ result: inout BatchResult
+        _ batch: [PendingReplacement], _ references: inout [OpenReference],
+        _ result: inout BatchResult
     ) throws(BtrfsError) -> PlannedRound {
         let resolver = context.resolver
         let stale = chooser.refresh(for: batch, resolver)
         for failure in stale.failures { result.outcome.add(failure) }
         var round = PlannedRound()
-        let resolved = try resolve(batch, resolver, &round.deferred, &result)
+        let resolved = try resolve(batch, resolver, &round.deferred, &references, &result)
         let targets = resolved.map { pending, target in
             let (keepers, pending) = chooser.choose(for: pending, target, resolver, stale)
             return PlannedTarget(pending: pending, target: target, keepers: keepers)
@@ -58,7 +61,8 @@ struct RoundPlanner {
 
     private func resolve(
         _ batch: [PendingReplacement], _ resolver: ReferenceResolver,
-        _ deferred: inout DeferredReplacements, _ result: inout BatchResult
+        _ deferred: inout DeferredReplacements, _ opened: inout [OpenReference],
+        _ result: inout BatchResult
     ) throws(BtrfsError) -> [(PendingReplacement, ReplacementTarget)] {
         var targets: [(PendingReplacement, ReplacementTarget)] = []
         var references = 0
@@ -81,6 +85,7 @@ struct RoundPlanner {
                         references: target.references.count)
                     continue
                 }
+                opened += target.references
                 prefetchFirst(target)
                 targets.append((pending, target))
             } catch {
@@ -92,11 +97,15 @@ struct RoundPlanner {
 
     /// The reference that its content will be read through.
     private func prefetchFirst(_ target: ReplacementTarget) {
+        let frames = rewriter.frames
+        if frames.look.isDue(for: target, writing: target.usedRanges) {
+            frames.prefetchFirst(target.usedRanges, of: target)
+            return
+        }
         guard let first = target.references.first(where: { !$0.isPreallocated }) else { return }
         let start = ByteCount(first.fileOffset.rawValue)
-        context.fresh.expect(
+        context.fresh.readAhead(
             .init(inode: first.inode, file: first.file, range: start..<(start + first.lengthBytes)))
-        store.prefetch(first.file, at: first.fileOffset, lengthBytes: first.lengthBytes)
     }
 
     // MARK: What is written anew

@@ -28,10 +28,7 @@ struct Scout: Sendable {
             if let extent = survey.extent(at: replacement.address) {
                 // It will be left alone.
                 if isRefused(extent) { continue }
-                for reference in survey.references(to: extent) {
-                    let inode = survey.files[reference.file].image.inode
-                    prefetch(inode, reference.fileOffset, reference.lengthBytes, &left)
-                }
+                prefetch(extent, for: replacement, &left)
             }
             for piece in replacement.pieces {
                 let length = piece.range.upperBound - piece.range.lowerBound
@@ -39,6 +36,32 @@ struct Scout: Sendable {
             }
             if left == .zero { return }
         }
+    }
+
+    /// All references, which will be compared; or what the first look reads, where that decides
+    /// whether anything else is read at all.
+    private func prefetch(
+        _ extent: Survey.Extent, for replacement: Replacement, _ left: inout ByteCount
+    ) {
+        let references = survey.references(to: extent)
+        let used = Ranges.union(references.map(\.rangeInExtent))
+        guard look.isDue(for: replacement, using: used, writing: used) else {
+            for reference in references {
+                let inode = survey.files[reference.file].image.inode
+                prefetch(inode, reference.fileOffset, reference.lengthBytes, &left)
+            }
+            return
+        }
+        let content = ScoutedContent(survey: survey, scout: self, extent: extent)
+        for range in look.ranges(used, of: replacement, using: used) {
+            _ = try? content.forEachPart(of: range) { part in
+                prefetch(part.inode, part.offset, part.lengthBytes, &left)
+            }
+        }
+    }
+
+    private var look: FirstLook {
+        FirstLook(limits: context.limits, sectorBytes: context.store.sectorBytes)
     }
 
     private func isRefused(_ extent: Survey.Extent) -> Bool {
@@ -59,7 +82,32 @@ struct Scout: Sendable {
         if !parts.isEmpty { _ = context.fresh.refresh(parts) }
     }
 
-    private func file(_ inode: InodeIdentifier) -> (any OpenFile)? {
+    /// A batch is done: what was read ahead for it, or of keepers for the last time, goes.
+    func letGo(of batch: [Replacement]) {
+        let free = context.keeperUses.finish(batch)
+        var ranges = free
+        for replacement in batch {
+            guard let extent = survey.extent(at: replacement.address) else { continue }
+            for reference in survey.references(to: extent) {
+                let start = ByteCount(reference.fileOffset.rawValue)
+                ranges[survey.files[reference.file].image.inode, default: []]
+                    .append(start..<(start + reference.lengthBytes))
+            }
+        }
+        context.pages.letGo(of: ranges) { file($0) }
+    }
+
+    /// The job is done, whatever came of it: what is left was read for a batch that nobody came to,
+    /// or of keepers in the place of others.
+    func letGoOfAll() {
+        context.keeperUses.clear()
+        context.pages.letGo(of: context.fresh.all) { inode in
+            // A file that the survey has not seen was read to take something back.
+            file(inode) ?? context.resolver.keeper(inode)
+        }
+    }
+
+    fileprivate func file(_ inode: InodeIdentifier) -> (any OpenFile)? {
         generations[inode].flatMap { try? context.files.open(inode, generation: $0) }
     }
 
@@ -70,8 +118,35 @@ struct Scout: Sendable {
         let part = min(length, left)
         guard part > .zero, let file = file(inode) else { return }
         let start = ByteCount(offset.rawValue)
-        context.fresh.expect(.init(inode: inode, file: file, range: start..<(start + part)))
-        context.store.prefetch(file, at: offset, lengthBytes: part)
+        context.fresh.readAhead(.init(inode: inode, file: file, range: start..<(start + part)))
         left = left - part
+    }
+}
+
+/// The content of an extent, by the references through which it will be read: the resolver has the
+/// narrowest first, and of equals the first by place.
+private struct ScoutedContent: ShownContent {
+    let survey: Survey
+    let scout: Scout
+    let extent: Survey.Extent
+
+    func part(from position: ByteCount) -> ContentPart? {
+        let reference = survey.references(to: extent)
+            .filter { !$0.isPreallocated && $0.rangeInExtent.contains(position) }
+            .min { order($0) < order($1) }
+        guard let reference else { return nil }
+        let image = survey.files[reference.file].image
+        guard let file = scout.file(image.inode) else { return nil }
+        return ContentPart(
+            range: position..<reference.rangeInExtent.upperBound, file: file, inode: image.inode,
+            offset: reference.fileOffset + (position - reference.offsetInExtent),
+            isLive: image.isLive)
+    }
+
+    private func order(
+        _ reference: Survey.Reference
+    ) -> (ByteCount, InodeIdentifier, FileOffset) {
+        let inode = survey.files[reference.file].image.inode
+        return (reference.lengthBytes, inode, reference.fileOffset)
     }
 }

@@ -23,7 +23,6 @@ struct Settler: Sendable {
         _ works: [MovedWork], isLastRound: Bool
     ) throws(BtrfsError) -> SettledRound {
         var round = SettledRound()
-        var freed: [ReplacementTarget] = []
         if let failure = works.lazy.compactMap(\.failure).first(where: {
             $0.reason == .readOnlyFileSystem
         }) {
@@ -42,7 +41,6 @@ struct Settler: Sendable {
                 round.outcome.rewritten += work.rewritten
                 round.outcome.metadata += work.metadata
                 round.outcome.referencesMoved += moved.referencesMoved
-                freed.append(work.target)
             } else if moved.isUnreadable && moved.failure == nil && !context.isStopped {
                 // What could follow has; the extent stays for what cannot be read of it.
                 round.outcome.referencesMoved += moved.referencesMoved
@@ -60,25 +58,7 @@ struct Settler: Sendable {
                 if let failure = moved.failure { round.outcome.add(failure) }
             }
         }
-        forget(freed)
         return round
-    }
-
-    /// A job reads what nobody may need for a while: it must not push out what qubes work with.
-    /// Once for each range of a file: each call may have to wait for all processors.
-    private func forget(_ targets: [ReplacementTarget]) {
-        let references = targets.flatMap { $0.references.filter { !$0.isLive } }
-        for (_, references) in Dictionary(grouping: references, by: \.inode) {
-            let ranges = references.map { reference in
-                let start = ByteCount(reference.fileOffset.rawValue)
-                return start..<(start + reference.lengthBytes.roundedUp(to: store.sectorBytes))
-            }
-            for range in Ranges.union(ranges) {
-                store.forget(
-                    references[0].file, at: .start + range.lowerBound,
-                    lengthBytes: range.upperBound - range.lowerBound)
-            }
-        }
     }
 
     // MARK: Leaving alone
@@ -225,7 +205,7 @@ struct Settler: Sendable {
             context.fresh.refresh([whole]).parts(of: range, in: holder.inode).isEmpty
         }
         guard isFresh else { return false }
-        store.prefetch(holder.file, at: offset, lengthBytes: length)
+        context.fresh.readAhead(whole)
         return share(holder, part, with: moved)
     }
 

@@ -10,6 +10,7 @@ struct Laws {
     private let metadataUse: UInt64
     private let metadataOfOwners: UInt64
     private let unreadable: Set<ModelDevice.Sector>
+    private let cached: Set<ModelDevice.Sector>
     private let store: ModelStore
     private let job: ModelJob
 
@@ -21,12 +22,13 @@ struct Laws {
         metadataUse = store.state.metadataUse
         metadataOfOwners = store.state.metadataOfOwners
         unreadable = store.state.unreadableSectors
+        cached = store.state.cachedSectors
     }
 
     /// Content is what the owners wrote, also when nothing of it is in the cache; what the device
     /// gave back before it gives back now; disk use, of data and with metadata, has not grown but
-    /// by what they wrote meanwhile, nothing is left in a scratch file, and no request was above
-    /// its limit.
+    /// by what they wrote meanwhile, nothing is left in a scratch file, no page that was read is
+    /// left, and no request was above its limit.
     ///
     /// - Parameters:
     ///   - outcome: says what could not go back, as what it would go back to cannot be read: a good
@@ -50,6 +52,7 @@ struct Laws {
             state.diskUse + state.metadataUse <= allowedWithTrees, comment,
             sourceLocation: sourceLocation)
         checkScratch(comment, sourceLocation)
+        checkPages(comment, sourceLocation)
         checkRequests(comment, sourceLocation)
     }
 
@@ -69,6 +72,18 @@ struct Laws {
 
     private func checkScratch(_ comment: Comment?, _ location: SourceLocation) {
         let left = store.state.files.values.filter { $0.isScratch && !$0.items.isEmpty }
+        #expect(left.isEmpty, comment, sourceLocation: location)
+    }
+
+    /// What a job reads goes, but for what qubes write to. Of a file of which something was there
+    /// before, or does not go, more may stay (`FreshSources.grain`).
+    private func checkPages(_ comment: Comment?, _ location: SourceLocation) {
+        let state = store.state
+        let warm = Set(cached.union(state.device.pinned).map(\.inode))
+        let left = state.cachedSectors.filter { sector in
+            !warm.contains(sector.inode) && !job.roles.live.contains(sector.inode)
+                && !state.isOfOwner(sector)
+        }
         #expect(left.isEmpty, comment, sourceLocation: location)
     }
 

@@ -97,6 +97,22 @@ extension ModelState {
         return found
     }
 
+    /// The sectors of images that are in the cache.
+    var cachedSectors: Set<ModelDevice.Sector> {
+        var found: Set<ModelDevice.Sector> = []
+        for (inode, pages) in device.pages where files[inode]?.isScratch == false {
+            for offset in pages.keys {
+                found.insert(ModelDevice.Sector(inode: inode, offset: offset))
+            }
+        }
+        return found
+    }
+
+    /// Whether its owner has put it into the cache.
+    func isOfOwner(_ sector: ModelDevice.Sector) -> Bool {
+        files[sector.inode]?.alternatives[sector.offset] != nil
+    }
+
     /// A page, from the cache where it is there, from the device where not; nil where that fails.
     mutating func page(of inode: InodeIdentifier, at offset: UInt64) -> [UInt8]? {
         if let page = device.pages[inode]?[offset] { return page }

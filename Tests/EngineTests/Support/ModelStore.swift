@@ -62,6 +62,8 @@ final class ModelStore: ExtentStore {
         var reads = 0
         var encodedReads = 0
         var readBytes = 0
+        /// What was read ahead, by the file, where it was not in the cache.
+        var prefetchedBytes: [InodeIdentifier: UInt64] = [:]
         var forgotten: [InodeIdentifier] = []
         var uses = 0
         var synchronizations = 0
@@ -204,6 +206,10 @@ final class ModelStore: ExtentStore {
             let size = guarded.state.files[inode]?.sizeBytes ?? 0
             let end = min(size, offset.rawValue + lengthBytes.rawValue)
             for page in stride(from: offset.rawValue, to: end, by: Int(ModelState.sector)) {
+                let isCached = guarded.state.device.pages[inode]?[page] != nil
+                if !isCached {
+                    guarded.log.prefetchedBytes[inode, default: 0] += ModelState.sector
+                }
                 _ = guarded.state.page(of: inode, at: page)
             }
         }
