@@ -38,6 +38,13 @@ public struct ByteCount: Hashable, Comparable, Sendable {
         left.rawValue += right.rawValue
     }
 
+    /// The sum of apparent sizes, at most what can be counted: a sparse file may have 2^63 - 1
+    /// bytes (MAX_LFS_FILESIZE), so that three are more than 64 bits hold.
+    @inlinable public func saturatingSum(_ other: ByteCount) -> ByteCount {
+        let (sum, isTooLarge) = rawValue.addingReportingOverflow(other.rawValue)
+        return ByteCount(isTooLarge ? .max : sum)
+    }
+
     /// Up to the next whole unit.
     @inlinable public func roundedUp(to unit: ByteCount) -> ByteCount {
         ByteCount((rawValue + unit.rawValue - 1) / unit.rawValue * unit.rawValue)

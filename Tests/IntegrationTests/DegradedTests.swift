@@ -8,7 +8,7 @@ private final class DegradedFileSystem {
     let folder: String
     let path: String
     private var devices: [String] = []
-    private var isDegraded = false
+    private var isDetached = false
     var pool: String { path + "/var/lib/qubes" }
 
     init() throws {
@@ -39,7 +39,7 @@ private final class DegradedFileSystem {
             _ = try? Command.run(["btrfs", "device", "scan", "--forget", device])
         }
         // The second is detached already, and its number may be another's by now.
-        for device in isDegraded ? devices.prefix(1) : devices[...] {
+        for device in isDetached ? devices.prefix(1) : devices[...] {
             _ = try? Command.run(["losetup", "--detach", device])
         }
         try? FileManager.default.removeItem(atPath: folder)
@@ -49,12 +49,19 @@ private final class DegradedFileSystem {
     /// a disk was unplugged.
     func degrade(isKnown: Bool = false) throws {
         try Command.check("umount", path)
-        let gone = devices[1]
-        for device in devices where !isKnown {
-            try Command.check("btrfs", "device", "scan", "--forget", device)
+        if isKnown {
+            // It stays attached, and is empty: the kernel opens the path at the mount, and what it
+            // opens must not be the device of another test by then, whose mount would find it busy.
+            try Command.check(
+                "dd", "if=/dev/zero", "of=\(devices[1])", "bs=1M", "count=1", "conv=fsync",
+                "status=none")
+        } else {
+            for device in devices {
+                try Command.check("btrfs", "device", "scan", "--forget", device)
+            }
+            try Command.check("losetup", "--detach", devices[1])
+            isDetached = true
         }
-        try Command.check("losetup", "--detach", gone)
-        isDegraded = true
         try Command.check("mount", "-o", "degraded", devices[0], path)
     }
 

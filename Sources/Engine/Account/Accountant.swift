@@ -85,7 +85,9 @@ public struct Accountant {
         let user = userOf[inode] ?? 0
         current = (inode, user, item.isRegularFile)
         if user > 0 { inodes[user - 1] = item }
-        if item.isRegularFile { own[user].size += item.sizeBytes }
+        if item.isRegularFile {
+            own[user].size = own[user].size.saturatingSum(item.sizeBytes)
+        }
     }
 
     /// Takes a file extent.

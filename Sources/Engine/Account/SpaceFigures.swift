@@ -86,7 +86,7 @@ public struct SpaceFigures: Equatable, Sendable {
 
     /// Adds what is in no way shared with it, as of another file system.
     public static func += (left: inout SpaceFigures, right: SpaceFigures) {
-        left.size += right.size
+        left.size = left.size.saturatingSum(right.size)
         left.storage += right.storage
         left.exclusive += right.exclusive
         left.exclusiveData += right.exclusiveData

@@ -169,7 +169,8 @@ public struct Fingerprinter: Sendable {
     /// The content of a zstd extent, unpacked by us: that keeps it out of the page cache. nil when
     /// it is packed otherwise, or cannot be had as it stands.
     private func decoded(_ extent: Survey.Extent, _ survey: Survey) -> [UInt8]? {
-        guard extent.compression == .zstd, let reference = survey.references(to: extent).first
+        guard extent.compression == .zstd,
+            let reference = quietFirst(survey.references(to: extent), survey).first
         else { return nil }
         let file = survey.files[reference.file]
         guard let open = try? store.open(file.image.inode, generation: file.inode.generation),
@@ -177,9 +178,36 @@ public struct Fingerprinter: Sendable {
                 open, at: reference.fileOffset, lengthBytes: reference.lengthBytes),
             packed.contentBytes == extent.contentBytes,
             packed.compression == extent.compression,
-            let content = decoder.decode(packed), content.count == extent.contentBytes.count
+            let content = decoder.decode(packed), content.count == extent.contentBytes.count,
+            shows(extent, at: reference, file)
         else { return nil }
         return content
+    }
+
+    /// What no running qube writes to comes first: it is what the survey has seen.
+    private func quietFirst(
+        _ references: ArraySlice<Survey.Reference>, _ survey: Survey
+    ) -> [Survey.Reference] {
+        let isLive = { survey.files[$0.file].image.isLive } as (Survey.Reference) -> Bool
+        return references.filter { !isLive($0) } + references.filter(isLive)
+    }
+
+    /// Whether a file still shows the extent, asked after its content was read: a read says what
+    /// stands at a place of a file, and a qube may have written there since the survey. Its
+    /// checksums would be kept as those of the old extent, which lives on in revisions.
+    private func shows(
+        _ extent: Survey.Extent, at reference: Survey.Reference, _ file: Survey.File
+    ) -> Bool {
+        var isShown = false
+        try? store.forEachFileExtent(
+            of: file.image.inode, from: reference.fileOffset, through: reference.fileOffset
+        ) { item in
+            guard case .regular(let shown) = item.storage else { return }
+            isShown =
+                shown.address == extent.address && item.generation <= extent.generation
+                && shown.offsetInExtent == reference.offsetInExtent
+        }
+        return isShown
     }
 
     /// The checksums of what files show of an extent, unpacked by the kernel: each part is read
@@ -190,15 +218,18 @@ public struct Fingerprinter: Sendable {
         let count = extent.contentBytes.roundedUp(to: store.sectorBytes).count
         var known = [UInt32?](repeating: nil, count: count / store.sectorBytes.count)
         var failures = 0
-        for reference in survey.references(to: extent) where !reference.isPreallocated {
+        let references = quietFirst(survey.references(to: extent), survey)
+        for reference in references where !reference.isPreallocated {
             let shown = shownSectors(of: reference, survey, count: known.count)
             guard let first = shown.first(where: { known[$0] == nil }),
                 let last = shown.last(where: { known[$0] == nil })
             else { continue }
             let skipped = ByteCount((first - shown.lowerBound) * store.sectorBytes.count)
-            let sums = read(
-                survey.files[reference.file], at: reference.fileOffset + skipped,
+            let file = survey.files[reference.file]
+            var sums = read(
+                file, at: reference.fileOffset + skipped,
                 lengthBytes: ByteCount((last + 1 - first) * store.sectorBytes.count))
+            if !shows(extent, at: reference, file) { sums = [] }
             known.replaceSubrange(first..<(first + sums.count), with: sums)
             // A file may be gone while others are there; a device that fails does so for all.
             if sums.isEmpty { failures += 1 }

@@ -11,11 +11,11 @@ public enum Surveyor {
         progress: (_ done: ByteCount, _ total: ByteCount) -> Void = { _, _ in }
     ) -> Survey {
         var collector = SurveyCollector()
-        let total = images.reduce(ByteCount.zero) { $0 + $1.sizeBytes }
+        let total = images.reduce(ByteCount.zero) { $0.saturatingSum($1.sizeBytes) }
         var done = ByteCount.zero
         for image in images {
             progress(done, total)
-            done += image.sizeBytes
+            done = done.saturatingSum(image.sizeBytes)
             do throws(BtrfsError) {
                 guard let inode = try catalog.inode(image.inode) else { continue }
                 collector.begin(Survey.File(image: image, inode: inode))

@@ -61,13 +61,16 @@ struct JobWork {
         var result = JobResult(problems: self.sites.problems + problems)
         result.own = JobCount()
         var leftAlone = LeftAlone()
+        var failure: Failure?
         for site in sites where !governor.isCancelled {
             do throws(BtrfsError) {
                 leftAlone.add(try run(site, &result))
             } catch {
-                throw Failure(error, on: site)
+                // The others are not to wait for its disk to be mended.
+                failure = failure ?? Failure(error, on: site)
             }
         }
+        if let failure { throw sites.count == 1 ? failure : failure.besidesOthers }
         result.leftAlone = leftAlone.lines
         result.problems = Array(result.problems.prefix(Limits.namedItems))
         result.elapsedSeconds = output.elapsedSeconds

@@ -54,4 +54,11 @@ struct Failure: Error {
                 detail: "\(error)")
         }
     }
+
+    /// The same, of one of several file systems.
+    var besidesOthers: Failure {
+        Failure(
+            kind, message + " What was to be done on the other file systems was done.",
+            detail: detail)
+    }
 }

@@ -163,13 +163,11 @@ struct Sites: Sendable {
     /// Opens the scratch files of every site: O_TMPFILE in the pool's own directory, never in a
     /// qube's. They have no name, so that nothing of them is left whatever ends the worker.
     mutating func openScratches(lanes: Int) throws(BtrfsError) {
-        for index in sites.indices {
-            guard let home = sites[index].home else { continue }
+        try openEach { (site, home) throws(BtrfsError) in
             for _ in 0..<lanes {
-                sites[index].scratches.append(
-                    try Self.openScratch(in: home, on: sites[index].fileSystem))
+                site.scratches.append(try Self.openScratch(in: home, on: site.fileSystem))
             }
-            sites[index].hole = try Self.openScratch(in: home, on: sites[index].fileSystem)
+            site.hole = try Self.openScratch(in: home, on: site.fileSystem)
         }
     }
 
@@ -178,17 +176,39 @@ struct Sites: Sendable {
     mutating func openCaches(
         in cache: SharedDescriptor?, _ places: WorkerPlaces
     ) throws(BtrfsError) {
-        for index in sites.indices {
-            guard let home = sites[index].home else { continue }
-            sites[index].fingerprintBytes = places.fingerprintBytes
-            if let cache {
-                sites[index].cache = SiteCache(in: cache, for: sites[index].fileSystem)
-            }
+        try openEach { (site, home) throws(BtrfsError) in
+            site.fingerprintBytes = places.fingerprintBytes
+            if let cache { site.cache = SiteCache(in: cache, for: site.fileSystem) }
             do throws(Errno) {
-                sites[index].jobSpills = try JobSpills(in: cache ?? home)
+                site.jobSpills = try JobSpills(in: cache ?? home)
             } catch {
                 throw BtrfsError("open(O_TMPFILE)", "the cache directory", error)
             }
+        }
+    }
+
+    /// Opens something for each site. One that refuses is named and left out, as one that is
+    /// mounted read-only; the others go on.
+    /// - Throws: the first refusal, where no site is left. Then none is left out.
+    private mutating func openEach(
+        _ open: (_ site: inout Site, _ home: SharedDescriptor) throws(BtrfsError) -> Void
+    ) throws(BtrfsError) {
+        var opened: [Site] = []
+        var refused: [(site: Site, error: BtrfsError)] = []
+        for var site in sites {
+            do throws(BtrfsError) {
+                if let home = site.home { try open(&site, home) }
+                opened.append(site)
+            } catch {
+                refused.append((site, error))
+            }
+        }
+        if opened.isEmpty, let first = refused.first { throw first.error }
+        sites = opened
+        for (site, error) in refused {
+            let failure = Failure(error, on: site)
+            Log.note(failure.detail)
+            problems.append(Report.Problem(Subject(site), failure.message))
         }
     }
 
