@@ -17,12 +17,14 @@ struct PoolFailureTests {
         try good.synchronize()
     }
 
-    private func order(with bad: LoopFileSystem) -> WorkerOrder {
+    private func order(
+        with bad: LoopFileSystem, and good: LoopFileSystem? = nil
+    ) -> WorkerOrder {
         var other = WorkerRun.volume("copy")
         other.pool = "good"
         var order = WorkerRun.order(
             WorkerRun.compress, [WorkerRun.volume("work"), other], on: bad)
-        order.pools.append(.init(name: "good", directory: good.pool))
+        order.pools.append(.init(name: "good", directory: (good ?? self.good).pool))
         return order
     }
 
@@ -60,5 +62,23 @@ struct PoolFailureTests {
         #expect(message.hasSuffix("on the other file systems was done."), "\(message)")
         try good.synchronize()
         #expect(try good.dataUsedBytes() < before)
+    }
+
+    @Test("Where both fail nothing is said to be done")
+    func bothRefuse() throws {
+        let worlds = [try FaultWorld(), try FaultWorld()]
+        for (world, qube) in zip(worlds, ["work", "copy"]) {
+            try world.write(content, to: "appvms/\(qube)/private.img")
+            try world.fileSystem.synchronize()
+            world.device.set { $0.refusals = [.init(ranges: [0..<(512 << 20)])] }
+        }
+        let last = try WorkerRun.messages(
+            order(with: worlds[0].fileSystem, and: worlds[1].fileSystem)
+        ).last
+        guard case .failure(_, let message, _)? = last else {
+            Issue.record("\(String(describing: last))")
+            return
+        }
+        #expect(!message.contains("other file systems"), "\(message)")
     }
 }

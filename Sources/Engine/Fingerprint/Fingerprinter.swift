@@ -170,7 +170,7 @@ public struct Fingerprinter: Sendable {
     /// it is packed otherwise, or cannot be had as it stands.
     private func decoded(_ extent: Survey.Extent, _ survey: Survey) -> [UInt8]? {
         guard extent.compression == .zstd,
-            let reference = quietFirst(survey.references(to: extent), survey).first
+            let reference = quiet(survey.references(to: extent), survey)
         else { return nil }
         let file = survey.files[reference.file]
         guard let open = try? store.open(file.image.inode, generation: file.inode.generation),
@@ -184,12 +184,11 @@ public struct Fingerprinter: Sendable {
         return content
     }
 
-    /// What no running qube writes to comes first: it is what the survey has seen.
-    private func quietFirst(
+    /// One that no running qube writes to, where there is one: it shows what the survey has seen.
+    private func quiet(
         _ references: ArraySlice<Survey.Reference>, _ survey: Survey
-    ) -> [Survey.Reference] {
-        let isLive = { survey.files[$0.file].image.isLive } as (Survey.Reference) -> Bool
-        return references.filter { !isLive($0) } + references.filter(isLive)
+    ) -> Survey.Reference? {
+        references.first { !survey.files[$0.file].image.isLive } ?? references.first
     }
 
     /// Whether a file still shows the extent, asked after its content was read: a read says what
@@ -218,8 +217,7 @@ public struct Fingerprinter: Sendable {
         let count = extent.contentBytes.roundedUp(to: store.sectorBytes).count
         var known = [UInt32?](repeating: nil, count: count / store.sectorBytes.count)
         var failures = 0
-        let references = quietFirst(survey.references(to: extent), survey)
-        for reference in references where !reference.isPreallocated {
+        for reference in survey.references(to: extent) where !reference.isPreallocated {
             let shown = shownSectors(of: reference, survey, count: known.count)
             guard let first = shown.first(where: { known[$0] == nil }),
                 let last = shown.last(where: { known[$0] == nil })

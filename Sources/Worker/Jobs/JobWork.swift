@@ -61,16 +61,20 @@ struct JobWork {
         var result = JobResult(problems: self.sites.problems + problems)
         result.own = JobCount()
         var leftAlone = LeftAlone()
-        var failure: Failure?
+        var failures: [Failure] = []
         for site in sites where !governor.isCancelled {
             do throws(BtrfsError) {
                 leftAlone.add(try run(site, &result))
             } catch {
                 // The others are not to wait for its disk to be mended.
-                failure = failure ?? Failure(error, on: site)
+                failures.append(Failure(error, on: site))
             }
         }
-        if let failure { throw sites.count == 1 ? failure : failure.besidesOthers }
+        if let first = failures.first {
+            for other in failures.dropFirst() { Log.note("\(other.message) (\(other.detail))") }
+            let isRestDone = failures.count < sites.count && !governor.isCancelled
+            throw failures.count == 1 && isRestDone ? first.besidesOthers : first
+        }
         result.leftAlone = leftAlone.lines
         result.problems = Array(result.problems.prefix(Limits.namedItems))
         result.elapsedSeconds = output.elapsedSeconds
