@@ -47,7 +47,7 @@ struct PlanScale {
         let surveyed = (seconds: seconds(since: start), peak: peakMemoryBytes())
         let scope = Scope(
             volumes: [
-                .init(isSelected: true, isSkipped: false, compressionLevel: nil, group: 0)
+                .init(isSelected: true, isSkipped: false, packing: nil, group: 0)
             ], includesLiveOnly: false)
         var fingerprints = Fingerprints(spill: try Spill(in: directory))
         for index in DedupePlanner.eligible(survey, scope: scope) {

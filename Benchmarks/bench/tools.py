@@ -159,7 +159,7 @@ def all_tools(programs, fill_bytes):
             Service("qubes-btrfs dedupe", "dedupe", programs, (FIRST, AGAIN, CHANGED)),
             Service("qubes-btrfs compress", "compress", programs),
             Service("qubes-btrfs optimize", "optimize", programs, (FIRST, AGAIN)),
-            One("qubes-btrfs compress, one image", "compress", programs, about=ONE)]
+            One("qubes-btrfs compress, one image", "compress", programs, about=[":".join(ONE)])]
     peers = [
         Peer("duperemove same,partial", "dedupe",
              [*scan, "--dedupe-options=same,partial", "{qubes}"], (FIRST, AGAIN, CHANGED)),

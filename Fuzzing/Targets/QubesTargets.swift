@@ -45,7 +45,7 @@ private func check(_ volume: Qubes.Volume, of qube: Qube, _ inventory: Inventory
     }
     do throws(SettingsError) {
         let settings = try inventory.settings(for: volume, of: qube)
-        demand(settings.compressionLevel.map { (0...19).contains($0) } ?? true, "a level is one")
+        demand(settings.compressionLevel.map { (-15...19).contains($0) } ?? true, "a level is one")
     } catch {
         demand(isPlainText("\(error)"), "a feature's error is printable: \(error)")
     }

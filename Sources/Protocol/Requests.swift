@@ -21,12 +21,16 @@ public struct PlainRequest: StrictRequest, Equatable {
 
 /// The payload of `btrfs.Compress` and `btrfs.Optimize`.
 public struct CompressRequest: StrictRequest, Equatable {
-    /// The zstd levels that can be asked for.
-    public static let levels = 1...19
+    /// The zstd levels that can be asked for, fastest first. Those below 0 are as the kernel has
+    /// them since 6.15; every kernel unpacks what they pack.
+    public static let levels = Array(-15 ... -1) + Array(1...19)
+    /// The level that asks for content as it is, of `btrfs.Compress` alone.
+    public static let plainLevel = 0
 
     /// The version of this message.
     public var version: ProtocolVersion
-    /// The zstd level, 1 to 19; without it the qube's feature `btrfs.compress` says, or 3.
+    /// The zstd level, one of `levels`, or `plainLevel`; without it the qube's feature
+    /// `btrfs.compress` says, or 3.
     public var level: Int?
     /// Also work on extents that only images of running qubes use.
     public var running: Bool
@@ -66,8 +70,8 @@ public struct CompressRequest: StrictRequest, Equatable {
         battery = try values.decodeIfPresent(Bool.self, forKey: .battery) ?? false
         riskReadOnly = try values.decodeIfPresent(Bool.self, forKey: .riskReadOnly)
         exclude = try values.names(forKey: .exclude)
-        if let level, !Self.levels.contains(level) {
-            throw RequestError.outOfRange(key: "level", allowed: "1 to 19")
+        if let level, level != Self.plainLevel, !Self.levels.contains(level) {
+            throw RequestError.outOfRange(key: "level", allowed: "-15 to 19")
         }
     }
 

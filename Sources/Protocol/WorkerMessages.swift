@@ -16,7 +16,7 @@ public struct WorkerOrder: Codable, Equatable, Sendable {
         case estimate(running: Bool)
         /// Look whether all is fit, change nothing.
         case check
-        /// Compress at this zstd level where a volume has none of its own.
+        /// Compress at this zstd level, or at each volume's own; at level 0 unpack instead.
         case compress(level: Int?, running: Bool)
         /// Share equal data.
         case dedupe(running: Bool)

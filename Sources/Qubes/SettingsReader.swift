@@ -4,7 +4,7 @@
 ///
 /// An empty value on a qube is Qubes' way to say no: the default on dom0 does not apply.
 public enum SettingsFeature: String, CaseIterable, Sendable {
-    /// `zstd:N` (1 to 19), `zstd` (3) or `off`.
+    /// `zstd:N` (-15 to -1, or 1 to 19), `zstd` (3) or `off`.
     case compress = "btrfs.compress"
     /// A name of at most `SettingsFeature.groupBytes` letters, digits, `_`, `.` and `-`.
     case dedupeGroup = "btrfs.dedupe-group"
@@ -14,7 +14,7 @@ public enum SettingsFeature: String, CaseIterable, Sendable {
     /// The longest name of a group, in bytes.
     public static let groupBytes = 64
     /// The levels that frames of ours may have.
-    public static let compressionLevels = 1...19
+    public static let compressionLevels = Array(-15 ... -1) + Array(1...19)
     /// The level of plain `zstd`, as in the kernel's mount option.
     public static let defaultCompressionLevel = 3
 }
@@ -36,7 +36,7 @@ public struct SettingsError: Error, Equatable, Sendable, CustomStringConvertible
         }
         let (allowed, example) =
             switch feature {
-            case .compress: ("zstd:1 to zstd:19, zstd or off", "zstd:3")
+            case .compress: ("zstd:-15 to zstd:19, zstd or off", "zstd:3")
             case .dedupeGroup:
                 (
                     "a name of up to \(SettingsFeature.groupBytes) letters, digits, '_', '.' "
@@ -161,11 +161,14 @@ extension Inventory {
         default: break
         }
         let prefix = "zstd:"
-        guard value.utf8.starts(with: prefix.utf8),
-            let number = decimal(value.utf8.dropFirst(prefix.utf8.count)),
-            let level = Int(exactly: number), SettingsFeature.compressionLevels.contains(level)
+        guard value.utf8.starts(with: prefix.utf8) else { return nil }
+        let untrusted = value.utf8.dropFirst(prefix.utf8.count)
+        let isNegative = untrusted.first == UInt8(ascii: "-")
+        guard let number = decimal(isNegative ? untrusted.dropFirst() : untrusted),
+            let magnitude = Int(exactly: number)
         else { return nil }
-        return level
+        let level = isNegative ? -magnitude : magnitude
+        return SettingsFeature.compressionLevels.contains(level) ? level : nil
     }
 
     private func skips(_ value: String) -> Bool? {

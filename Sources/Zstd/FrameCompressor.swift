@@ -11,7 +11,7 @@ internal import CZstd
     private let context: OpaquePointer
 
     /// The levels that can be asked for.
-    public static let levels = 1...19
+    public static let levels = Array(-15 ... -1) + Array(1...19)
     /// The longest content of a frame in bytes.
     public static let contentLimitBytes = 128 * 1024
     /// log2 of the largest window that the kernel takes.
@@ -55,7 +55,7 @@ internal import CZstd
 
 /// Why a frame could not be made or read.
 public enum ZstdError: Error, Equatable, Sendable {
-    /// This level is not within 1 to 19.
+    /// This level is none of `levels`.
     case levelOutOfRange(Int)
     /// The content is longer than a frame may hold.
     case contentTooLong

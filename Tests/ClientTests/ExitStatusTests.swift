@@ -78,6 +78,8 @@ import Testing
         ["frob"], ["report", "9x"], ["report", ""], ["report", "work", "root"],
         ["report", "work:../x"], ["report", Sample.longName + "x"], ["report", "work:"],
         ["compress", ":root"], ["compress", "@default"], ["compress", "work", "--level", "0"],
+        ["compress", "work", "--level", "-16"], ["compress", "work", "--plain", "--level", "3"],
+        ["optimize", "work", "--plain"],
         ["compress", "work", "--level", "20"], ["compress", "work", "--level", "x"],
         ["dedupe", "work", "--level", "3"], ["dedupe", "a b"], ["watch"], ["watch", "xyz"],
         ["watch", Sample.job + "0"], ["watch", "ABC"], ["jobs", "work"], ["report", "a/b"],

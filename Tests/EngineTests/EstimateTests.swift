@@ -159,6 +159,25 @@ import Testing
 
     // MARK: With dedupe
 
+    @Test func `Of an extent that is shown in many parts each costs what it shows`() {
+        let sectors: UInt64 = 4096
+        var state = ModelState()
+        state.make(1)
+        // A part of each frame shrinks.
+        state.write(
+            Content.sectors(
+                (0..<Int(sectors)).map { $0 % 32 < 14 ? $0 % Content.noiseKinds : 1001 }),
+            to: 1, at: 0)
+        for file in 2...UInt64(257) {
+            state.make(file)
+            let part = (file - 2) * 16 * ModelState.sector
+            state.clone(1, part..<(part + 16 * ModelState.sector), to: file, at: 0)
+        }
+        let job = ModelJob(store: ModelStore(state))
+        let saving = Self.book(job, seed: 1).figures(ofVolumes: [0]).levels[0].compress
+        #expect(saving.savedBytes > sectors * ModelState.sector / 64, "\(saving)")
+    }
+
     @Test func `Dedupe counts as planned, and what it leaves is packed together`() throws {
         let shared = Content.sectors(10..<26)
         var job = PlanTests.job(shared + Content.sectors(40..<44)) { state in

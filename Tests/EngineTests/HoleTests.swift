@@ -80,7 +80,7 @@ struct HoleTests {
         #expect(try job.holePlan().leftAlone.tallies[.preallocated]?.extents == 1)
         let system = Self.job(
             volume: Scope.Volume(
-                isSelected: true, isSkipped: false, compressionLevel: nil, group: 0,
+                isSelected: true, isSkipped: false, packing: nil, group: 0,
                 keepsAllocations: true)
         ) { state in
             state.preallocate(32 * Self.sector, of: 1, at: 0)

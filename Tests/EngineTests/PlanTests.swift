@@ -76,7 +76,7 @@ import Testing
     ) -> (levels: [Int], left: [LeftAloneReason]) {
         let job = job(volumes: volumes, owners: Array(volumes.indices))
         let plan = CompressionPlanner.plan(
-            job.survey(), scope: job.scope, requestedLevel: requested,
+            job.survey(), scope: job.scope, requested: Replacement.Rewriting(number: requested),
             sectorBytes: .kibibytes(4))
         let levels = plan.replacements.compactMap { replacement -> Int? in
             if case .packed(let level) = replacement.rewriting { level } else { nil }

@@ -197,7 +197,7 @@ import Testing
     }
 
     @Test func `Keepers are counted by part, and by file`() {
-        let uses = KeeperUses()
+        let uses = PageUses()
         let inode = ModelState.inode(1)
         func batch(_ mebibytes: Range<UInt64>) -> [Replacement] {
             let length = ByteCount.mebibytes(mebibytes.upperBound - mebibytes.lowerBound)
@@ -212,13 +212,26 @@ import Testing
             ]
         }
         let (first, second) = (batch(8..<24), batch(16..<32))
-        uses.add([first, second])
+        uses.expect([first, second])
         let all = [ByteCount.zero..<ByteCount.mebibytes(64)]
         #expect(
             uses.unneeded(of: all, in: inode) == [.mebibytes(32)..<ByteCount.mebibytes(64)])
-        #expect(uses.finish(first) == [inode: [.zero..<ByteCount.mebibytes(16)]])
+        #expect(uses.finish(first, [:]) == [inode: [.zero..<ByteCount.mebibytes(16)]])
         #expect(uses.unneeded(of: all, in: ModelState.inode(2)) == all)
-        #expect(uses.finish(second) == [inode: [.mebibytes(16)..<ByteCount.mebibytes(32)]])
+        #expect(uses.finish(second, [:]) == [inode: [.mebibytes(16)..<ByteCount.mebibytes(32)]])
         #expect(uses.unneeded(of: all, in: inode) == all)
+    }
+
+    @Test func `What a batch in work reads nobody else lets go of`() {
+        let uses = PageUses()
+        let inode = ModelState.inode(1)
+        let own = [inode: [ByteCount.mebibytes(20)..<ByteCount.mebibytes(24)]]
+        let part = [ByteCount.mebibytes(16)..<ByteCount.mebibytes(32)]
+        uses.begin(own)
+        uses.begin(own)
+        #expect(uses.unneeded(of: part, in: inode) == [])
+        #expect(uses.finish([], own) == [:], "another one is in work")
+        #expect(uses.finish([], own) == [inode: part])
+        #expect(uses.unneeded(of: part, in: inode) == part)
     }
 }

@@ -36,14 +36,14 @@ struct VerdictCacheTests {
     private static func many() throws -> [Verdict] {
         try (0..<40).map {
             try verdict(
-                $0 * 977 % 40 + 1, generation: UInt64($0 % 7), level: $0 % 31 + 1,
+                $0 * 977 % 40 + 1, generation: UInt64($0 % 7), level: [-12, -1, 1 + $0 % 19][$0 % 3],
                 usedParts: $0 % 64 + 1)
         }
     }
 
     @Test("A verdict gives back what was put into it, and takes no more than 16 bytes")
     func fields() throws {
-        for level in [1, 3, 19, Verdict.highestLevel] {
+        for level in [Verdict.lowestLevel, -3, -1, 1, 3, Verdict.highestLevel] {
             for parts in [1, 2, 63, 64] {
                 let address = LogicalAddress(0x00ff_1234_5678_9000)
                 let verdict = try #require(
@@ -67,7 +67,10 @@ struct VerdictCacheTests {
         let address = LogicalAddress(8192)
         #expect(Verdict(address: LogicalAddress(8193), generation: generation, level: 3) == nil)
         #expect(Verdict(address: address, generation: generation, level: 0) == nil)
-        #expect(Verdict(address: address, generation: generation, level: 32) == nil)
+        #expect(Verdict(address: address, generation: generation, level: 20) == nil)
+        #expect(
+            Verdict(address: address, generation: generation, level: -15)?.level
+                == Verdict.lowestLevel)
         #expect(
             Verdict(address: address, generation: generation, level: 3, usedParts: 65) == nil)
     }

@@ -177,7 +177,7 @@ struct VerdictTests {
             survey,
             try job.fingerprints(of: survey, forged: try ExecutorFaultTests.forged(job)),
             scope: job.scope, sectorBytes: job.store.sectorBytes,
-            compression: .packed(requestedLevel: 3))
+            compression: .packed(requested: .packed(level: 3)))
         var parts = Plan()
         parts.replacements = both.replacements.filter { !$0.pieces.isEmpty }
         let outcome = try job.execute(parts)
@@ -194,7 +194,7 @@ struct VerdictTests {
         var plan = Plan()
         let extents = survey.extents.indices.filter { survey.extents[$0].compression == .none }
         plan.add(
-            extents, of: survey, scope: job.scope, requestedLevel: 3,
+            extents, of: survey, scope: job.scope, requested: .packed(level: 3),
             sectorBytes: job.store.sectorBytes, verdicts: job.verdicts
         ) { index in
             index == extents[0] ? [ByteCount.zero..<ByteCount(8 * Self.sector)] : []

@@ -9,15 +9,15 @@ import Testing
         try JSONDecoder().decode(type, from: Data(json.utf8))
     }
 
-    @Test(arguments: [CompressRequest.levels.lowerBound, CompressRequest.levels.upperBound])
+    @Test(arguments: [-15, -1, CompressRequest.plainLevel, 1, 19])
     func theFirstAndTheLastLevelAreTaken(level: Int) throws {
         let request = try decode(CompressRequest.self, "{\"version\":1,\"level\":\(level)}")
         #expect(request == CompressRequest(level: level))
     }
 
-    @Test(arguments: [0, 20, -1, Int.max])
+    @Test(arguments: [20, -16, Int.max, Int.min])
     func aLevelOutsideTheRangeIsRefused(level: Int) {
-        #expect(throws: RequestError.outOfRange(key: "level", allowed: "1 to 19")) {
+        #expect(throws: RequestError.outOfRange(key: "level", allowed: "-15 to 19")) {
             try decode(CompressRequest.self, "{\"version\":1,\"level\":\(level)}")
         }
     }

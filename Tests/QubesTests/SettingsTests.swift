@@ -86,7 +86,10 @@ import Testing
                     dedupeGroup: "volume:main:appvms/alone/root"))
     }
 
-    @Test(arguments: [("zstd:1", 1), ("zstd:19", 19), ("zstd:9", 9), ("zstd", 3), ("off", 0)])
+    @Test(arguments: [
+        ("zstd:1", 1), ("zstd:19", 19), ("zstd:9", 9), ("zstd:-1", -1), ("zstd:-15", -15),
+        ("zstd", 3), ("off", 0),
+    ])
     func `A compression is a level`(value: String, level: Int) throws {
         #expect(try self.level(own: value) == level)
         #expect(try self.level(own: nil, default: value) == level)
@@ -105,7 +108,8 @@ import Testing
     }
 
     @Test(arguments: [
-        "zstd:0", "zstd:20", "zstd:", "zstd:-1", "zstd:03", "zstd:3 ", " zstd", "ZSTD", "zstd=3",
+        "zstd:0", "zstd:20", "zstd:", "zstd:-16", "zstd:-0", "zstd:--1", "zstd:-",
+        "zstd:03", "zstd:3 ", " zstd", "ZSTD", "zstd=3",
         "zlib", "lzo", "on", "1", "zstd:\u{663}", "zstd:99999999999999999999", "off\n",
     ])
     func `A compression that means nothing is an error with a remedy`(value: String) throws {

@@ -25,7 +25,7 @@ struct JobPrefix: Equatable, Sendable {
 
 /// A level of zstd that can be asked for.
 struct CompressionLevel: Equatable, Sendable {
-    /// 1 to 19.
+    /// One of `CompressRequest.levels`.
     let number: Int
 
     /// nil when it is none.

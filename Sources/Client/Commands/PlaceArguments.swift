@@ -81,6 +81,9 @@ struct PowerOptions: ParsableArguments {
 
 /// The option of the jobs that compress.
 struct LevelOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("The zstd level, 1 to 19.", valueName: "number"))
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp(
+            "The zstd level, 1 to 19, or -15 to -1 for fast ones.", valueName: "number"))
     var level: CompressionLevel?
 }

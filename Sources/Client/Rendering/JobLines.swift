@@ -207,6 +207,10 @@ enum JobLines {
         let predicted =
             result.predictedBytes.map { " (predicted: \(ByteText.size($0)))" } ?? ""
         let saved = result.savedBytes
+        if saved < 0, let own = result.own, own.writtenBytes > own.freedBytes {
+            return Line(
+                "Grown by \(ByteText.size(saved.magnitude)): what was compressed is written as it is.")
+        }
         if saved < 0 {
             let more = ByteText.size(saved.magnitude)
             return Line(

@@ -89,14 +89,19 @@ struct FrameMeasure {
     /// What packing an extent costs in metadata with all its references, those of snapshots among
     /// them; in bytes of data.
     private func metadataBytes(of extent: Survey.Extent, _ used: [Range<ByteCount>]) -> UInt64 {
-        var count = survey.references(to: extent).count
+        let known = survey.references(to: extent)
+        var count = known.count
         if case .all(let uses) = try? store.uses(ofExtentAt: extent.address) {
             count = max(count, uses.count)
         }
-        let frames = Ranges.cut(used, atMultiplesOf: limits.frameContent).count
+        func frames(_ ranges: [Range<ByteCount>]) -> Int {
+            Ranges.cut(ranges, atMultiplesOf: limits.frameContent).count
+        }
+        // Each shows what it shows, and those of snapshots are taken to show as much.
+        let items = known.reduce(0) { $0 + frames([$1.rangeInExtent]) }
         var cost = ReplacementCost(references: count)
-        cost.add(references: frames * count)
-        cost.add(extents: frames)
+        cost.add(references: items * count / max(known.count, 1))
+        cost.add(extents: frames(used))
         return cost.dataBytes(at: limits.price).rawValue
     }
 

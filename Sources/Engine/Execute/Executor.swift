@@ -82,7 +82,7 @@ public struct Executor: Sendable {
         progress: @escaping @Sendable (_ done: ByteCount, _ saved: ByteCount) -> Void
     ) throws(BtrfsError) -> BatchResult {
         let batches = Batches.make(replacements, contentLimit: limits.batchContent)
-        context.keeperUses.add(batches)
+        context.pageUses.expect(batches)
         let shared = Monitor(Shared())
         try concurrently(count: lanes.count, threads: lanes.count) {
             [lanes, control] (index) throws(BtrfsError) in
@@ -90,7 +90,11 @@ public struct Executor: Sendable {
                 context: context, scratch: lanes[index].scratch, encoder: lanes[index].encoder,
                 isLastPass: isLast)
             while !control.isCancelled,
-                let (batch, coming) = shared.withLock({ $0.take(batches, ahead: lanes.count) })
+                let (batch, coming) = shared.withLock({ shared in
+                    let taken = shared.take(batches, ahead: lanes.count)
+                    taken?.coming.forEach { scout.begin($0) }
+                    return taken
+                })
             {
                 defer { scout.letGo(of: batch) }
                 do throws(BtrfsError) {

@@ -44,6 +44,25 @@ final class FreshSources: Sendable {
     private struct Known {
         var fresh: [InodeIdentifier: RangeSet] = [:]
         var count = 0
+        /// What is being let go of at the moment, and is remembered no more.
+        var leaving: [InodeIdentifier: RangeSet] = [:]
+
+        /// What is about to be let go is remembered no more.
+        /// - Returns: the parts of the ranges that were.
+        mutating func take(
+            _ ranges: [Range<ByteCount>], of inode: InodeIdentifier
+        ) -> [Range<ByteCount>] {
+            guard var set = fresh[inode] else { return [] }
+            let before = set.ranges.count
+            let taken = ranges.flatMap { set.parts(of: $0) }
+            if taken.isEmpty { return [] }
+            // Written back at the end: a copy would be made for each.
+            fresh[inode] = nil
+            for range in taken { set.remove(range) }
+            if !set.ranges.isEmpty { fresh[inode] = set }
+            count += set.ranges.count - before
+            return taken
+        }
     }
 
     init(store: any ExtentStore) { self.store = store }
@@ -68,27 +87,26 @@ final class FreshSources: Sendable {
 
     /// A part that is about to be read, for whatever: what is not in the cache now will have come
     /// from the device should it become a source later, and is the job's to let go of.
-    func expect(_ part: Part) {
-        let known = parts(of: part.range, in: part.inode)
+    /// - Returns: that, with what is so already.
+    @discardableResult
+    func expect(_ part: Part) -> [Range<ByteCount>] {
+        let known = self.known.withLock { known in
+            [known.fresh, known.leaving].flatMap { $0[part.inode]?.parts(of: part.range) ?? [] }
+        }
         let missing = Ranges.subtract(known, from: [part.range])
-        remember(missing.flatMap { absent(part.file, $0) }, of: part.inode)
+        let own = Ranges.union(known + missing.flatMap { absent(part.file, $0) })
+        remember(own, of: part.inode)
+        return own
     }
 
     /// Starts the reads of a part.
     func readAhead(_ part: Part) {
-        expect(part)
-        let own = parts(of: part.range, in: part.inode)
+        let own = expect(part)
         store.prefetch(
             part.file, at: .start + part.range.lowerBound,
             lengthBytes: part.range.upperBound - part.range.lowerBound)
         // Another lane may have come to it, and let go of it, between the two.
         remember(own, of: part.inode)
-    }
-
-    private func parts(
-        of range: Range<ByteCount>, in inode: InodeIdentifier
-    ) -> [Range<ByteCount>] {
-        known.withLock { $0.fresh[inode]?.parts(of: range) ?? [] }
     }
 
     /// The range shows what was read from the device: it was pointed at a fresh source.
@@ -98,7 +116,29 @@ final class FreshSources: Sendable {
 
     /// What was let go is to be let go again.
     func forget(_ range: Range<ByteCount>, of inode: InodeIdentifier) {
-        take([range], of: inode)
+        known.withLock { _ = $0.take([range], of: inode) }
+    }
+
+    /// Lets go of what of the ranges is the job's to let go of.
+    func letGo(
+        of ranges: [Range<ByteCount>], in inode: InodeIdentifier, _ file: any OpenFile
+    ) {
+        // Whoever is about to read it meanwhile sees pages that are there for a moment longer, and
+        // must not take them for somebody else's.
+        let taken = known.withLock { known in
+            let taken = known.take(ranges, of: inode)
+            for range in taken { known.leaving[inode, default: RangeSet()].insert(range) }
+            return taken
+        }
+        for range in taken {
+            store.forget(
+                file, at: .start + range.lowerBound,
+                lengthBytes: range.upperBound - range.lowerBound)
+        }
+        known.withLock { known in
+            for range in taken { known.leaving[inode]?.remove(range) }
+            if known.leaving[inode]?.ranges.isEmpty == true { known.leaving[inode] = nil }
+        }
     }
 
     /// The files of which something is remembered, with what.
@@ -106,30 +146,13 @@ final class FreshSources: Sendable {
         known.withLock { $0.fresh.mapValues(\.ranges) }
     }
 
-    /// What is about to be let go is remembered no more.
-    /// - Returns: the parts of the ranges that were.
-    @discardableResult
-    func take(
-        _ ranges: [Range<ByteCount>], of inode: InodeIdentifier
-    ) -> [Range<ByteCount>] {
-        known.withLock { known in
-            guard var fresh = known.fresh[inode] else { return [] }
-            let before = fresh.ranges.count
-            let taken = ranges.flatMap { fresh.parts(of: $0) }
-            if taken.isEmpty { return [] }
-            // Written back at the end: a copy would be made for each.
-            known.fresh[inode] = nil
-            for range in taken { fresh.remove(range) }
-            if !fresh.ranges.isEmpty { known.fresh[inode] = fresh }
-            known.count += fresh.ranges.count - before
-            return taken
-        }
-    }
-
     private func remember(_ ranges: [Range<ByteCount>], of inode: InodeIdentifier) {
         known.withLock { known in
             for range in ranges {
-                if known.count >= Self.rangeLimit { known = Known() }
+                if known.count >= Self.rangeLimit {
+                    known.fresh = [:]
+                    known.count = 0
+                }
                 let before = known.fresh[inode]?.ranges.count ?? 0
                 known.fresh[inode, default: RangeSet()].insert(range)
                 known.count += (known.fresh[inode]?.ranges.count ?? 0) - before

@@ -13,7 +13,7 @@ struct LaneContext: Sendable {
     /// What has an address of the survey and is newer is another extent.
     let newestGeneration: Generation
     let fresh: FreshSources
-    let keeperUses = KeeperUses()
+    let pageUses = PageUses()
     let successors = SuccessorKeepers()
     let refusal = DiskRefusal()
     let refusals: LearntRefusals
@@ -40,7 +40,7 @@ struct LaneContext: Sendable {
 
     /// What the job has read, to be let go of.
     var pages: ReadPages {
-        ReadPages(store: store, fresh: fresh, roles: roles, keepers: keeperUses)
+        ReadPages(store: store, fresh: fresh, roles: roles, uses: pageUses)
     }
 
     /// For a look at things as they are now.

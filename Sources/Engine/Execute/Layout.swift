@@ -81,7 +81,7 @@ enum Layout {
                 let slice = Slice(
                     target: index, range: range, oldBytes: replacement.diskBytes(of: range))
                 let rewriting = replacement.rewriting
-                let limit = replacement.aim == .order ? limits.batchContent : limits.chain
+                let limit = replacement.aim == .space ? limits.chain : limits.batchContent
                 if let last, let chain = chains.last, chain.rewriting == rewriting,
                     chain.lengthBytes + slice.lengthBytes <= limit,
                     !fillsFrame(last.part, last.range, limits), !fillsFrame(part, range, limits),
@@ -97,12 +97,13 @@ enum Layout {
         return chains
     }
 
-    /// A packed extent of as much as a frame can hold has nothing to gain from neighbours: each
-    /// bears its own frame, and none is packed again because another does not gain.
+    /// A packed extent of as much as a frame can hold has nothing to gain from neighbours where it
+    /// is packed again: each bears its own frame, and none is packed again because another does not
+    /// gain.
     private static func fillsFrame(
         _ part: WrittenPart, _ range: Range<ByteCount>, _ limits: ExecutionLimits
     ) -> Bool {
-        part.target.replacement.isPacked
+        part.target.replacement.isPacked && part.target.replacement.aim != .plain
             && range.upperBound - range.lowerBound >= limits.frameContent
     }
 

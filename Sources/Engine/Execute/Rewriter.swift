@@ -270,6 +270,7 @@ struct Rewriter {
             switch replacement.aim {
             case .order: bytes <= replacement.diskBytes
             case .space: bytes < replacement.diskBytes
+            case .plain: true
             }
         }
         let hasToShrink = replacement.aim == .space && replacement.isWrittenWhole

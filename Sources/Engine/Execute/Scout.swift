@@ -82,10 +82,19 @@ struct Scout: Sendable {
         if !parts.isEmpty { _ = context.fresh.refresh(parts) }
     }
 
+    /// A batch will be read ahead and worked on: nobody else lets go of what it reads.
+    func begin(_ batch: [Replacement]) { context.pageUses.begin(ranges(of: batch)) }
+
     /// A batch is done: what was read ahead for it, or of keepers for the last time, goes.
     func letGo(of batch: [Replacement]) {
-        let free = context.keeperUses.finish(batch)
-        var ranges = free
+        let own = ranges(of: batch)
+        let free = context.pageUses.finish(batch, own)
+        context.pages.letGo(of: own.merging(free, uniquingKeysWith: +)) { file($0) }
+    }
+
+    /// Where files show the extents of a batch.
+    private func ranges(of batch: [Replacement]) -> [InodeIdentifier: [Range<ByteCount>]] {
+        var ranges: [InodeIdentifier: [Range<ByteCount>]] = [:]
         for replacement in batch {
             guard let extent = survey.extent(at: replacement.address) else { continue }
             for reference in survey.references(to: extent) {
@@ -94,13 +103,13 @@ struct Scout: Sendable {
                     .append(start..<(start + reference.lengthBytes))
             }
         }
-        context.pages.letGo(of: ranges) { file($0) }
+        return ranges
     }
 
     /// The job is done, whatever came of it: what is left was read for a batch that nobody came to,
     /// or of keepers in the place of others.
     func letGoOfAll() {
-        context.keeperUses.clear()
+        context.pageUses.clear()
         context.pages.letGo(of: context.fresh.all) { inode in
             // A file that the survey has not seen was read to take something back.
             file(inode) ?? context.resolver.keeper(inode)

@@ -6,18 +6,19 @@ public enum CompressionPlanner {
     /// The level where neither the request nor a qube's feature gives one.
     public static let defaultLevel = 3
 
-    /// Plans every extent in scope that is plain, or packed worse than is wanted. Whether it
-    /// shrinks is found out by doing it; the prediction is made then.
+    /// Plans every extent in scope that is plain, or packed worse than is wanted; or, where plain is
+    /// asked for, every one that is packed. Whether it shrinks is found out by doing it; the
+    /// prediction is made then.
     /// - Parameters:
-    ///   - requestedLevel: the request's zstd level, which goes before the qubes' own.
+    ///   - requested: what the request says, which goes before the qubes' own wishes.
     ///   - verdicts: what earlier jobs have tried in vain is not read again.
     public static func plan(
-        _ survey: Survey, scope: Scope, requestedLevel: Int?, sectorBytes: ByteCount,
-        verdicts: Verdicts = Verdicts()
+        _ survey: Survey, scope: Scope, requested: Replacement.Rewriting?,
+        sectorBytes: ByteCount, verdicts: Verdicts = Verdicts()
     ) -> Plan {
         var plan = Plan()
         plan.add(
-            survey.extents.indices, of: survey, scope: scope, requestedLevel: requestedLevel,
+            survey.extents.indices, of: survey, scope: scope, requested: requested,
             sectorBytes: sectorBytes, verdicts: verdicts
         ) { survey.preallocatedRanges(of: survey.extents[$0]) }
         return plan
@@ -35,27 +36,42 @@ public enum CompressionPlanner {
     /// Of several qubes that use an extent, the one that wants it smallest decides; it stays plain
     /// only if all of those asked about want it so: then nil.
     static func wanted(
-        for extent: Survey.Extent, _ survey: Survey, _ scope: Scope, _ requested: Int?
+        for extent: Survey.Extent, _ survey: Survey, _ scope: Scope,
+        _ requested: Replacement.Rewriting?
     ) -> Wanted? {
         let own = scope.owners(of: extent, in: survey).map { scope.volumes[$0] }
-            .filter(\.isSelected).map(\.compressionLevel)
-        let highest = own.map { $0 ?? requested ?? defaultLevel }.max() ?? 0
-        if highest == 0 { return nil }
+            .filter(\.isSelected).map(\.packing)
+        let smallest = own.map { $0 ?? requested ?? .packed(level: defaultLevel) }.max()
+        guard let smallest, case .packed(let level) = smallest else { return nil }
         return Wanted(
-            level: requested ?? highest, isExplicit: requested != nil || own.contains(highest))
+            level: requested?.level ?? level,
+            isExplicit: requested != nil || own.contains(smallest))
     }
 
-    /// The level to pack an extent at, or why it stays as it is.
-    static func level(
-        for extent: Survey.Extent, _ survey: Survey, _ scope: Scope, _ requested: Int?,
-        _ verdicts: Verdicts
-    ) -> Result<Int, Left> {
+    /// How to write an extent anew, or why it stays as it is.
+    static func rewriting(
+        for extent: Survey.Extent, _ survey: Survey, _ scope: Scope,
+        _ requested: Replacement.Rewriting?, _ verdicts: Verdicts
+    ) -> Result<Replacement.Rewriting, Left> {
+        if requested == .plain {
+            if extent.compression == .none { return .failure(Left(reason: .alreadyPlain)) }
+            return isForThemAlone(extent, survey, scope)
+                ? .success(.plain) : .failure(Left(reason: .packedForOthers))
+        }
         let wanted = wanted(for: extent, survey, scope, requested)
         if extent.compression != .none, !isWorsePacked(extent, than: wanted, scope, verdicts) {
             return .failure(Left(reason: .alreadyCompressed))
         }
         guard let wanted else { return .failure(Left(reason: .switchedOff)) }
-        return .success(wanted.level)
+        return .success(.packed(level: wanted.level))
+    }
+
+    /// Nobody uses it but those asked about, and qubes that want nothing compressed.
+    private static func isForThemAlone(
+        _ extent: Survey.Extent, _ survey: Survey, _ scope: Scope
+    ) -> Bool {
+        scope.owners(of: extent, in: survey).map { scope.volumes[$0] }
+            .allSatisfy { $0.isSelected || $0.packing == .plain }
     }
 
     /// zstd at any level packs better than zlib and LZO. The level of a zstd extent is not on the
@@ -72,28 +88,28 @@ public enum CompressionPlanner {
     }
 
     static func replacement(
-        of extent: Survey.Extent, level: Int, holes: [Range<ByteCount>]
+        of extent: Survey.Extent, _ rewriting: Replacement.Rewriting, holes: [Range<ByteCount>]
     ) -> Replacement {
         Replacement(
             address: extent.address, generation: extent.generation, diskBytes: extent.diskBytes,
-            contentBytes: extent.contentBytes, pieces: [], holes: holes,
-            rewriting: .packed(level: level), predictedSaving: .zero)
+            contentBytes: extent.contentBytes, pieces: [], holes: holes, rewriting: rewriting,
+            predictedSaving: .zero, aim: rewriting == .plain ? .plain : .space)
     }
 }
 
 extension Plan {
-    /// Plans to compress those of the given extents that may be, in the order of the files: so that
-    /// neighbours are written together.
+    /// Plans to write those of the given extents anew that may be, in the order of the files: so
+    /// that neighbours are written together.
     /// - Parameters:
     ///   - extents: by their index in the survey.
     ///   - verdicts: what was tried in vain before; it stays, unless holes can be made in it.
     ///   - holes: what of an extent, by its index, becomes holes when it is written anew.
     mutating func add<Failure: Error>(
         _ extents: some Sequence<Int>, of survey: Survey, scope: Scope,
-        requestedLevel: Int?, sectorBytes: ByteCount, verdicts: Verdicts,
+        requested: Replacement.Rewriting?, sectorBytes: ByteCount, verdicts: Verdicts,
         holes: (Int) throws(Failure) -> [Range<ByteCount>]
     ) throws(Failure) {
-        var chosen: [(extent: Survey.Extent, index: Int, level: Int)] = []
+        var chosen: [(extent: Survey.Extent, index: Int, rewriting: Replacement.Rewriting)] = []
         for index in extents {
             let extent = survey.extents[index]
             switch scope.judge(extent, in: survey) {
@@ -102,38 +118,36 @@ extension Plan {
             case .candidate where survey.isPreallocated(extent):
                 leftAlone.add(.preallocated, diskBytes: extent.diskBytes)
             case .candidate:
-                switch CompressionPlanner.level(
-                    for: extent, survey, scope, requestedLevel, verdicts)
+                switch CompressionPlanner.rewriting(
+                    for: extent, survey, scope, requested, verdicts)
                 {
                 case .failure(let left): leftAlone.add(left.reason, diskBytes: extent.diskBytes)
-                case .success(let level):
-                    if verdicts.ruleOut(extent, level: level, in: survey),
-                        try holes(index).isEmpty
-                    {
+                case .success(let rewriting):
+                    if verdicts.ruleOut(extent, rewriting, in: survey), try holes(index).isEmpty {
                         leftAlone.add(
                             extent.compression == .none ? .doesNotShrink : .alreadyCompressed,
                             diskBytes: extent.diskBytes)
                     } else {
-                        chosen.append((extent, index, level))
+                        chosen.append((extent, index, rewriting))
                     }
                 }
             }
         }
         chosen.sort { survey.place(of: $0.extent) < survey.place(of: $1.extent) }
-        for (place, (extent, index, level)) in chosen.enumerated() {
+        for (place, (extent, index, rewriting)) in chosen.enumerated() {
             let neighbours = [place - 1, place + 1].filter(chosen.indices.contains)
             // One sector cannot shrink but in one frame with what is beside it.
             let isAlone =
                 extent.contentBytes >= EncodedIO.frameContentBytes
                 || !neighbours.contains { survey.areAdjacent(chosen[$0].extent, extent) }
-            if extent.diskBytes <= sectorBytes && isAlone {
+            if extent.diskBytes <= sectorBytes && isAlone && rewriting != .plain {
                 leftAlone.add(
                     extent.compression == .none ? .tooSmall : .alreadyCompressed,
                     diskBytes: extent.diskBytes)
             } else {
                 replacements.append(
                     CompressionPlanner.replacement(
-                        of: extent, level: level, holes: try holes(index)))
+                        of: extent, rewriting, holes: try holes(index)))
             }
         }
     }

@@ -32,7 +32,7 @@ public struct DedupePlanner {
         /// They stay as they are.
         case none
         /// They are compressed: at the request's level, if it has one, or at the qubes' own.
-        case packed(requestedLevel: Int?)
+        case packed(requested: Replacement.Rewriting?)
     }
 
     /// The extents that may be matched. Others can keep what one in scope gives up, though they are
@@ -159,8 +159,8 @@ public struct DedupePlanner {
             plan.replacements.append(replacement)
         }
         try emptyUnwritten()
-        if case .packed(let requestedLevel) = compression {
-            try compressOthers(requestedLevel: requestedLevel)
+        if case .packed(let requested) = compression {
+            try compressOthers(requested: requested)
         } else {
             countLeftAlone()
         }
@@ -197,7 +197,7 @@ public struct DedupePlanner {
     }
 
     /// Compresses what stays, in front of all replacements: they are pointed to what it becomes.
-    private mutating func compressOthers(requestedLevel: Int?) throws(BtrfsError) {
+    private mutating func compressOthers(requested: Replacement.Rewriting?) throws(BtrfsError) {
         let replaced = Set(plan.replacements.map(\.address))
         var packed = Plan()
         packed.leftAlone = plan.leftAlone
@@ -205,7 +205,7 @@ public struct DedupePlanner {
             !replaced.contains(survey.extents[$0].address)
         }
         try packed.add(
-            others, of: survey, scope: scope, requestedLevel: requestedLevel,
+            others, of: survey, scope: scope, requested: requested,
             sectorBytes: sectorBytes, verdicts: verdicts
         ) { index throws(BtrfsError) in
             try holes.holes(
@@ -220,8 +220,8 @@ public struct DedupePlanner {
     /// has packed it.
     private func rewriting(of extent: Survey.Extent) -> Replacement.Rewriting {
         var level: Int?
-        if case .packed(let requestedLevel) = compression {
-            level = CompressionPlanner.wanted(for: extent, survey, scope, requestedLevel)?.level
+        if case .packed(let requested) = compression {
+            level = CompressionPlanner.wanted(for: extent, survey, scope, requested)?.level
         }
         guard extent.compression == .none else {
             let known = verdicts.packedLevel(of: extent) ?? CompressionPlanner.defaultLevel

@@ -16,6 +16,13 @@ public struct Plan: Equatable, Sendable {
         replacements.reduce(ByteCount.zero) { $0 + $1.predictedMetadata }
     }
 
+    /// By how much data grows at most where what is packed is to be plain.
+    public var growth: ByteCount {
+        replacements.reduce(ByteCount.zero) {
+            $1.aim == .plain && $1.isPacked ? $0 + ($1.contentBytes - $1.diskBytes) : $0
+        }
+    }
+
     /// What the plan expects to come back on balance: data less metadata.
     public var predictedSaving: ByteCount {
         replacements.reduce(ByteCount.zero) { $0 + $1.predictedSaving }

@@ -56,12 +56,19 @@ public struct Replacement: Equatable, Sendable {
         }
     }
 
-    /// How what no piece covers is written anew.
-    public enum Rewriting: Hashable, Sendable {
+    /// How what no piece covers is written anew. The smaller it gets the greater it is.
+    public enum Rewriting: Hashable, Comparable, Sendable {
         /// As it is.
         case plain
         /// In zstd frames of this level, where they shrink.
         case packed(level: Int)
+
+        /// As requests and features say it: a level of zstd, or 0 for none; nil where they say
+        /// nothing.
+        public init?(number: Int?) {
+            guard let number else { return nil }
+            self = number == 0 ? .plain : .packed(level: number)
+        }
 
         /// nil for plain.
         var level: Int? { if case .packed(let level) = self { level } else { nil } }
@@ -73,6 +80,8 @@ public struct Replacement: Equatable, Sendable {
         case space
         /// It brings fewer and larger extents, and takes no more space than before.
         case order
+        /// It is no longer packed, whatever that takes.
+        case plain
     }
 
     /// Where the extent starts.
@@ -148,6 +157,8 @@ public enum LeftAloneReason: String, CaseIterable, Sendable {
     case onlyLive = "only running qubes use it"
     case skipped = "a qube that uses it is to be left alone (btrfs.skip)"
     case switchedOff = "compression is off for its qubes (btrfs.compress)"
+    case alreadyPlain = "not compressed"
+    case packedForOthers = "shared with qubes that want it compressed"
     case beingMade = "its file is still being made"
     case tooSmall = "too small to shrink"
     case preallocated = "allocated but not yet written"

@@ -9,8 +9,8 @@ public struct Scope: Sendable {
         public let isSelected: Bool
         /// It is to be left out, with every extent it uses.
         public let isSkipped: Bool
-        /// Its own zstd level; 0 for off, nil where nothing is set.
-        public let compressionLevel: Int?
+        /// How it wants its content; nil where nothing is set.
+        public let packing: Replacement.Rewriting?
         /// Volumes of one group may come to share data.
         public let group: Int
         /// It is a snapshot of another volume: what both use is of the other's group alone.
@@ -20,14 +20,14 @@ public struct Scope: Sendable {
 
         /// Makes rules.
         public init(
-            isSelected: Bool, isSkipped: Bool, compressionLevel: Int?, group: Int,
+            isSelected: Bool, isSkipped: Bool, packing: Replacement.Rewriting?, group: Int,
             isFollower: Bool = false, keepsAllocations: Bool = false
         ) {
             self.keepsAllocations = keepsAllocations
             self.isFollower = isFollower
             self.isSelected = isSelected
             self.isSkipped = isSkipped
-            self.compressionLevel = compressionLevel
+            self.packing = packing
             self.group = group
         }
     }

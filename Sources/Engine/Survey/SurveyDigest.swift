@@ -47,7 +47,11 @@ public struct SurveyDigest: Hashable, Sendable {
                 (volume.isSelected ? 1 : 0) | (volume.isSkipped ? 2 : 0)
                     | (volume.isFollower ? 4 : 0) | (volume.keepsAllocations ? 8 : 0))
             add(UInt64(volume.group))
-            add(volume.compressionLevel.map { UInt64($0) } ?? .max)
+            switch volume.packing {
+            case nil: add(.max)
+            case .plain: add(0)
+            case .packed(let level): add(UInt64(bitPattern: Int64(level)))
+            }
         }
     }
 

@@ -20,7 +20,10 @@ public struct Verdict: Hashable, Sendable {
     /// them more has gone out of use.
     public static let partsOfContent = 64
     /// The highest level that can be told.
-    public static let highestLevel = 31
+    public static let highestLevel = 19
+    /// The lowest level that can be told; those below it are told as this one.
+    public static let lowestLevel = highestLevel - highestCode
+    private static let highestCode = 31
 
     /// Addresses are whole multiples of this on every Btrfs.
     private static let addressUnit: UInt64 = 4096
@@ -29,6 +32,8 @@ public struct Verdict: Hashable, Sendable {
     ///
     ///     63           12  11       10     6  5          0
     ///     address / 4096   finding  level     used parts - 1
+    ///
+    /// A level above 0 is told as it is, and -1 and those below as what comes behind the highest.
     let word: UInt64
     /// When the extent was written.
     public let generation: Generation
@@ -39,10 +44,12 @@ public struct Verdict: Hashable, Sendable {
         level: Int, usedParts: Int = Verdict.partsOfContent
     ) {
         guard address.rawValue.isMultiple(of: Self.addressUnit),
-            (1...Self.highestLevel).contains(level), (1...Self.partsOfContent).contains(usedParts)
+            level != 0, level <= Self.highestLevel,
+            (1...Self.partsOfContent).contains(usedParts)
         else { return nil }
+        let code = level > 0 ? level : Self.highestLevel - max(level, Self.lowestLevel)
         word =
-            address.rawValue | finding.rawValue << 11 | UInt64(level) << 6 | UInt64(usedParts - 1)
+            address.rawValue | finding.rawValue << 11 | UInt64(code) << 6 | UInt64(usedParts - 1)
         self.generation = generation
     }
 
@@ -50,7 +57,7 @@ public struct Verdict: Hashable, Sendable {
     init?(word: UInt64, generation: UInt64) {
         self.word = word
         self.generation = Generation(generation)
-        guard level > 0 else { return nil }
+        guard level != 0 else { return nil }
     }
 
     /// Where the extent starts.
@@ -58,7 +65,10 @@ public struct Verdict: Hashable, Sendable {
     /// Why nothing is to be had.
     public var finding: Finding { word & 1 << 11 == 0 ? .doesNotShrink : .packed }
     /// The highest zstd level that was tried, or the one that it was written at.
-    public var level: Int { Int(word >> 6 & 31) }
+    public var level: Int {
+        let code = Int(word >> 6 & UInt64(Self.highestCode))
+        return code > Self.highestLevel ? Self.highestLevel - code : code
+    }
     /// How much of the content files used when it was tried, in parts.
     public var usedParts: Int { Int(word & 63) + 1 }
 

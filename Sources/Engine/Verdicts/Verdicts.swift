@@ -58,9 +58,13 @@ public struct Verdicts: Equatable, Sendable {
 
     // MARK: Asking
 
-    /// Whether it is known that nothing is to be had by packing an extent at this level.
-    func ruleOut(_ extent: Survey.Extent, level: Int, in survey: Survey) -> Bool {
-        guard let verdict = verdict(on: extent), level <= verdict.level else { return false }
+    /// Whether it is known that nothing is to be had by packing an extent so.
+    func ruleOut(
+        _ extent: Survey.Extent, _ rewriting: Replacement.Rewriting, in survey: Survey
+    ) -> Bool {
+        guard case .packed(let level) = rewriting, let verdict = verdict(on: extent),
+            level <= verdict.level
+        else { return false }
         if verdict.finding == .packed { return true }
         let used = Ranges.totalBytes(survey.usedRanges(of: extent))
         return verdict.usedParts == Verdict.usedParts(used, of: extent.contentBytes)

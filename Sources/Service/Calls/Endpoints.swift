@@ -93,7 +93,10 @@ extension CallHandler {
         _ operation: Operation, _ work: @escaping (Int?, Bool) -> WorkerOrder.Work
     ) -> Endpoint<CompressRequest, JobAccepted> {
         Endpoint(startsJob: true) { [self] (request, open) throws(Refusal) in
-            try submit(
+            guard operation == .compress || request.level != CompressRequest.plainLevel else {
+                throw Refusal(.badRequest, "Level 0 (--plain) is for btrfs.Compress alone.")
+            }
+            return try submit(
                 operation, work(request.level, request.running), untrustedExclude: request.exclude,
                 onBattery: request.battery, risksReadOnly: request.riskReadOnly ?? false, open)
         }

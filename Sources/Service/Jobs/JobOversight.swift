@@ -102,7 +102,8 @@ extension WorkerOrder.Work {
     /// It compresses what is not: a level of 0 takes that from it.
     fileprivate var packs: Bool {
         switch self {
-        case .compress, .optimize: true
+        case .compress(let level, _): level != CompressRequest.plainLevel
+        case .optimize: true
         case .report, .newData, .estimate, .check, .dedupe, .defragment, .sparsify: false
         }
     }

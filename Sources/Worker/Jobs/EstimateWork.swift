@@ -62,7 +62,7 @@ struct EstimateWork {
         // Whether the kernel does is tried by a job, as an estimate writes nothing.
         scope.makesHoles = true
         let compression = CompressionPlanner.plan(
-            survey, scope: scope, requestedLevel: nil, sectorBytes: store.sectorBytes,
+            survey, scope: scope, requested: nil, sectorBytes: store.sectorBytes,
             verdicts: site.cache?.verdicts().atEstimatedLevel ?? Verdicts())
         leftAlone.add(compression.leftAlone)
         let dedupe = try DedupePlanning(

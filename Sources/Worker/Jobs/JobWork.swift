@@ -182,6 +182,11 @@ private struct SiteWork {
         if job == .dedupe || job == .sparsify {
             result.predictedBytes = (result.predictedBytes ?? 0) + plan.predictedSaving.rawValue
         }
+        if let problem = try noRoom(for: plan) {
+            result.problems.append(problem)
+            result.add(from: pieces, to: pieces)
+            return ExecutionOutcome(leftAlone: plan.leftAlone)
+        }
         let outcome = try execute(plan, of: survey, list, zeroes)
         keep(verdicts, outcome.verdicts)
         let unreadable = UnreadableNames.named(outcome.unreadablePlaces, list, order)
@@ -260,6 +265,19 @@ private struct SiteWork {
         return try HoleProbe(store: store, hole: hole, victim: victim).zeroFile()
     }
 
+    /// What is unpacked takes more: all of it must have room before any of it is begun.
+    private func noRoom(for plan: Plan) throws(BtrfsError) -> Report.Problem? {
+        let growth = plan.growth
+        if growth == .zero { return nil }
+        let guardian = SpaceGuard(needsDataRoom: true)
+        let room = guardian.roomToGrow(try site.fileSystem.spaceInfo())
+        if growth <= room { return nil }
+        return Report.Problem(
+            Subject(site),
+            "it stays compressed: written as it is it takes \(SpaceGuard.text(growth)) more, and"
+                + " there is room for \(SpaceGuard.text(room)).")
+    }
+
     private var noHoles: Report.Problem {
         Report.Problem(
             Subject(site),
@@ -272,13 +290,14 @@ private struct SiteWork {
         switch job {
         case .compress(let level):
             return CompressionPlanner.plan(
-                survey, scope: scope, requestedLevel: level, sectorBytes: store.sectorBytes,
-                verdicts: verdicts)
+                survey, scope: scope, requested: Replacement.Rewriting(number: level),
+                sectorBytes: store.sectorBytes, verdicts: verdicts)
         case .dedupe:
             return try dedupePlanning(store).plan(survey, scope: scope, compression: .none)
         case .optimize(let level):
             return try dedupePlanning(store).plan(
-                survey, scope: scope, compression: .packed(requestedLevel: level),
+                survey, scope: scope,
+                compression: .packed(requested: Replacement.Rewriting(number: level)),
                 verdicts: verdicts)
         case .defragment:
             return DefragmentationPlanner.plan(survey, scope: scope)

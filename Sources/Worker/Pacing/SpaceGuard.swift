@@ -33,6 +33,13 @@ struct SpaceGuard: Equatable, Sendable {
             + " \(Self.text(least)). Delete revisions, files or qubes that are not needed"
     }
 
+    /// By how much data may grow, so that another job could still start.
+    func roomToGrow(_ info: SpaceInfo) -> ByteCount {
+        let least = Self.floor(Self.dataFloor, info)
+        let room = info.dataRoomBytes
+        return room < least ? .zero : room - least
+    }
+
     /// Why a job must hold; nil when it may go on. Three quarters of what is needed to start are
     /// enough, or a job that starts at the floor would hold at once; what it has stopped for must
     /// come back with a margin, and be enough for the batches that go on then: with less they would
@@ -72,7 +79,7 @@ struct SpaceGuard: Equatable, Sendable {
         return ByteCount(need) <= info.metadataRoomBytes - reserve
     }
 
-    private static func text(_ bytes: ByteCount) -> String {
+    static func text(_ bytes: ByteCount) -> String {
         let mebibytes = Double(bytes.rawValue) / Double(1 << 20)
         let tenths = (mebibytes * 10).rounded(.down) / 10
         return "\(tenths) MiB"

@@ -11,7 +11,8 @@ extension WorkerOrder {
             groups[volume.dedupeGroup] = group
             return Scope.Volume(
                 isSelected: volume.selected, isSkipped: volume.skipped,
-                compressionLevel: volume.compressionLevel, group: group,
+                packing: Replacement.Rewriting(number: volume.compressionLevel),
+                group: group,
                 isFollower: volume.follows ?? false, keepsAllocations: volume.isSystem)
         }
         return Scope(volumes: volumes, includesLiveOnly: work.includesRunning)

@@ -34,15 +34,16 @@ struct Laws {
     ///   - outcome: says what could not go back, as what it would go back to cannot be read: a good
     ///     copy is not given up for that.
     ///   - itemsMore: what went back may have come in one piece and go in several.
+    ///   - growth: by how much data may have grown, as it was to be unpacked.
     func check(
         _ comment: Comment? = nil, _ outcome: ExecutionOutcome? = nil, itemsMore: UInt64 = 0,
-        sourceLocation: SourceLocation = #_sourceLocation
+        growth: UInt64 = 0, sourceLocation: SourceLocation = #_sourceLocation
     ) {
         checkContent(comment, sourceLocation: sourceLocation)
         let state = store.state
         let twice = outcome?.standsTwice.rawValue ?? 0
         #expect(twice == 0 || !unreadable.isEmpty, comment, sourceLocation: sourceLocation)
-        let allowed = diskUse + twice + (state.writtenByOwners - writtenByOwners)
+        let allowed = diskUse + growth + twice + (state.writtenByOwners - writtenByOwners)
         #expect(state.diskUse <= allowed, comment, sourceLocation: sourceLocation)
         let allowedWithTrees =
             allowed + metadataUse + (state.metadataOfOwners - metadataOfOwners)

@@ -22,7 +22,8 @@ struct ModelJob {
         selected: Bool = true, skipped: Bool = false, level: Int? = nil, group: Int = 0
     ) -> Scope.Volume {
         Scope.Volume(
-            isSelected: selected, isSkipped: skipped, compressionLevel: level, group: group)
+            isSelected: selected, isSkipped: skipped, packing: Replacement.Rewriting(number: level),
+            group: group)
     }
 
     var includesLiveOnly = false
@@ -50,7 +51,8 @@ struct ModelJob {
 
     func compressionPlan(level: Int? = 3) -> Plan {
         CompressionPlanner.plan(
-            survey(), scope: scope, requestedLevel: level, sectorBytes: store.sectorBytes,
+            survey(), scope: scope, requested: Replacement.Rewriting(number: level),
+            sectorBytes: store.sectorBytes,
             verdicts: verdicts)
     }
 
@@ -78,7 +80,7 @@ struct ModelJob {
         let survey = survey()
         return try DedupePlanner.plan(
             survey, try fingerprints(of: survey), scope: scope, sectorBytes: store.sectorBytes,
-            compression: .packed(requestedLevel: 3), verdicts: verdicts)
+            compression: .packed(requested: .packed(level: 3)), verdicts: verdicts)
     }
 
     func holePlan() throws -> Plan {
