@@ -293,7 +293,7 @@ _qvm-btrfs_estimate() {
 
 _qvm-btrfs_compress() {
     repeating_flags=()
-    non_repeating_flags=(--all --running --no-wait --battery --risk-read-only --json --quiet -q --verbose -v --version -h --help)
+    non_repeating_flags=(--all --plain --running --no-wait --battery --risk-read-only --json --quiet -q --verbose -v --version -h --help)
     repeating_options=(--exclude)
     non_repeating_options=(--level --socket)
     __qvm-btrfs_offer_flags_options -1
@@ -305,7 +305,7 @@ _qvm-btrfs_compress() {
         return
         ;;
     '--level')
-        __qvm-btrfs_add_completions -W '1'$'\n''2'$'\n''3'$'\n''4'$'\n''5'$'\n''6'$'\n''7'$'\n''8'$'\n''9'$'\n''10'$'\n''11'$'\n''12'$'\n''13'$'\n''14'$'\n''15'$'\n''16'$'\n''17'$'\n''18'$'\n''19'
+        __qvm-btrfs_add_completions -W '-15'$'\n''-14'$'\n''-13'$'\n''-12'$'\n''-11'$'\n''-10'$'\n''-9'$'\n''-8'$'\n''-7'$'\n''-6'$'\n''-5'$'\n''-4'$'\n''-3'$'\n''-2'$'\n''-1'$'\n''1'$'\n''2'$'\n''3'$'\n''4'$'\n''5'$'\n''6'$'\n''7'$'\n''8'$'\n''9'$'\n''10'$'\n''11'$'\n''12'$'\n''13'$'\n''14'$'\n''15'$'\n''16'$'\n''17'$'\n''18'$'\n''19'
         return
         ;;
     '--socket')
@@ -367,7 +367,7 @@ _qvm-btrfs_optimize() {
         return
         ;;
     '--level')
-        __qvm-btrfs_add_completions -W '1'$'\n''2'$'\n''3'$'\n''4'$'\n''5'$'\n''6'$'\n''7'$'\n''8'$'\n''9'$'\n''10'$'\n''11'$'\n''12'$'\n''13'$'\n''14'$'\n''15'$'\n''16'$'\n''17'$'\n''18'$'\n''19'
+        __qvm-btrfs_add_completions -W '-15'$'\n''-14'$'\n''-13'$'\n''-12'$'\n''-11'$'\n''-10'$'\n''-9'$'\n''-8'$'\n''-7'$'\n''-6'$'\n''-5'$'\n''-4'$'\n''-3'$'\n''-2'$'\n''-1'$'\n''1'$'\n''2'$'\n''3'$'\n''4'$'\n''5'$'\n''6'$'\n''7'$'\n''8'$'\n''9'$'\n''10'$'\n''11'$'\n''12'$'\n''13'$'\n''14'$'\n''15'$'\n''16'$'\n''17'$'\n''18'$'\n''19'
         return
         ;;
     '--socket')

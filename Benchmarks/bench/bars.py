@@ -56,6 +56,18 @@ class Runs:
         freed = self.get(tool, FIRST, "freedBytes")
         return ratio(freed, self.get(tool, FIRST, "wallSeconds"))
 
+    def saved(self, tool):
+        """What a first run of ours gave back: data, less what metadata grew by, each by its copies.
+        That is what an estimate is about."""
+        result = (self.get(tool, FIRST, "job") or {}).get("result")
+        if not result:
+            return None
+        run = self.by_name[(tool, FIRST)]
+        usage = result["before"][0]
+        weight = usage.get("metadataCopies", 1) / usage.get("dataCopies", 1)
+        grown = run["after"]["metadataBytes"] - run["before"]["metadataBytes"]
+        return run["freedBytes"] - weight * grown
+
     def grown_metadata(self, tool):
         """Metadata after a tool's first run, of what it was before."""
         found = self.by_name.get((tool, FIRST))
@@ -171,7 +183,7 @@ def estimate_bars(runs):
                  "optimize": three.get("optimize")}
     found, walls = [], []
     for name, saving in estimated.items():
-        freed = runs.get(f"qubes-btrfs {name}", FIRST, "freedBytes")
+        freed = runs.saved(f"qubes-btrfs {name}")
         walls.append(runs.get(f"qubes-btrfs {name}", FIRST, "wallSeconds") or 0)
         off = freed and saving and abs(saving["savedBytes"] - freed) / freed * 100
         found.append(at_most(f"estimate of {name}: off by", off, 3, " %"))

@@ -37,9 +37,8 @@ import Synchronization
     case 0: decode(PlainRequest.self, untrustedPayload)
     case 1:
         guard let request = decode(CompressRequest.self, untrustedPayload) else { return }
-        demand(
-            request.level.map { $0 == CompressRequest.plainLevel || CompressRequest.levels.contains($0) }
-                ?? true, "a level is a level")
+        let levels = CompressRequest.levels + [CompressRequest.plainLevel]
+        demand(request.level.map(levels.contains) ?? true, "a level is a level")
     case 2: decode(DedupeRequest.self, untrustedPayload)
     case 3:
         guard let request = decode(ReportRequest.self, untrustedPayload) else { return }

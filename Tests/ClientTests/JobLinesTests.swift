@@ -86,6 +86,15 @@ import Testing
         #expect(text.contains("Saved: nothing to be seen, 2.00 GiB more were written meanwhile"))
     }
 
+    @Test func whatBecamePlainHasGrown() {
+        var record = Sample.record(.done)
+        record.result = Sample.result(before: Sample.gibibyte, after: 3 * Sample.gibibyte)
+        record.result?.own = JobCount(
+            freedBytes: UInt64(Sample.gibibyte), writtenBytes: UInt64(3 * Sample.gibibyte))
+        let text = JobLines.result(record).texts.joined(separator: "\n")
+        #expect(text.contains("Grown by 2.00 GiB: what was compressed is plain now."))
+    }
+
     @Test func whatCouldNotBeReadIsNamedWithWhereItStillLies() {
         var record = Sample.record(.done)
         record.result?.unreadable = Sample.unreadable

@@ -36,8 +36,8 @@ struct VerdictCacheTests {
     private static func many() throws -> [Verdict] {
         try (0..<40).map {
             try verdict(
-                $0 * 977 % 40 + 1, generation: UInt64($0 % 7), level: [-12, -1, 1 + $0 % 19][$0 % 3],
-                usedParts: $0 % 64 + 1)
+                $0 * 977 % 40 + 1, generation: UInt64($0 % 7),
+                level: [-12, -1, 1 + $0 % 19][$0 % 3], usedParts: $0 % 64 + 1)
         }
     }
 

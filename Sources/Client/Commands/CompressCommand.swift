@@ -11,9 +11,9 @@ struct CompressCommand: JobCommand {
             The job runs in dom0 and goes on when this program ends; Ctrl-C asks whether to leave \
             it running. Without --level the qube's feature 'btrfs.compress' says, or 3 is taken.
 
-            With --plain it is the other way round: what is compressed is written as it is, where no \
-            qube but these uses it, and takes more. To keep it so set the feature 'btrfs.compress' of \
-            these qubes to 'off', or the next job compresses it again.
+            With --plain it is the other way round: what is compressed is written as it is, where \
+            no qube but these uses it, and takes more. To keep it so set the feature \
+            'btrfs.compress' of these qubes to 'off', or the next job compresses it again.
 
             Several qubes are worked on one after the other, a job each.
 

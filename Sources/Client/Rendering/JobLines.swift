@@ -209,7 +209,7 @@ enum JobLines {
         let saved = result.savedBytes
         if saved < 0, let own = result.own, own.writtenBytes > own.freedBytes {
             return Line(
-                "Grown by \(ByteText.size(saved.magnitude)): what was compressed is written as it is.")
+                "Grown by \(ByteText.size(saved.magnitude)): what was compressed is plain now.")
         }
         if saved < 0 {
             let more = ByteText.size(saved.magnitude)

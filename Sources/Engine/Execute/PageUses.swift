@@ -63,8 +63,9 @@ final class PageUses: Sendable {
 
     private static func keepers(of batch: [Replacement]) -> Set<Part> {
         let pieces = batch.lazy.flatMap(\.pieces)
-        return parts(of: Dictionary(grouping: pieces, by: \.keeper.inode)
-            .mapValues { $0.map(\.keeperRange) })
+        return parts(
+            of: Dictionary(grouping: pieces, by: \.keeper.inode)
+                .mapValues { $0.map(\.keeperRange) })
     }
 
     private static func parts(of ranges: [InodeIdentifier: [Range<ByteCount>]]) -> Set<Part> {

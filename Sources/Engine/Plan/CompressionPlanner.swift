@@ -6,8 +6,8 @@ public enum CompressionPlanner {
     /// The level where neither the request nor a qube's feature gives one.
     public static let defaultLevel = 3
 
-    /// Plans every extent in scope that is plain, or packed worse than is wanted; or, where plain is
-    /// asked for, every one that is packed. Whether it shrinks is found out by doing it; the
+    /// Plans every extent in scope that is plain, or packed worse than is wanted; or, where plain
+    /// is asked for, every one that is packed. Whether it shrinks is found out by doing it; the
     /// prediction is made then.
     /// - Parameters:
     ///   - requested: what the request says, which goes before the qubes' own wishes.

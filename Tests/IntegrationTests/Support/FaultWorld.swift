@@ -11,7 +11,10 @@ enum FaultMatrix {
 
 /// The verbs that change where content lies.
 enum Verb: String, CaseIterable, Sendable {
-    case dedupe, optimize, compress, defragment
+    case dedupe, optimize, compress, defragment, sparsify
+
+    /// Those that find something to do in any content.
+    static let allCases: [Verb] = [.dedupe, .optimize, .compress, .defragment]
 
     var work: WorkerOrder.Work {
         switch self {
@@ -19,6 +22,7 @@ enum Verb: String, CaseIterable, Sendable {
         case .optimize: WorkerRun.optimize
         case .compress: WorkerRun.compress
         case .defragment: WorkerRun.defragment
+        case .sparsify: .sparsify(running: false)
         }
     }
 }
