@@ -37,7 +37,7 @@ DOCUMENTS_BELOW = $(wildcard docs/*.md docs/*.png) LICENSE \
 .PHONY: help build test abuse test-fresh test-faults test-snapshots fuzz demo check format
 .PHONY: build-vm vendor deb rpm test-packages
 .PHONY: manual completion
-.PHONY: packages bench bench-pacing bench-scale clean
+.PHONY: packages bench bench-pacing bench-scale bench-third clean
 .PHONY: install install-files install-programs install-documents install-client-files install-vm
 
 help: ## List the targets.
@@ -90,6 +90,9 @@ demo: ## Show on a scratch file system what it does.
 
 bench-pacing: ## Measure how a job gives way to others, and how soon it obeys (root).
 	scripts/bench-pacing
+
+bench-third: ## Measure what photos and films cost the third optimize (root).
+	scripts/bench-third
 
 bench-scale: ## Match 1 TiB and 16 TiB of made-up checksums, report on ten million extents.
 	$(SWIFT) build -c release --product bench-scale
