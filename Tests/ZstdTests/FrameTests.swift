@@ -57,7 +57,8 @@ import Testing
         level: Int
     ) throws {
         let frame = try #require(try Self.pack(Self.text, level: level))
-        #expect(frame.count < Self.limitBytes / 2)
+        // The fast ones pack less.
+        #expect(frame.count < Self.limitBytes / (level > 0 ? 2 : 1))
         #expect(
             try FrameDecompressor().decompress(frame, limitBytes: Self.limitBytes) == Self.text)
     }
@@ -98,7 +99,7 @@ import Testing
         #expect(throws: ZstdError.contentTooLong) { try Self.pack(Self.text + [0]) }
     }
 
-    @Test(arguments: [Int.min, -1, 0, 20, 22, Int.max]) func `A level out of range is refused`(
+    @Test(arguments: [Int.min, -16, 0, 20, 22, Int.max]) func `A level out of range is refused`(
         level: Int
     ) {
         #expect(throws: ZstdError.levelOutOfRange(level)) { try FrameCompressor(level: level) }

@@ -76,7 +76,9 @@ public struct Executor: Sendable {
         return result.outcome
     }
 
-    /// Goes through replacements once, with all lanes.
+    /// Goes through replacements once, with all lanes; the last pass with one. A keeper was lost
+    /// then, and good copies stand in for it that nobody has counted (`PageUses`): what one lane
+    /// takes from them another would let go of. And a disk that fails is not to be hurried.
     private func pass(
         _ replacements: [Replacement], _ context: LaneContext, _ scout: Scout, isLast: Bool,
         progress: @escaping @Sendable (_ done: ByteCount, _ saved: ByteCount) -> Void
@@ -84,6 +86,7 @@ public struct Executor: Sendable {
         let batches = Batches.make(replacements, contentLimit: limits.batchContent)
         context.pageUses.expect(batches)
         let shared = Monitor(Shared())
+        let lanes = isLast ? Array(lanes.prefix(1)) : lanes
         try concurrently(count: lanes.count, threads: lanes.count) {
             [lanes, control] (index) throws(BtrfsError) in
             let lane = Lane(
