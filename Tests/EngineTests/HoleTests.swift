@@ -57,6 +57,27 @@ struct HoleTests {
         #expect(try job.holePlan().replacements.map(\.holes) == [[Self.bytes(0..<1)]])
     }
 
+    @Test(
+        "What does not pay for a leaf that a snapshot shares goes when others have changed the leaf",
+        arguments: [true, false])
+    func sharedLeaf(isChangedByOthers: Bool) throws {
+        let zero = [UInt8](repeating: 0, count: Int(Self.sector))
+        var job = Self.job { state in
+            for index in UInt64(0)..<3 { state.write(zero, to: 1, at: 2 * index * Self.sector) }
+            if isChangedByOthers { state.write(Self.zeroes, to: 1, at: 8 * Self.sector) }
+            state.sharedLeaves = [ModelState.inode(1)]
+        }
+        // The three are judged before the large one is.
+        job.limits.batchContent = .kibibytes(12)
+        let laws = Laws(before: job)
+        let outcome = try job.execute(try job.holePlan())
+        laws.check()
+        #expect(outcome.extentsReplaced == (isChangedByOthers ? 4 : 0))
+        let left = outcome.leftAlone.tallies.values.reduce(0) { $0 + $1.extents }
+        #expect(left == (isChangedByOthers ? 0 : 3))
+        #expect(try job.execute(try job.holePlan()).extentsReplaced == 0, "it has settled")
+    }
+
     @Test("What was allocated and never written becomes a hole, whoever asks for less room")
     func preallocated() throws {
         let job = Self.job { $0.preallocate(32 * Self.sector, of: 1, at: 0) }

@@ -71,21 +71,16 @@ struct SparsifyTests {
         let result = try WorkerRun.job(WorkerRun.sparsify, Self.volumes, on: fileSystem)
         #expect(try fileSystem.inventory() == before.1)
         #expect(result.problems.isEmpty, "\(result.problems)")
-        // A sector alone does not pay for a leaf of its own while the snapshot shares it; it goes
-        // once others have changed that leaf, be it in a job to come.
-        let unpaid = result.leftAlone.filter { $0.reason == "in too many snapshots or clones" }
-        #expect(result.leftAlone.count == unpaid.count, "\(result.leftAlone)")
-        let unpaidBytes = unpaid.reduce(0) { $0 + $1.diskBytes }
-        #expect(unpaidBytes <= 128 << 10, "\(unpaid)")
+        #expect(result.leftAlone.isEmpty, "\(result.leftAlone)")
         // 8 MiB, 16 in sectors, 8 among others, 16 never written, and 27 of 32.
         let freed = try before.0 - fileSystem.dataUsedBytes()
-        #expect(freed + unpaidBytes >= 74 << 20, "\(freed)")
+        #expect(freed >= 74 << 20, "\(freed)")
         // What qubesd calls the volume's usage.
         #expect(try Self.blocks512(path) * 512 <= 16 << 20)
         let report = try WorkerRun.report(Self.volumes, on: fileSystem)
-        #expect(report.total.diskBytes <= (15 << 20) + unpaidBytes)
+        #expect(report.total.diskBytes <= 15 << 20)
         let second = try WorkerRun.job(WorkerRun.sparsify, Self.volumes, on: fileSystem)
-        #expect(second.extentsReplaced <= unpaid.reduce(0) { $0 + $1.count })
+        #expect(second.extentsReplaced == 0)
         try fileSystem.remount()
         #expect(try fileSystem.inventory() == before.1)
     }

@@ -28,7 +28,7 @@ struct PlannedTarget: Sendable {
     /// What it costs in metadata before anything of it is written anew.
     private func cost(_ census: ReferenceCensus, _ leaves: SharedLeaves) -> ReplacementCost {
         var cost = ReplacementCost(references: target.references.count)
-        cost.add(bytes: leaves.bytes(of: target))
+        cost.add(unsharing: leaves.bytes(of: target))
         for keeper in keepers {
             let references = census.showing(keeper.source.range)
             switch keeper.source.origin {

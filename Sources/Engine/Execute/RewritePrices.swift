@@ -14,14 +14,12 @@ struct RewritePrices {
         self.sectorBytes = sectorBytes
     }
 
-    /// Whether a part gains if its content shrinks to a sector a frame, as far as metadata goes.
-    func mayGain(_ index: Int) -> Bool {
-        let part = parts[index]
+    /// Whether a part gains at a cost if its content shrinks to a sector a frame.
+    private func mayGain(_ part: WrittenPart, _ cost: ReplacementCost) -> Bool {
         // What is joined with others costs less than alone.
         guard part.target.replacement.aim == .space else { return true }
         let written = Ranges.totalBytes(part.ranges)
         if written > .zero, written < limits.chain { return true }
-        let cost = costOfLarge(part)
         var least = part.spent + cost.dataBytes(at: limits.price)
         for range in part.ranges {
             let frames = frames(of: range.upperBound - range.lowerBound, part)
@@ -32,7 +30,10 @@ struct RewritePrices {
 
     /// Why a part is not worth looking at; nil when it may be.
     func failure(_ index: Int) -> RewriteFailure? {
-        mayGain(index) ? nil : .costsMetadata(references: parts[index].census.count)
+        let part = parts[index]
+        return RewriteFailure.loss(
+            at: costOfLarge(part), otherwise: .costsMetadata(part)
+        ) { mayGain(part, $0) }
     }
 
     /// Of a part that is written alone.

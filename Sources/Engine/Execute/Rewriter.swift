@@ -13,11 +13,30 @@ enum RewriteFailure: Error {
     case staysInOrder
     /// It would shrink, and so many references would take what that brings.
     case costsMetadata(references: Int)
+    /// It would gain if others had changed the leaves that snapshots share, so that it may when all
+    /// else is done; and what it is if not.
+    indirect case paysLater(RewriteFailure)
     /// There is no room for it.
     case noRoom(BtrfsError)
     /// A range of a file cannot be read.
     case unreadable(BtrfsError, InodeIdentifier, Range<FileOffset>)
     case store(BtrfsError)
+}
+
+extension RewriteFailure {
+    /// The references of a part take what it would bring.
+    static func costsMetadata(_ part: WrittenPart) -> RewriteFailure {
+        .costsMetadata(references: part.census.count)
+    }
+
+    /// Why nothing is gained at a cost; nil when something is.
+    static func loss(
+        at cost: ReplacementCost, otherwise failure: RewriteFailure,
+        _ gains: (ReplacementCost) -> Bool
+    ) -> RewriteFailure? {
+        if gains(cost) { return nil }
+        return gains(cost.withoutUnsharing) ? .paysLater(failure) : failure
+    }
 }
 
 /// Where a target's parts have come to stand in the scratch file, and what that takes.
@@ -265,7 +284,6 @@ struct Rewriter {
     ) -> RewriteFailure? {
         let replacement = part.target.replacement
         let data = part.spent + disk
-        let all = data + cost.dataBytes(at: limits.price)
         func isGain(_ bytes: ByteCount) -> Bool {
             switch replacement.aim {
             case .order: bytes <= replacement.diskBytes
@@ -276,8 +294,8 @@ struct Rewriter {
         let hasToShrink = replacement.aim == .space && replacement.isWrittenWhole
         guard isGain(data), !hasToShrink || limits.isWorth(data, of: replacement.diskBytes)
         else { return .doesNotShrink }
-        if isGain(all) { return nil }
-        let isByReferences = part.census.count > 1
-        return isByReferences ? .costsMetadata(references: part.census.count) : .costsAsMuch
+        return RewriteFailure.loss(
+            at: cost, otherwise: part.census.count > 1 ? .costsMetadata(part) : .costsAsMuch
+        ) { isGain(data + $0.dataBytes(at: limits.price)) }
     }
 }

@@ -103,6 +103,9 @@ struct Settler: Sendable {
                 let reason = replacement.isPackedAgain ? .alreadyCompressed : failure.reason
                 result.outcome.leftAlone.add(reason, diskBytes: diskBytes)
             }
+        case .paysLater(let failure):
+            if isLastPass { return try leave(pending, failure) }
+            result.postponed.append(replacement)
         case .costsMetadata(let references):
             result.outcome.leftAlone.add(
                 .tooManySnapshots, diskBytes: diskBytes, references: references)

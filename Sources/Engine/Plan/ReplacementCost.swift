@@ -54,6 +54,8 @@ public struct ReplacementCost: Equatable, Sendable {
     private(set) var comingBytes: UInt64 = 0
     /// Bytes of the trees that go.
     private(set) var goingBytes: UInt64 = 0
+    /// What of those that come is for leaves that snapshots share.
+    private var unsharingBytes: UInt64 = 0
 
     /// Of replacing an extent with so many references by nothing yet.
     init(references: Int) {
@@ -76,6 +78,20 @@ public struct ReplacementCost: Equatable, Sendable {
 
     /// Bytes of the trees come.
     mutating func add(bytes: UInt64) { comingBytes += bytes }
+
+    /// Leaves that snapshots share get copies: bytes of the trees.
+    mutating func add(unsharing bytes: UInt64) {
+        comingBytes += bytes
+        unsharingBytes += bytes
+    }
+
+    /// The same where others have changed those leaves already.
+    var withoutUnsharing: ReplacementCost {
+        var cost = self
+        cost.comingBytes -= unsharingBytes
+        cost.unsharingBytes = 0
+        return cost
+    }
 
     /// By how much trees grow, in bytes of the trees; what they shrink by is no gain.
     var grownBytes: UInt64 { comingBytes - min(goingBytes, comingBytes) }

@@ -60,6 +60,10 @@ struct ModelState: Sendable {
     var files: [InodeIdentifier: File] = [:]
     /// What is between the files and the device (ModelDevice.swift).
     var device = ModelDevice()
+    /// Files whose items lie in a leaf that a snapshot shares: one for each, until it is changed.
+    var sharedLeaves: Set<InodeIdentifier> = []
+    /// Leaves that were changed since, each a node more.
+    private(set) var unsharedLeaves: UInt64 = 0
     /// Subvolumes that are being sent.
     var sent: Set<TreeIdentifier> = []
     private var nextAddress: UInt64 = 1 << 20
@@ -78,12 +82,14 @@ struct ModelState: Sendable {
         let references = files.values.reduce(0) { $0 + $1.items.count }
         return UInt64(references) * 2 * Self.referenceBytes
             + UInt64(extents.count) * 2 * Self.extentItemBytes
+            + unsharedLeaves * 2 * Self.nodeBytes
     }
 
     /// 53 bytes with a key of 25, and 28 in the extent's item with a byte for their kind.
     static let referenceBytes: UInt64 = 107
     /// 24 bytes with a key of 25.
     static let extentItemBytes: UInt64 = 49
+    static let nodeBytes: UInt64 = 16 << 10
 
     /// A snapshot, and the numbers of the files in it.
     static let snapshot = TreeIdentifier(500)
@@ -224,6 +230,7 @@ struct ModelState: Sendable {
         _ source: InodeIdentifier, _ sourceOffset: UInt64, _ destination: InodeIdentifier,
         _ destinationOffset: UInt64, _ length: UInt64
     ) {
+        if sharedLeaves.remove(destination) != nil { unsharedLeaves += 1 }
         let range = sourceOffset..<(sourceOffset + length)
         let items = (files[source]?.items ?? []).compactMap { item -> Item? in
             guard var part = item.clipped(to: range) else { return nil }
@@ -264,15 +271,25 @@ struct ModelState: Sendable {
             let reference = FileExtent.Reference(
                 address: LogicalAddress(item.address), diskBytes: ByteCount(extent.diskBytes),
                 offsetInExtent: ByteCount(item.offsetInExtent))
-            return FileExtent(
+            var shown = FileExtent(
                 fileOffset: FileOffset(item.fileOffset), lengthBytes: ByteCount(item.length),
                 contentBytes: ByteCount(extent.content.count), compression: extent.compression,
                 generation: item.generation ?? extent.generation,
                 storage: item.isPreallocated ? .preallocated(reference) : .regular(reference))
+            let isShared = sharedLeaves.contains(inode)
+            shown.leafGeneration = isShared ? Self.lastSnapshot : newestGeneration
+            return shown
         }
     }
 
     var newestGeneration: Generation { Generation(generation) }
+
+    private static let lastSnapshot = Generation(1)
+
+    /// Of every tree: the nodes above its leaves are its own.
+    var age: SubvolumeAge {
+        SubvolumeAge(generation: newestGeneration, lastSnapshot: Self.lastSnapshot, level: 1)
+    }
 
     mutating func clear(_ inode: InodeIdentifier) {
         place([], in: inode, over: 0..<UInt64.max)

@@ -142,6 +142,8 @@ final class ModelStore: ExtentStore {
         }
     }
 
+    func age(ofSubvolume tree: TreeIdentifier) throws(BtrfsError) -> SubvolumeAge? { state.age }
+
     // MARK: Images
 
     private func inode(of file: any OpenFile) -> InodeIdentifier {
