@@ -109,7 +109,8 @@ let package = Package(
                 "Protocol", "TestSupport", "Btrfs", "Engine", "Worker", "SystemCalls", system,
                 "qubes-btrfsd", "qubes-btrfs-worker", "qvm-btrfs",
             ]),
-        tests("HouseTests", ["Client", "Manual", "Protocol", "TestSupport"]),
+        tests(
+            "HouseTests", ["Client", "Manual", "Protocol", "Qubes", "Zstd", "TestSupport"]),
     ]
 )
 

@@ -5,17 +5,14 @@ Optimize runs on the bench's set, again, and once more after a session has writt
 and with data beside it that does not shrink. What was found not to shrink is not read again.
 """
 
-import argparse
 import os
 import pathlib
-import signal
-import sys
 
 from . import bars, images, measure, output
 from .__main__ import CHANGED_BYTES, Bench
 from .system import MEBIBYTE, drop_caches, say
 from .tools import AGAIN, CHANGED, FIRST, Service
-from .versions import read_bytes
+from .versions import command_line, read_bytes, run
 
 OWNER = "personal"
 RATIO_AT_MOST, SHARE_READ_AT_MOST = 3, 1 / 20
@@ -73,15 +70,10 @@ class Third(Bench):
 
 def main():
     """The command line."""
-    parser = argparse.ArgumentParser(prog="bench.third", description=__doc__)
-    parser.add_argument("--directory", type=pathlib.Path, required=True, help="for the disks")
+    parser = command_line("third", __doc__)
     parser.add_argument("--programs", type=pathlib.Path, required=True, help="those to measure")
     parser.add_argument("--noise-mebibytes", type=int, default=5 * 1024, metavar="MIB")
-    parser.set_defaults(size="default")
-    options = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    options.directory.mkdir(parents=True, exist_ok=True)
-    Third(options).run()
+    run(Third, parser)
 
 
 if __name__ == "__main__":

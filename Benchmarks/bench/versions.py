@@ -105,20 +105,31 @@ class Versions(Bench):
             print(f"{what:<32}{first:10.2f}{second:10.2f}{ratio}")
 
 
+def command_line(name, description):
+    """A parser for a program that works on the bench's set."""
+    parser = argparse.ArgumentParser(prog=f"bench.{name}", description=description)
+    parser.add_argument("--directory", type=pathlib.Path, required=True, help="for the disks")
+    parser.set_defaults(size="default")
+    return parser
+
+
+def run(bench, parser):
+    """Reads the command line, and runs what is made from it."""
+    options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    options.directory.mkdir(parents=True, exist_ok=True)
+    bench(options).run()
+
+
 def main():
     """The command line."""
-    parser = argparse.ArgumentParser(prog="bench.versions", description=__doc__)
+    parser = command_line("versions", __doc__)
     parser.add_argument("builds", type=pathlib.Path, nargs=2, help="folders of programs")
-    parser.add_argument("--directory", type=pathlib.Path, required=True, help="for the disks")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--operations", nargs="*", default=OPERATIONS, choices=OPERATIONS)
     parser.add_argument("--live", action=argparse.BooleanOptionalAction, default=True,
                         help="measure what a writer feels, too")
-    parser.set_defaults(size="default")
-    options = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    options.directory.mkdir(parents=True, exist_ok=True)
-    Versions(options).run()
+    run(Versions, parser)
 
 
 if __name__ == "__main__":

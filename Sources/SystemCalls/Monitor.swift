@@ -5,9 +5,9 @@ internal import Glibc
 /// State behind a lock, with a condition to wait for: what `Synchronization.Mutex` has no part for.
 ///
 /// For threads of our own only; waiting in a task would hold a thread of Swift's pool.
+/// Sendable unchecked: `state` is touched only between lock and unlock of `mutex`, and both C
+/// objects stand at one address from init to deinit.
 @safe public final class Monitor<State>: @unchecked Sendable {
-    // Unchecked: `state` is touched only between lock and unlock of `mutex`, and both C objects
-    // stand at one address from init to deinit.
     private var state: State
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
     private let condition: UnsafeMutablePointer<pthread_cond_t>

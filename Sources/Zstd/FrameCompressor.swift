@@ -6,8 +6,8 @@ internal import CZstd
 /// The kernel gives its decompressor memory for a window of 128 KiB (ZSTD_BTRFS_MAX_WINDOWLOG in
 /// fs/btrfs/zstd.c), whatever the level, so that any level may be used here as long as the window
 /// stays within. For one thread at a time.
+/// Sendable unchecked: an instance is handed from owner to owner, never used by two at once.
 @safe public final class FrameCompressor: @unchecked Sendable {
-    // Unchecked: an instance is handed from owner to owner, never used by two at once.
     private let context: OpaquePointer
 
     /// The levels that can be asked for.

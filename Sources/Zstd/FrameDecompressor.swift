@@ -2,8 +2,8 @@
 internal import CZstd
 
 /// Unpacks the zstd frames of Btrfs extents. For one thread at a time.
+/// Sendable unchecked: an instance is handed from owner to owner, never used by two at once.
 @safe public final class FrameDecompressor: @unchecked Sendable {
-    // Unchecked: an instance is handed from owner to owner, never used by two at once.
     private let context: OpaquePointer
 
     /// With a context of its own.

@@ -58,7 +58,7 @@ struct HoleTests {
     }
 
     @Test(
-        "What does not pay for a leaf that a snapshot shares goes when others have changed the leaf",
+        "What does not pay for a leaf shared with a snapshot goes once others have changed it",
         arguments: [true, false])
     func sharedLeaf(isChangedByOthers: Bool) throws {
         let zero = [UInt8](repeating: 0, count: Int(Self.sector))
