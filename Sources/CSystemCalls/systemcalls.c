@@ -112,6 +112,8 @@ int csystemcalls_pipe(int *reading, int *writing) {
     return 0;
 }
 
+int csystemcalls_become(int descriptor, int other) { return dup3(other, descriptor, O_CLOEXEC); }
+
 int csystemcalls_spawn_close_from(posix_spawn_file_actions_t *actions, int first) {
     return posix_spawn_file_actions_addclosefrom_np(actions, first);
 }

@@ -22,6 +22,12 @@ public struct Descriptor: ~Copyable, Sendable {
     public borrowing func duplicate() throws(Errno) -> Descriptor {
         Descriptor(owning: try checked(fcntl(rawValue, F_DUPFD_CLOEXEC, 3)))
     }
+
+    /// Lets go of its open file for another's, under the same number (`dup3(2)`): a call that is in
+    /// the kernel goes on with the old one.
+    public borrowing func become(_ other: borrowing Descriptor) throws(Errno) {
+        try checked(csystemcalls_become(rawValue, other.rawValue))
+    }
 }
 
 /// A descriptor that several owners share; closed when the last lets go.

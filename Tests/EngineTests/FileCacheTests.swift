@@ -29,21 +29,4 @@ import Testing
         #expect(try open(2) === second)
         #expect(try open(1) === first)
     }
-
-    @Test("A file that has no name any more is let go of, and one that is gone")
-    func deleted() throws {
-        let store = store(files: 3)
-        let cache = FileCache(store: store, limit: 8)
-        let open = { try cache.open(ModelState.inode($0), generation: ModelStore.generation) }
-        let kept = try open(1)
-        _ = try open(2)
-        _ = try open(3)
-        store.change { state in
-            state.files[ModelState.inode(2)]?.links = 0
-            state.files[ModelState.inode(3)] = nil
-        }
-        cache.forgetDeleted()
-        #expect(cache.count == 1)
-        #expect(try open(1) === kept)
-    }
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import Btrfs
+import Synchronization
 import SystemPackage
 import Testing
 
@@ -63,6 +64,26 @@ import Testing
                 of: Self.inode, in: (first * 4096)..<((first + 8) * 4096))
         }
         #expect(pages == [8, 0, 8])
+    }
+
+    @Test func `What is being let go of is no other's page to whoever is about to read it`() throws
+    {
+        let expected = Mutex<[Range<ByteCount>]>([])
+        let lookMeanwhile = Mutex<(@Sendable () -> Void)?>(nil)
+        var faults = ModelStore.Faults()
+        faults.onForget = { lookMeanwhile.withLock { $0 }?() }
+        let store = ModelStore(DeviceLawTests.copies(1))
+        store.set(faults)
+        let fresh = FreshSources(store: store)
+        let part = try Self.part(store, Self.range(0, 8))
+        fresh.readAhead(part)
+        #expect(store.state.device.cachedPages(of: Self.inode, in: 0..<(8 * 4096)) == 8)
+        // The other lane looks between the two: the pages are remembered no more, and still there.
+        lookMeanwhile.withLock { look in
+            look = { expected.withLock { $0 = fresh.expect(part) } }
+        }
+        fresh.letGo(of: [part.range], in: Self.inode, part.file)
+        #expect(expected.withLock { $0 } == [part.range])
     }
 
     @Test func `Only what stays is stale, to within a grain`() throws {

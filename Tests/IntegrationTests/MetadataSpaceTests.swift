@@ -248,7 +248,9 @@ struct MetadataSpaceTests {
         }
         let after = try Self.deviceBytes(fileSystem)
         #expect(result.savedBytes > 20 << 20)
-        #expect(result.savedBytes == before - after)
+        // When the worker ends its nameless files go, which may empty nodes, in two copies.
+        let goneLater = before - after - result.savedBytes
+        #expect((0...(8 * 2 * 16 << 10)).contains(goneLater), "\(goneLater)")
     }
 
     @Test("Ordering fragments takes nothing, neither in data nor in metadata")

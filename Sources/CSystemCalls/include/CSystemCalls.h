@@ -75,6 +75,9 @@ int csystemcalls_spawn_close_from(posix_spawn_file_actions_t *actions, int first
 /* pipe2(2) with O_CLOEXEC. */
 int csystemcalls_pipe(int *reading, int *writing);
 
+/* dup3(2) with O_CLOEXEC: what is open under one number becomes what is open under another. */
+int csystemcalls_become(int descriptor, int other);
+
 /* accept4(2) with SOCK_CLOEXEC. */
 int csystemcalls_accept(int socket);
 

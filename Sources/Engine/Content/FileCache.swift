@@ -46,19 +46,4 @@ final class FileCache: Sendable {
         }
         return file
     }
-
-    /// Lets go of files that have no name any more: what was deleted gives its space back when
-    /// nobody has it open. In between calls only one who works with it holds it.
-    func forgetDeleted() {
-        let open = state.withLock { Array($0.files.keys) }
-        for key in open where isDeleted(key.inode) {
-            state.withLock { $0.files[key] = nil }
-        }
-    }
-
-    /// What cannot be asked is let go as well, and opened again where it is needed.
-    private func isDeleted(_ inode: InodeIdentifier) -> Bool {
-        guard let item = try? store.inode(inode) else { return true }
-        return item.links == 0
-    }
 }

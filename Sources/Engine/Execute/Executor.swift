@@ -104,7 +104,6 @@ public struct Executor: Sendable {
                     for batch in coming { scout.look(at: batch) }
                     let result = try lane.run(batch)
                     try finish(batch, result, shared, progress)
-                    context.files.forgetDeleted()
                 } catch {
                     shared.withLock { $0.isStopped = true }
                     throw error

@@ -129,8 +129,8 @@ extension LeftAloneReason {
         case .diskQuotaExceeded: self = .quotaFull
         case .textFileBusy: self = .swapFile
         case .notPermitted: self = .immutable
-        // A file has become shorter, or a flag of it was changed.
-        case .invalidArgument: self = .changedMeanwhile
+        // A file has become shorter, a flag of it was changed, or it was deleted.
+        case .invalidArgument, .staleNFSFileHandle: self = .changedMeanwhile
         default: self = .refused
         }
     }

@@ -53,8 +53,9 @@ struct EstimateWork {
     private func book(
         of site: Site, _ result: inout JobResult, _ leftAlone: inout LeftAlone
     ) throws(BtrfsError) -> EstimateBook {
+        governor.meanwhile { site.openImages.letGoOfDeleted() }
         let store = LookingStore(
-            base: BtrfsStore(fileSystem: site.fileSystem), governor: governor)
+            base: BtrfsStore(site), governor: governor)
         let survey = try SurveyStage(
             site: site, order: order, output: output, governor: governor
         ).run(store, &result).survey

@@ -89,6 +89,7 @@ struct JobWork {
         let errorsBefore = (try? site.fileSystem.deviceErrors()) ?? []
         result.before.append(try FileSystemUsage(site))
         watchSpace(of: site)
+        governor.meanwhile { site.openImages.letGoOfDeleted() }
         let work = SiteWork(
             job: job, site: site, order: order, output: output, governor: governor)
         let outcome = try work.run(&result)
@@ -160,7 +161,7 @@ private struct SiteWork {
 
     private func work(_ result: inout JobResult) throws(BtrfsError) -> ExecutionOutcome {
         let store = LookingStore(
-            base: BtrfsStore(fileSystem: site.fileSystem), governor: governor)
+            base: BtrfsStore(site), governor: governor)
         let stage = SurveyStage(site: site, order: order, output: output, governor: governor)
         let (list, survey) = try stage.run(store, &result)
         if order.risksReadOnly != true { try refuseDamage(survey) }
@@ -238,7 +239,7 @@ private struct SiteWork {
         let total = plan.replacements.reduce(ByteCount.zero) { $0 + $1.diskBytes }
         let executor = Executor(
             store: MovingStore(
-                base: BtrfsStore(fileSystem: site.fileSystem), governor: governor),
+                base: BtrfsStore(site), governor: governor),
             roles: RoleBook(site: site, order: order, list: list), survey: survey,
             lanes: site.scratches.map {
                 .init(scratch: $0, encoder: ZstdEncoder())
@@ -261,7 +262,7 @@ private struct SiteWork {
     private func zeroFile() throws(BtrfsError) -> ZeroFile? {
         guard job.makesHoles, let hole = site.hole, let victim = site.scratches.first
         else { return nil }
-        let store = BtrfsStore(fileSystem: site.fileSystem)
+        let store = BtrfsStore(site)
         return try HoleProbe(store: store, hole: hole, victim: victim).zeroFile()
     }
 

@@ -27,6 +27,7 @@ final class Governor: JobControl {
         var isOver = false
         var spaceAdvice: (@Sendable () -> String?)?
         var hasRoom: (@Sendable (ByteCount) -> Bool)?
+        var meanwhile: (@Sendable () -> Void)?
         var waits = WaitMeter()
         var pace = Pace.full
         var slots = WorkSlots()
@@ -71,6 +72,8 @@ final class Governor: JobControl {
                 timeoutSeconds: WorkSlots.slotSeconds, until: { $0.isOver ? true : nil }) == nil
             {
                 look()
+                // Last: it may take a while.
+                self.state.withLock { $0.meanwhile }?()
             }
         }
     }
@@ -105,6 +108,11 @@ final class Governor: JobControl {
             $0.hasRoom = hasRoom
         }
         look()
+    }
+
+    /// From now on this is done with each look, whatever the job's threads do or wait for.
+    func meanwhile(_ body: @escaping @Sendable () -> Void) {
+        state.withLock { $0.meanwhile = body }
     }
 
     func hasRoom(forMetadata bytes: ByteCount) -> Bool {

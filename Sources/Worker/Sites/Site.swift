@@ -46,6 +46,8 @@ final class PoolSite: Sendable {
 /// share.
 struct Site: Sendable {
     let fileSystem: FileSystem
+    /// The images of it that are open.
+    let openImages: OpenImages
     var pools: [PoolSite]
     /// dom0's own folders that lie on it.
     var systemFolders: [SystemFolder] = []
@@ -133,7 +135,10 @@ struct Sites: Sendable {
             }) {
                 sites[index].pools.append(pool)
             } else {
-                sites.append(Site(fileSystem: fileSystem, pools: [pool]))
+                sites.append(
+                    Site(
+                        fileSystem: fileSystem, openImages: OpenImages(of: fileSystem),
+                        pools: [pool]))
             }
         } catch {
             guard error.reason == .inappropriateIOCTLForDevice else { throw error.reason }
@@ -156,7 +161,10 @@ struct Sites: Sendable {
         if let index = sites.firstIndex(where: { $0.fileSystem.identity == fileSystem.identity }) {
             sites[index].systemFolders.append(folder)
         } else {
-            sites.append(Site(fileSystem: fileSystem, pools: [], systemFolders: [folder]))
+            sites.append(
+                Site(
+                    fileSystem: fileSystem, openImages: OpenImages(of: fileSystem), pools: [],
+                    systemFolders: [folder]))
         }
     }
 

@@ -19,10 +19,16 @@ final class BtrfsScratch: ScratchFile {
     }
 }
 
-/// The engine's verbs on a real Btrfs. Its files are `SharedDescriptor`s, those that it writes
-/// `BtrfsScratch`es.
+/// The engine's verbs on a real Btrfs. Its files are `OpenImage`s, what has settled a
+/// `SharedDescriptor`, and those that it writes `BtrfsScratch`es.
 struct BtrfsStore: ExtentStore {
     let fileSystem: FileSystem
+    let openImages: OpenImages
+
+    init(_ site: Site) {
+        fileSystem = site.fileSystem
+        openImages = site.openImages
+    }
 
     var sectorBytes: ByteCount { fileSystem.sectorBytes }
 
@@ -50,23 +56,29 @@ struct BtrfsStore: ExtentStore {
     func open(
         _ inode: InodeIdentifier, generation: Generation
     ) throws(BtrfsError) -> any OpenFile {
-        let file = SharedDescriptor(try fileSystem.openInode(inode, generation: generation))
-        file.descriptor.adviseRandomReads()
-        return file
+        let image = OpenImage(
+            try fileSystem.openInode(inode, generation: generation), inode)
+        image.shared.descriptor.adviseRandomReads()
+        openImages.add(image)
+        return image
     }
 
     func read(
         _ file: any OpenFile, at offset: FileOffset, into buffer: UnsafeMutableRawBufferPointer
     ) throws(BtrfsError) -> Int {
-        try named("read", "an image") { () throws(Errno) in
-            unsafe try shared(file).descriptor.read(into: buffer, atOffset: offset.rawValue)
+        try whileOpen(file) { () throws(BtrfsError) in
+            try named("read", "an image") { () throws(Errno) in
+                unsafe try shared(file).descriptor.read(into: buffer, atOffset: offset.rawValue)
+            }
         }
     }
 
     func readEncoded(
         _ file: any OpenFile, at offset: FileOffset, lengthBytes: ByteCount
     ) throws(BtrfsError) -> EncodedExtent? {
-        try EncodedIO.read(from: shared(file).descriptor, at: offset, lengthBytes: lengthBytes)
+        try whileOpen(file) { () throws(BtrfsError) in
+            try EncodedIO.read(from: shared(file).descriptor, at: offset, lengthBytes: lengthBytes)
+        }
     }
 
     func prefetch(_ file: any OpenFile, at offset: FileOffset, lengthBytes: ByteCount) {
@@ -82,16 +94,20 @@ struct BtrfsStore: ExtentStore {
     func cachedBytes(
         _ file: any OpenFile, at offset: FileOffset, lengthBytes: ByteCount
     ) throws(BtrfsError) -> ByteCount {
-        try named("cachestat", "an image") { () throws(Errno) in
-            ByteCount(
-                try shared(file).descriptor.cachedBytes(
-                    offset: offset.rawValue, lengthBytes: lengthBytes.rawValue))
+        try whileOpen(file) { () throws(BtrfsError) in
+            try named("cachestat", "an image") { () throws(Errno) in
+                ByteCount(
+                    try shared(file).descriptor.cachedBytes(
+                        offset: offset.rawValue, lengthBytes: lengthBytes.rawValue))
+            }
         }
     }
 
     func flush(_ file: any OpenFile) throws(BtrfsError) {
-        try named("fdatasync", "an image") { () throws(Errno) in
-            try shared(file).descriptor.synchronizeData()
+        try whileOpen(file) { () throws(BtrfsError) in
+            try named("fdatasync", "an image") { () throws(Errno) in
+                try shared(file).descriptor.synchronizeData()
+            }
         }
     }
 
@@ -99,9 +115,18 @@ struct BtrfsStore: ExtentStore {
         _ source: any OpenFile, at sourceOffset: FileOffset, lengthBytes: ByteCount,
         with destination: any OpenFile, at destinationOffset: FileOffset
     ) throws(BtrfsError) -> DedupeOutcome {
-        try DedupeRange.share(
-            shared(source).descriptor, at: sourceOffset, lengthBytes: lengthBytes,
-            with: shared(destination).descriptor, at: destinationOffset)
+        try whileOpen(source) { () throws(BtrfsError) in
+            try whileOpen(destination) { () throws(BtrfsError) in
+                let outcome = try DedupeRange.share(
+                    shared(source).descriptor, at: sourceOffset, lengthBytes: lengthBytes,
+                    with: shared(destination).descriptor, at: destinationOffset)
+                // Of the destination the kernel tells in its answer.
+                if case .failed = outcome, (destination as? OpenImage)?.isLetGo == true {
+                    return .failed(OpenImage.gone.reason)
+                }
+                return outcome
+            }
+        }
     }
 
     func generation() throws(BtrfsError) -> Generation { try fileSystem.generation() }
@@ -168,10 +193,24 @@ struct BtrfsStore: ExtentStore {
     private func shared(_ file: any OpenFile) -> SharedDescriptor {
         // A worker has stores of this kind alone, and no input makes a file of another: it would be
         // a mistake in the code, and going on would move references of what nobody has checked.
-        guard let shared = file as? SharedDescriptor else {
+        guard let shared = (file as? OpenImage)?.shared ?? file as? SharedDescriptor else {
             preconditionFailure("a file of another store")
         }
         return shared
+    }
+
+    /// Asks an image something.
+    /// - Throws: ESTALE where it was let go of, before or meanwhile.
+    private func whileOpen<Result>(
+        _ file: any OpenFile, _ body: () throws(BtrfsError) -> Result
+    ) throws(BtrfsError) -> Result {
+        guard let image = file as? OpenImage else { return try body() }
+        if image.isLetGo { throw OpenImage.gone }
+        do throws(BtrfsError) {
+            return try body()
+        } catch {
+            throw image.isLetGo ? OpenImage.gone : error
+        }
     }
 
     func named<Result>(

@@ -44,6 +44,8 @@ final class ModelStore: ExtentStore {
         var onLateWrite: @Sendable (Int) -> Errno? = { _ in nil }
         /// Before each read of an image.
         var onRead: @Sendable (Int, InodeIdentifier) -> Errno? = { _, _ in nil }
+        /// Before pages of a file are let go of.
+        var onForget: @Sendable () -> Void = {}
         /// At every read of an extent as it stands.
         var onReadEncoded: Errno?
         /// Before each look at an extent's uses.
@@ -220,6 +222,7 @@ final class ModelStore: ExtentStore {
     func forget(_ file: any OpenFile, at offset: FileOffset, lengthBytes: ByteCount) {
         let inode = inode(of: file)
         let range = offset.rawValue..<(offset.rawValue + lengthBytes.rawValue)
+        guarded.withLock { $0.faults.onForget }()
         guarded.withLock { guarded in
             guarded.log.forgotten.append(inode)
             guarded.state.device.letGo(of: inode, in: range)
