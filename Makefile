@@ -94,7 +94,7 @@ bench-pacing: ## Measure how a job gives way to others, and how soon it obeys (r
 bench-third: ## Measure what photos and films cost the third optimize (root).
 	scripts/bench-third
 
-bench-scale: ## Match 1 TiB and 16 TiB of made-up checksums, report on ten million extents.
+bench-scale: ## Plan 1 TiB of made-up extents in 256 MiB, match 16 TiB, report on 10 million (root).
 	$(SWIFT) build -c release --product bench-scale
 	.build/release/bench-scale 1
 	.build/release/bench-scale 16
@@ -102,6 +102,7 @@ bench-scale: ## Match 1 TiB and 16 TiB of made-up checksums, report on ten milli
 	for kind in ordinary same shared scattered; do \
 		.build/release/bench-scale plan $$kind 1 || exit 1; \
 	done
+	scripts/with-memory 256 .build/release/bench-scale plan packed 8
 
 fuzz: ## Fuzz every reader of what comes from outside, SECONDS=10 each.
 	scripts/fuzz $(or $(SECONDS),10)

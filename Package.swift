@@ -96,7 +96,7 @@ let package = Package(
         tests("BtrfsTests", ["Btrfs", "CBtrfs"]),
         tests("ZstdTests", ["Zstd"]),
         tests("QubesTests", ["Qubes", "TestSupport", "SystemCalls", system]),
-        tests("EngineTests", ["Engine", "Btrfs", "CChecksum", system]),
+        tests("EngineTests", ["Engine", "Btrfs", "CChecksum", "SystemCalls", system]),
         tests("WorkerTests", ["Worker", "Engine", "Btrfs", "Protocol", "SystemCalls", system]),
         tests(
             "ServiceTests", ["Service", "TestSupport", "Protocol", "Qubes", "SystemCalls", system]),

@@ -13,6 +13,10 @@ struct PlanScale {
         /// Images of 1 MiB extents, each shown by an image and by its revision; every fourth is a
         /// copy of an earlier one.
         case ordinary
+        /// A disk that was optimized: packed extents of 128 KiB of content, each shown by an image
+        /// and by its revision, every other one by a clone as well; every hundredth is a copy, made
+        /// since, of an earlier one.
+        case packed
         /// Extents of 64 KiB that all hold the same.
         case same
         /// One extent that is shown once for each other extent, and the others hold the same.
@@ -22,11 +26,14 @@ struct PlanScale {
         case scattered
     }
 
-    /// The most memory for each million of extents; those that mean ill all get replaced, and the
-    /// plan itself takes half.
+    /// The most memory, without what is mapped from files: of those that mean ill for each million
+    /// of extents, as they all get replaced, and the plan itself takes half.
     private var allowedBytes: Int {
         let millions = max((extents + 999_999) / 1_000_000, 1)
-        return millions * (kind == .ordinary ? 256 << 20 : 512 << 20)
+        switch kind {
+        case .ordinary, .packed: return 256 << 20
+        case .same, .shared, .scattered: return millions * 512 << 20
+        }
     }
     /// An image has at most so many extents.
     static let extentsPerImage = 100_000
@@ -42,26 +49,29 @@ struct PlanScale {
         let directory = SharedDescriptor(
             try Descriptor.open(FilePath("/var/tmp"), [.readOnly, .directory]))
         let start = ContinuousClock.now
-        let before = peakMemoryBytes()
-        let survey = Surveyor.survey(images, in: MadeUpCatalog(scale: self))
-        let surveyed = (seconds: seconds(since: start), peak: peakMemoryBytes())
+        let memory = try AnonymousPeak()
+        let before = memory.bytes
+        let spills = try SpillPool(in: directory, count: 12)
+        let survey = try Surveyor.survey(
+            images, in: MadeUpCatalog(scale: self), spills: spills)
+        let surveyed = (seconds: seconds(since: start), peak: memory.bytes)
         let scope = Scope(
             volumes: [
                 .init(isSelected: true, isSkipped: false, packing: nil, group: 0)
             ], includesLiveOnly: false)
-        var fingerprints = Fingerprints(spill: try Spill(in: directory))
-        for index in DedupePlanner.eligible(survey, scope: scope) {
-            let number = number(of: survey.extents[index].address)
-            try fingerprints.append(
-                extent: index,
+        var writer = FingerprintWriter(spills: spills)
+        for index in try DedupePlanner.eligible(survey, scope: scope, spills: spills) {
+            let number = number(of: survey.extents[Int(index)].address)
+            try writer.append(
+                extent: Int(index),
                 closed: (0..<sectors(of: number)).map {
                     Fingerprints.closed(sum(of: number, sector: $0))
                 })
         }
-        let printed = (seconds: seconds(since: start), peak: peakMemoryBytes())
+        let fingerprints = try writer.finish()
+        let printed = (seconds: seconds(since: start), peak: memory.bytes)
         var resources = MatchResources()
-        resources.anchorSpill = try Spill(in: directory)
-        resources.pairSpill = try Spill(in: directory)
+        resources.spills = spills
         let plan = try DedupePlanner.plan(
             survey, fingerprints, scope: scope, sectorBytes: .kibibytes(4), resources: resources)
         let total = seconds(since: start)
@@ -76,10 +86,10 @@ struct PlanScale {
               fingerprints        \(oneDecimal(printed.seconds - surveyed.seconds)) s, peak \
             \(printed.peak >> 20) MiB
               plan                \(oneDecimal(total - printed.seconds)) s, peak \
-            \(peakMemoryBytes() >> 20) MiB, allowed are \(allowedBytes >> 20)
+            \(memory.bytes >> 20) MiB, allowed are \(allowedBytes >> 20)
               replacements        \(plan.replacements.count), of \(pieces) pieces
             """)
-        guard peakMemoryBytes() <= allowedBytes else { throw Errno.outOfRange }
+        guard memory.bytes <= allowedBytes else { throw Errno.outOfRange }
     }
 
     // MARK: The file system
@@ -94,6 +104,7 @@ struct PlanScale {
     func sectors(of number: Int) -> Int {
         switch kind {
         case .ordinary: 256
+        case .packed: 32
         case .same: 16
         case .shared: 16
         case .scattered: number == 0 ? 32_768 : 8
@@ -107,6 +118,11 @@ struct PlanScale {
                 number % 4 == 3
                 ? Int(SyntheticSums.mix(UInt64(number)) % UInt64(number)) / 4 * 4 : number
             return SyntheticSums.unique(source * 256 + sector)
+        case .packed:
+            let source =
+                number % 100 == 99
+                ? Int(SyntheticSums.mix(UInt64(number)) % UInt64(number)) / 100 * 100 : number
+            return SyntheticSums.unique(source * 32 + sector)
         case .same, .shared:
             return SyntheticSums.unique(sector)
         case .scattered:
@@ -117,20 +133,32 @@ struct PlanScale {
 
     var images: [ImageFile] {
         let count = (extents + Self.extentsPerImage - 1) / Self.extentsPerImage
-        return (0..<(count * 2)).map {
+        return (0..<(count * imagesOfOne)).map {
             ImageFile(
                 inode: InodeIdentifier(
                     subvolume: .topmostSubvolume, number: 257 + UInt64($0)),
                 sizeBytes: ByteCount(Self.extentsPerImage << 20), owners: [0],
-                isRevision: $0 % 2 == 1)
+                isRevision: $0 % imagesOfOne == 1)
         }
     }
+
+    /// An image, its revision, and a clone of it where there is one.
+    private var imagesOfOne: Int { kind == .packed ? 3 : 2 }
 
     /// The items of an image, which is a revision of the one before it where its number is odd.
     func forEachItem(
         ofImage image: Int, _ body: (FileExtent) throws(BtrfsError) -> Void
     ) throws(BtrfsError) {
-        let start = image / 2 * Self.extentsPerImage
+        let start = image / imagesOfOne * Self.extentsPerImage
+        if kind == .packed {
+            let isClone = image % imagesOfOne == 2
+            for number in start..<min(start + Self.extentsPerImage, extents)
+            where !isClone || number % 2 == 0 {
+                let offset = UInt64(number - start) << 17
+                try body(item(number, at: offset, from: 0, sectors: 32))
+            }
+            return
+        }
         for number in start..<min(start + Self.extentsPerImage, extents) {
             // What lies in front is the first extent's, where it is shown whole.
             let offset = UInt64(number - start + 128) << 20
@@ -151,12 +179,15 @@ struct PlanScale {
 
     private func item(_ number: Int, at offset: UInt64, from: Int, sectors: Int) -> FileExtent {
         let content = ByteCount(self.sectors(of: number) << 12)
+        let isPacked = kind == .packed
         return FileExtent(
             fileOffset: FileOffset(offset), lengthBytes: ByteCount(sectors << 12),
-            contentBytes: content, compression: .none, generation: Generation(7),
+            contentBytes: content, compression: isPacked ? .zstd : .none,
+            generation: Generation(7),
             storage: .regular(
                 FileExtent.Reference(
-                    address: Self.address(of: number), diskBytes: content,
+                    address: Self.address(of: number),
+                    diskBytes: isPacked ? .kibibytes(48) : content,
                     offsetInExtent: ByteCount(from << 12))))
     }
 }

@@ -31,7 +31,7 @@ enum ReportScale {
         let start = ContinuousClock.now
         var accountant = Accountant(
             files: files, levels: levels, sectorBytes: .kibibytes(4),
-            spill: try Spill(in: directory))
+            spills: try SpillPool(in: directory, count: 1))
         let extents = millions * 1_000_000
         var references = 0
         // As trees are read: file after file, and in each file extents from all over the device.

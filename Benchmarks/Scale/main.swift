@@ -15,6 +15,35 @@ func peakMemoryBytes() -> Int {
     return usage.ru_maxrss << 10
 }
 
+/// The most memory that this process has had and that no file stands behind, in bytes, as far as a
+/// look every tenth of a second sees it. What is mapped from a file the kernel drops where it needs
+/// the room.
+final class AnonymousPeak: Sendable {
+    private let peak = Monitor(0)
+
+    init() throws(Errno) {
+        try WorkThread.start { [peak] in
+            while true {
+                let now = Self.now()
+                peak.withLock { $0 = max($0, now) }
+                usleep(100_000)
+            }
+        }
+    }
+
+    var bytes: Int { peak.withLock { max($0, Self.now()) } }
+
+    /// `RssAnon` of /proc/self/status.
+    private static func now() -> Int {
+        guard let status = try? Descriptor.open("/proc/self/status", .readOnly),
+            let bytes = try? status.read(maximumBytes: 1 << 16)
+        else { return 0 }
+        let line = String(decoding: bytes, as: UTF8.self).split(separator: "\n")
+            .first { $0.hasPrefix("RssAnon:") }
+        return (line?.split(whereSeparator: { !$0.isNumber }).first.flatMap { Int($0) } ?? 0) << 10
+    }
+}
+
 func seconds(since start: ContinuousClock.Instant) -> Double {
     let elapsed = (ContinuousClock.now - start).components
     return Double(elapsed.seconds) + Double(elapsed.attoseconds) / 1e18
@@ -48,16 +77,17 @@ func run(tebibytes: Int) throws {
     let directory = SharedDescriptor(
         try Descriptor.open(FilePath("/var/tmp"), [.readOnly, .directory]))
     let start = ContinuousClock.now
-    var fingerprints = Fingerprints(spill: try Spill(in: directory))
+    let spills = try SpillPool(in: directory, count: 12)
+    var writer = FingerprintWriter(spills: spills)
     for extent in 0..<sums.extentCount {
-        try fingerprints.append(
+        try writer.append(
             extent: extent,
             closed: sums.range(extent).map { Fingerprints.closed(sums.sum(at: $0)) })
     }
+    let fingerprints = try writer.finish()
     let kept = seconds(since: start)
     var resources = MatchResources()
-    resources.anchorSpill = try Spill(in: directory)
-    resources.pairSpill = try Spill(in: directory)
+    resources.spills = spills
     let members = (0..<sums.extentCount).lazy.map {
         MatchMember(sectors: sums.range($0), rank: 1, salt: 0, salts: [0])
     }
@@ -93,7 +123,7 @@ if CommandLine.arguments.count == 3, CommandLine.arguments[1] == "report",
 }
 if CommandLine.arguments.count == 4, CommandLine.arguments[1] == "plan",
     let kind = PlanScale.Kind(rawValue: CommandLine.arguments[2]),
-    let millions = Double(CommandLine.arguments[3]), (0.001...100).contains(millions)
+    let millions = Double(CommandLine.arguments[3]), (0.001...200).contains(millions)
 {
     try PlanScale.run(kind, millions: millions)
     exit(0)
@@ -105,7 +135,7 @@ else {
         """
         usage: bench-scale TEBIBYTES (1 to 64)
                bench-scale report MILLIONS (1 to 100)
-               bench-scale plan ordinary|same|shared|scattered MILLIONS (0.001 to 100)
+               bench-scale plan ordinary|packed|same|shared|scattered MILLIONS (0.001 to 200)
         """)
     exit(2)
 }

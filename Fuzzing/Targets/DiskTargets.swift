@@ -44,11 +44,12 @@ private func readItem(_ key: ItemKey, _ item: RawSpan) {
     guard let first = input.first else { return }
     let identity = FileSystem.Identity(bytes: Array(0..<16))
     readVerdicts(Array(input.dropFirst()), isWhole: first % 4 == 0, identity)
-    let header = FingerprintCache(fileSystem: identity, checksumKind: .crc32c).encoded().dropLast(4)
+    let header = FingerprintSegment(fileSystem: identity, checksumKind: .crc32c).encoded().dropLast(
+        4)
     let body = Array(input.dropFirst())
     let encoded = first % 4 == 0 ? body : sealed(header + body)
     guard
-        let cache = FingerprintCache(
+        let cache = FingerprintSegment(
             decoding: encoded, fileSystem: identity, checksumKind: .crc32c)
     else { return }
     demand(cache.encoded() == encoded, "a cache is kept as it was")
@@ -57,7 +58,7 @@ private func readItem(_ key: ItemKey, _ item: RawSpan) {
         let generation = Generation(integer(body, at: start + 8))
         let sums = cache.sums(ofExtentAt: LogicalAddress(address), generation: generation)
         guard let sums else { continue }
-        demand(sums.count <= FingerprintCache.sectorLimit, "no entry is longer than an extent")
+        demand(sums.count <= FingerprintSegment.sectorLimit, "no entry is longer than an extent")
     }
 }
 

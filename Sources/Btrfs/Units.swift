@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 
 /// A number of bytes.
-public struct ByteCount: Hashable, Comparable, Sendable {
+public struct ByteCount: Hashable, Comparable, BitwiseCopyable, Sendable {
     /// The bytes.
     public var rawValue: UInt64
 
@@ -62,7 +62,7 @@ public struct ByteCount: Hashable, Comparable, Sendable {
 }
 
 /// A position in a file, in bytes.
-public struct FileOffset: Hashable, Comparable, Sendable {
+public struct FileOffset: Hashable, Comparable, BitwiseCopyable, Sendable {
     /// The bytes before it.
     public var rawValue: UInt64
 
@@ -87,7 +87,7 @@ public struct FileOffset: Hashable, Comparable, Sendable {
 }
 
 /// An address in Btrfs's logical address space, where an extent starts (`bytenr`).
-public struct LogicalAddress: Hashable, Comparable, Sendable {
+public struct LogicalAddress: Hashable, Comparable, BitwiseCopyable, Sendable {
     /// The address in bytes.
     public let rawValue: UInt64
 
@@ -109,7 +109,7 @@ public struct LogicalAddress: Hashable, Comparable, Sendable {
 }
 
 /// The number of a transaction: what is newer has a larger one.
-public struct Generation: Hashable, Comparable, Sendable {
+public struct Generation: Hashable, Comparable, BitwiseCopyable, Sendable {
     /// The number.
     public let rawValue: UInt64
 

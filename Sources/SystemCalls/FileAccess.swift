@@ -128,8 +128,16 @@ extension Descriptor {
     }
 
     /// Nothing is read ahead through this descriptor that was not asked for (`posix_fadvise(2)`).
-    public borrowing func adviseRandomReads() {
-        _ = posix_fadvise(rawValue, 0, 0, POSIX_FADV_RANDOM)
+    public borrowing func adviseRandomReads(_ isRandom: Bool = true) {
+        _ = posix_fadvise(rawValue, 0, 0, isRandom ? POSIX_FADV_RANDOM : POSIX_FADV_NORMAL)
+    }
+
+    /// What the file system has room for, for us, in bytes (`fstatvfs(3)`); nil where it does not
+    /// say.
+    public borrowing func roomBytes() -> UInt64? {
+        var status = statvfs()
+        guard unsafe fstatvfs(rawValue, &status) == 0 else { return nil }
+        return UInt64(status.f_bavail) * UInt64(status.f_frsize)
     }
 
     /// `fstat(2)`.

@@ -49,10 +49,10 @@ import Testing
 
         func account(
             _ files: [AccountFile], levels: [[Int]], heldReferences: Int = 1 << 20,
-            spill: (any SpillFile)? = nil
+            spills: (any SpillSource)? = nil
         ) throws -> Account {
             var accountant = Accountant(
-                files: files, levels: levels, sectorBytes: ByteCount(sector), spill: spill,
+                files: files, levels: levels, sectorBytes: ByteCount(sector), spills: spills,
                 heldReferences: heldReferences)
             for (number, links) in inodes {
                 accountant.add(
@@ -239,7 +239,7 @@ import Testing
         let levels = [[0, 1, 2, 3, 4, 5], [0, 0, 1, 1, -1, 2]]
         let held = try world.account(files, levels: levels)
         let spilled = try world.account(
-            files, levels: levels, heldReferences: 64, spill: MemorySpill())
+            files, levels: levels, heldReferences: 64, spills: TestSpills())
         #expect(held.sets == spilled.sets && held.files == spilled.files)
         #expect(held.everything == spilled.everything && held.outside == spilled.outside)
         for (level, sets) in levels.enumerated() {

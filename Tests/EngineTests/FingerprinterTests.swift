@@ -8,7 +8,7 @@ import Testing
 /// Between a survey and the read of an extent minutes may pass, in which qubes write.
 @Suite struct FingerprinterTests {
     private final class Kept: Sendable {
-        let entries = Mutex<[FingerprintCache.Entry]>([])
+        let entries = Mutex<[FingerprintSegment.Entry]>([])
     }
 
     private static func content(_ seed: UInt8) -> [UInt8] {
@@ -18,7 +18,7 @@ import Testing
     /// Fingerprints all of a survey, after a qube has written to file 1.
     private func kept(
         by compression: Compression, clone: Bool = false, isLive: Bool = false
-    ) throws -> (entries: [FingerprintCache.Entry], old: [UInt32]) {
+    ) throws -> (entries: [FingerprintSegment.Entry], old: [UInt32]) {
         var state = ModelState()
         state.make(1)
         state.write(Self.content(1), to: 1, at: 0, packedTo: 65_536, by: compression)
@@ -39,7 +39,7 @@ import Testing
             store: store, checksums: ModelChecksums(store: store, kind: job.checksumKind),
             decoder: ModelDecoder(), threads: 1)
         _ = try fingerprinter.fingerprint(
-            Array(survey.extents.indices), of: survey, progress: { _ in },
+            Column(survey.extents.indices.map(UInt32.init)), of: survey, progress: { _ in },
             keep: { entry in kept.entries.withLock { $0.append(entry) } })
         return (kept.entries.withLock { $0 }, try job.sums(ofSectors: Self.content(1)))
     }

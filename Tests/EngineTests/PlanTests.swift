@@ -30,7 +30,7 @@ import Testing
         state.make(2)
         state.write(Content.sectors(0..<8), to: 1, at: 0)
         state.clone(1, 0..<(8 * sector), to: 2, at: 0)
-        let survey = Surveyor.survey(images, in: ModelStore(state))
+        let survey = Surveyor.held(images, in: ModelStore(state))
         let scope = Scope(volumes: volumes, includesLiveOnly: includesLiveOnly)
         return survey.extents.first.map { scope.judge($0, in: survey) }
     }

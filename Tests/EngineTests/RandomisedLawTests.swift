@@ -87,6 +87,7 @@ import Testing
         var job = ModelJob(store: ModelStore(Self.fileSystem(&generator)))
         #expect(job.store.state.brokenFiles.isEmpty)
         job.lanes = seed.isMultiple(of: 4) ? 3 : 1
+        if seed.isMultiple(of: 5) { job.spills = TestSpills() }
         job.limits.batchContent = .kibibytes(64)
         if seed.isMultiple(of: 3) { job.roles.live = [ModelState.inode(1)] }
         job.limits.liveRequest = .kibibytes(16)
@@ -152,6 +153,7 @@ import Testing
         var generator = SeededGenerator(seed: UInt64(1000 + seed))
         var job = ModelJob(store: ModelStore(Self.fileSystem(&generator, isPacked: true)))
         job.lanes = seed.isMultiple(of: 4) ? 3 : 1
+        if seed.isMultiple(of: 5) { job.spills = TestSpills() }
         job.limits.batchContent = .kibibytes(64)
         job.levelOfOthers = 1
         let laws = Laws(before: job)

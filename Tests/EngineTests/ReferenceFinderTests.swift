@@ -29,7 +29,7 @@ import Testing
                                 offsetInExtent: .kibibytes(first * 4)))))
             }
         }
-        return collector.finish()
+        return try collector.finish()
     }
 
     @Test(arguments: 0..<60) func `Of many references the one is found that a look at all finds`(

@@ -21,10 +21,10 @@ extension Fingerprints {
 
     /// A store of so many blocks of random checksums, added by pieces of random length.
     static func store(
-        _ sums: [UInt32], heldBlocks: Int, _ spill: MemorySpill?,
+        _ sums: [UInt32], heldBlocks: Int, _ spills: TestSpills?,
         _ generator: inout SeededGenerator
     ) throws -> SumStore {
-        var store = SumStore(heldBytes: heldBlocks * SumStore.blockBytes, spill: spill)
+        var store = SumStore(heldBytes: heldBlocks * SumStore.blockBytes, spills: spills)
         var start = 0
         while start < sums.count {
             let end = min(
@@ -43,10 +43,10 @@ extension Fingerprints {
         var generator = SeededGenerator(seed: UInt64(heldBlocks * 10 + keptBlocks))
         for count in [0, 1, Self.block - 1, Self.block, 7 * Self.block + 77] {
             let sums = WindowHashesTests.random(count, &generator)
-            let spill = MemorySpill()
-            let store = try Self.store(sums, heldBlocks: heldBlocks, spill, &generator)
+            let spills = TestSpills()
+            let store = try Self.store(sums, heldBlocks: heldBlocks, spills, &generator)
             #expect(
-                spill.byteCount
+                spills.byteCounts.first ?? 0
                     == max(0, count / Self.block - heldBlocks) * SumStore.blockBytes)
             var reader = SumReader(store, keptBlocks: keptBlocks)
             var cursors = [SumCursor(), SumCursor()]
@@ -86,20 +86,21 @@ extension Fingerprints {
                     + common[from..<(from + length)])
         }
         let unusable = Set((0..<200).map { _ in Int.random(in: 0..<60_000, using: &generator) })
-        func runs(_ empty: Fingerprints) throws -> [[Run]] {
+        func runs(_ empty: FingerprintWriter) throws -> [[Run]] {
             let fingerprints = try WindowHashesTests.fingerprints(
                 extents, unusable: unusable, into: empty)
-            let members = fingerprints.extents.indices.map {
+            let members = (0..<fingerprints.count).map {
                 MatchMember(sectors: fingerprints.range($0), rank: 0, salt: 0, salts: [0])
             }
             var matcher = try Matcher(members, in: fingerprints)
             return try members.map { (member) throws in try matcher.runs(of: member) }
         }
-        let spill = MemorySpill()
-        let held = try runs(Fingerprints())
-        #expect(try runs(Fingerprints(heldBytes: 0, spill: spill)) == held)
+        let spills = TestSpills()
+        let held = try runs(FingerprintWriter())
+        #expect(try runs(FingerprintWriter(heldBytes: 0, spills: spills)) == held)
         #expect(held.dropFirst().allSatisfy { !$0.isEmpty })
-        #expect(spill.byteCount > 6 * SumStore.blockBytes)
+        #expect(spills.byteCounts.contains { $0 > 6 * SumStore.blockBytes })
+        #expect(spills.openCount == 0)
     }
 
     @Test(arguments: [1, 4], [true, false])
@@ -125,8 +126,14 @@ extension Fingerprints {
         job.threads = threads
         let other = try job.fingerprints(
             of: survey,
-            into: spills ? Fingerprints(heldBytes: 0, spill: MemorySpill()) : Fingerprints())
-        #expect(other.extents == plain.extents)
+            into: spills
+                ? FingerprintWriter(heldBytes: 0, spills: TestSpills()) : FingerprintWriter())
+        #expect(other.count == plain.count)
+        for position in 0..<plain.count {
+            #expect(other.extent(position) == plain.extent(position))
+            #expect(other.range(position) == plain.range(position))
+            #expect(other.holdsZeroes(position) == plain.holdsZeroes(position))
+        }
         #expect(try other.allSums() == plain.allSums())
     }
 
@@ -142,7 +149,7 @@ extension Fingerprints {
 
     @Test func `Who is too far ahead waits for the one behind, and for nobody who gave up`() throws
     {
-        let row = FingerprintRow(Fingerprints(), waitingLimit: 2)
+        let row = FingerprintRow(FingerprintWriter(), waitingLimit: 2)
         try row.put([], at: 1) { _ in }
         let ahead = Self.put(2, in: row)
         #expect(ahead.wait(timeout: .now() + 0.2) == .timedOut)
@@ -169,9 +176,10 @@ extension Fingerprints {
         var job = ModelJob(store: ModelStore(state))
         job.threads = threads
         let survey = job.survey()
-        let spill = MemorySpill(limitBytes: SumStore.blockBytes)
-        #expect(throws: MemorySpill.full) {
-            try job.fingerprints(of: survey, into: Fingerprints(heldBytes: 0, spill: spill))
+        let spills = TestSpills(limitBytes: SumStore.blockBytes)
+        #expect(throws: TestSpills.full) {
+            try job.fingerprints(
+                of: survey, into: FingerprintWriter(heldBytes: 0, spills: spills))
         }
         #expect(job.store.state.diskUse == state.diskUse)
     }

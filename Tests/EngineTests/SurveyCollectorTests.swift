@@ -55,8 +55,10 @@ import Testing
         }
     }
 
-    static func collected(_ files: [[FileExtent]]) throws -> Survey {
-        var collector = SurveyCollector()
+    static func collected(
+        _ files: [[FileExtent]], spills: TestSpills? = nil
+    ) throws -> Survey {
+        var collector = SurveyCollector(spills: spills)
         for (index, file) in files.enumerated() {
             let image = ImageFile(
                 inode: ModelState.inode(UInt64(index)), owners: [index % 2])
@@ -66,7 +68,7 @@ import Testing
                     inode: InodeItem(generation: Generation(1), sizeBytes: .zero, links: 1)))
             for extent in file { try collector.add(extent) }
         }
-        return collector.finish()
+        return try collector.finish()
     }
 
     /// Items with references, in the order of a survey.
@@ -93,14 +95,14 @@ import Testing
     ) throws {
         var generator = SeededGenerator(seed: UInt64(seed))
         let files = Self.items(&generator)
-        let survey = try Self.collected(files)
+        let spills = seed % 2 == 0 ? nil : TestSpills()
+        let survey = try Self.collected(files, spills: spills)
         let items = Self.sorted(files)
         #expect(survey.references.map(\.file) == items.map(\.file))
         #expect(survey.references.map(\.fileOffset) == items.map(\.extent.fileOffset))
         #expect(survey.references.map(\.lengthBytes) == items.map(\.extent.lengthBytes))
         #expect(survey.references.map(\.offsetInExtent) == items.map(\.reference.offsetInExtent))
         #expect(survey.references.map(\.isPreallocated) == items.map(\.isPreallocated))
-        #expect(survey.references.allSatisfy { $0.mark == 0 })
         var rest = items[...]
         for extent in survey.extents {
             let own = rest.prefix { $0.reference.address == extent.address }
@@ -113,6 +115,24 @@ import Testing
             #expect(extent.generation == own.map(\.extent.generation).max())
         }
         #expect(rest.isEmpty)
+        // What is sorted has given back its file; extents and references hold one each.
+        #expect(spills?.openCount ?? 0 <= 2)
+        #expect(items.count < 2 || spills == nil || spills?.openCount ?? 0 >= 1)
+    }
+
+    @Test func `A full disk under a survey is no fault of the files, and ends it`() throws {
+        var state = ModelState()
+        for number in 1...9 as ClosedRange<UInt64> {
+            state.make(number)
+            for slot in 0..<8 as Range<UInt64> {
+                state.write(Content.sectors(0..<1), to: number, at: slot * 8 * ModelState.sector)
+            }
+        }
+        let images = (1...9).map { ImageFile(inode: ModelState.inode($0), owners: [0]) }
+        #expect(throws: TestSpills.full) {
+            _ = try Surveyor.survey(
+                images, in: ModelStore(state), spills: TestSpills(limitBytes: 2048))
+        }
     }
 
     @Test(arguments: 0..<200) func `Pieces are what follows in the file and on the device`(
@@ -172,7 +192,7 @@ import Testing
                 #expect(!isTaken && error.reason == .notSupported)
             }
         }
-        let survey = collector.finish()
+        let survey = try collector.finish()
         #expect(survey.references.count == (isTaken ? 3 : 0))
         #expect(survey.extents.count == (isTaken ? 1 : 0))
     }

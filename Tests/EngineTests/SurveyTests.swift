@@ -20,7 +20,7 @@ import Testing
     }
 
     static func survey(_ store: ModelStore, _ images: [ImageFile]) -> Survey {
-        Surveyor.survey(images, in: store)
+        Surveyor.held(images, in: store)
     }
 
     static func image(
@@ -61,7 +61,7 @@ import Testing
         let store = Self.shared()
         store.set(ModelStore.Faults(unreadable: [Self.inode(1)]))
         var done: [ByteCount] = []
-        let survey = Surveyor.survey(
+        let survey = Surveyor.held(
             [Self.image(1), Self.image(99), Self.image(2)].map(Self.oneByte), in: store
         ) { part, _ in done.append(part) }
         #expect(survey.unreadable.map(\.0) == [Self.inode(1)])
@@ -78,7 +78,7 @@ import Testing
                     address: LogicalAddress(4096), diskBytes: .kibibytes(4),
                     offsetInExtent: .zero)),
         ])
-        let survey = Surveyor.survey([Self.image(1)], in: catalog)
+        let survey = Surveyor.held([Self.image(1)], in: catalog)
         #expect(survey.files[0].inlineExtents == 1)
         #expect(survey.files[0].inlineStoredBytes.rawValue == 100)
         #expect(survey.files[0].inlineContentBytes == .kibibytes(4))

@@ -16,7 +16,8 @@ import Testing
     }
 
     static func fingerprints(
-        _ extents: [[UInt32]], unusable: Set<Int> = [], into empty: Fingerprints = Fingerprints()
+        _ extents: [[UInt32]], unusable: Set<Int> = [],
+        into empty: FingerprintWriter = FingerprintWriter()
     ) throws -> Fingerprints {
         var result = empty
         var place = 0
@@ -28,14 +29,14 @@ import Testing
                 })
             place += sums.count
         }
-        return result
+        return try result.finish()
     }
 
     /// The runs of the second extent in the first.
     static func runs(
         _ fingerprints: Fingerprints, resources: MatchResources = MatchResources()
     ) throws -> [Run] {
-        let members = fingerprints.extents.indices.map {
+        let members = (0..<fingerprints.count).map {
             MatchMember(sectors: fingerprints.range($0), rank: 0, salt: 0, salts: [0])
         }
         var matcher = try Matcher(members, in: fingerprints, resources: resources)
@@ -135,7 +136,7 @@ import Testing
     @Test(arguments: [16, 17, 100, 1000, 5000])
     func `A sort that spills gives the same as one that does not`(capacity: Int) throws {
         var generator = SeededGenerator(seed: 10)
-        var sorter = ExternalSorter(capacity: capacity, spill: MemorySpill())
+        var sorter = ExternalSorter<SortRecord>(capacity: capacity, spills: TestSpills())
         var records: [SortRecord] = []
         for _ in 0..<5000 {
             let record = SortRecord(
@@ -158,8 +159,7 @@ import Testing
         ])
         var little = MatchResources()
         little.sortRecords = 64
-        little.anchorSpill = MemorySpill()
-        little.pairSpill = MemorySpill()
+        little.spills = TestSpills()
         let runs = try Self.runs(fingerprints)
         #expect(runs.map(\.sectors.count).reduce(0, +) == 2100)
         #expect(try Self.runs(fingerprints, resources: little) == runs)
@@ -168,7 +168,7 @@ import Testing
     @Test func `A hash that stands in very many places makes one pair for each`() throws {
         let zeroes = [UInt32](repeating: 7, count: 64)
         let fingerprints = try Self.fingerprints([[UInt32]](repeating: zeroes, count: 400))
-        let members = fingerprints.extents.indices.map {
+        let members = (0..<fingerprints.count).map {
             MatchMember(sectors: fingerprints.range($0), rank: 0, salt: 0, salts: [0])
         }
         var matcher = try Matcher(members, in: fingerprints)

@@ -56,7 +56,7 @@ public struct Accountant {
     private var inodes: [InodeItem?]
     /// What the files themselves hold; the first is for all others together.
     private var own: [SpaceFigures]
-    private var sorter: ExternalSorter
+    private var sorter: ExternalSorter<SortRecord>
     /// The inode that was seen last: its extents come one after the other.
     private var current: (inode: InodeIdentifier, user: Int, isRegular: Bool)?
     private var distinctContent = ByteCount.zero
@@ -65,10 +65,10 @@ public struct Accountant {
     ///   - files: the files with volumes; all others count together.
     ///   - levels: ways to put volumes into sets: for each level and volume the set's number, or a
     ///     negative one for a volume that is in none.
-    ///   - spill: where references go that do not fit into memory; without it all are held.
+    ///   - spills: where references go that do not fit into memory; without it all are held.
     public init(
         files: [AccountFile], levels: [[Int]], sectorBytes: ByteCount,
-        spill: (any SpillFile)? = nil, heldReferences: Int = Accountant.heldReferences
+        spills: (any SpillSource)? = nil, heldReferences: Int = Accountant.heldReferences
     ) {
         self.files = files
         self.levels = levels
@@ -77,7 +77,7 @@ public struct Accountant {
             files.enumerated().map { ($1.inode, $0 + 1) }, uniquingKeysWith: { first, _ in first })
         inodes = [InodeItem?](repeating: nil, count: files.count)
         own = [SpaceFigures](repeating: SpaceFigures(), count: files.count + 1)
-        sorter = ExternalSorter(capacity: heldReferences, spill: spill)
+        sorter = ExternalSorter(capacity: heldReferences, spills: spills)
     }
 
     /// Takes an inode, before its extents.

@@ -12,11 +12,11 @@ final class FingerprintRow: Sendable {
         /// Of each sector, as `Fingerprints.closed` gives it.
         let closed: [UInt32]
         /// For the cache.
-        let kept: FingerprintCache.Entry?
+        let kept: FingerprintSegment.Entry?
     }
 
     private struct State {
-        var fingerprints: Fingerprints
+        var fingerprints: FingerprintWriter
         var done = ByteCount.zero
         /// The first piece that is not there yet.
         var next = 0
@@ -28,7 +28,7 @@ final class FingerprintRow: Sendable {
     private let waitingLimit: Int
 
     /// - Parameter waitingLimit: how many pieces may be there before an earlier one is; at least 1.
-    init(_ fingerprints: Fingerprints, waitingLimit: Int) {
+    init(_ fingerprints: FingerprintWriter, waitingLimit: Int) {
         state = Monitor(State(fingerprints: fingerprints))
         self.waitingLimit = max(waitingLimit, 1)
     }
@@ -36,7 +36,7 @@ final class FingerprintRow: Sendable {
     /// Takes a piece. Waits while it is too far ahead; that ends, as pieces are begun in order and
     /// the first that is missing never waits.
     func put(
-        _ items: [Item], at piece: Int, _ keep: (FingerprintCache.Entry) -> Void
+        _ items: [Item], at piece: Int, _ keep: (FingerprintSegment.Entry) -> Void
     ) throws(BtrfsError) {
         _ = state.wait { [waitingLimit] in
             piece < $0.next + waitingLimit || $0.isAbandoned ? true : nil
@@ -65,5 +65,7 @@ final class FingerprintRow: Sendable {
     }
 
     /// All that was put in order.
-    func finish() -> Fingerprints { state.withLock { $0.fingerprints } }
+    func finish() throws(BtrfsError) -> Fingerprints {
+        try state.withLock { (state) throws(BtrfsError) in try state.fingerprints.finish() }
+    }
 }

@@ -52,13 +52,13 @@ public struct Fingerprinter: Sendable {
     private let checksums: any ChecksumSource
     private let decoder: any FrameDecoder
     private let threads: Int
-    private let kept: FingerprintCache?
+    private let kept: KeptFingerprints?
 
     /// With `threads` of them at work, and what an earlier run has kept.
     public init(
         store: any ContentStore, checksums: any ChecksumSource, decoder: any FrameDecoder,
         threads: Int,
-        kept: FingerprintCache? = nil
+        kept: KeptFingerprints? = nil
     ) {
         self.store = store
         self.checksums = checksums
@@ -79,22 +79,23 @@ public struct Fingerprinter: Sendable {
     /// Fingerprints the given extents of a survey. One that cannot be read, or has no checksums, is
     /// left out: it is neither a copy nor has one.
     /// - Parameters:
-    ///   - fingerprints: what they are added to, in the order of `indices`.
+    ///   - writer: what they are added to, in the order of `indices`.
     ///   - progress: called with the content gone through, from any thread.
     ///   - keep: called for each compressed extent whose whole content is known, in order and one
     ///     at a time, from any thread.
     public func fingerprint(
-        _ indices: [Int], of survey: Survey, into fingerprints: Fingerprints = Fingerprints(),
+        _ indices: Column<UInt32>, of survey: Survey,
+        into writer: FingerprintWriter = FingerprintWriter(),
         progress: @escaping @Sendable (_ done: ByteCount) -> Void,
-        keep: @escaping @Sendable (FingerprintCache.Entry) -> Void = { _ in }
+        keep: @escaping @Sendable (FingerprintSegment.Entry) -> Void = { _ in }
     ) throws(BtrfsError) -> Fingerprints {
         let pieces = Self.pieces(of: indices, survey)
-        var fingerprints = fingerprints
-        fingerprints.zeroSum = Fingerprints.closed(sumOfZeroes)
-        let row = FingerprintRow(fingerprints, waitingLimit: threads * Self.waitingPieces)
+        var writer = writer
+        writer.zeroSum = Fingerprints.closed(sumOfZeroes)
+        let row = FingerprintRow(writer, waitingLimit: threads * Self.waitingPieces)
         try concurrently(count: pieces.count, threads: threads) {
             (piece) throws(BtrfsError) in
-            let own = indices[pieces[piece]]
+            let own = indices[pieces[piece]].map(Int.init)
             do throws(BtrfsError) {
                 try row.put(try fingerprint(own, survey), at: piece, keep)
             } catch {
@@ -103,21 +104,21 @@ public struct Fingerprinter: Sendable {
             }
             progress(row.done(own.reduce(ByteCount.zero) { $0 + survey.extents[$1].contentBytes }))
         }
-        return row.finish()
+        return try row.finish()
     }
 
     /// Parts of `indices`, none of which takes much memory.
-    private static func pieces(of indices: [Int], _ survey: Survey) -> [Range<Int>] {
+    private static func pieces(of indices: Column<UInt32>, _ survey: Survey) -> [Range<Int>] {
         var pieces: [Range<Int>] = []
         var start = 0
         var content = ByteCount.zero
         for place in indices.indices {
-            content += survey.extents[indices[place]].contentBytes
+            content += survey.extents[Int(indices[place])].contentBytes
             let isFull = content > contentAtATime || place - start == extentsAtATime
             if isFull, place > start {
                 pieces.append(start..<place)
                 start = place
-                content = survey.extents[indices[place]].contentBytes
+                content = survey.extents[Int(indices[place])].contentBytes
             }
         }
         if start < indices.count { pieces.append(start..<indices.count) }
@@ -125,7 +126,7 @@ public struct Fingerprinter: Sendable {
     }
 
     private func fingerprint(
-        _ indices: ArraySlice<Int>, _ survey: Survey
+        _ indices: [Int], _ survey: Survey
     ) throws(BtrfsError) -> [FingerprintRow.Item] {
         let plain = indices.filter { survey.extents[$0].compression == .none }
         let sums = try checksums.checksums(
@@ -140,9 +141,9 @@ public struct Fingerprinter: Sendable {
             let extent = survey.extents[index]
             guard let known = known[index] ?? unpacked(extent, survey) else { return nil }
             let isUsable = usableSectors(of: extent, survey, count: known.count)
-            var kept: FingerprintCache.Entry?
+            var kept: FingerprintSegment.Entry?
             if extent.compression != .none, known.allSatisfy({ $0 != nil }) {
-                kept = FingerprintCache.Entry(
+                kept = FingerprintSegment.Entry(
                     address: extent.address, generation: extent.generation,
                     sums: known.compactMap(\.self))
             }
@@ -186,7 +187,7 @@ public struct Fingerprinter: Sendable {
 
     /// One that no running qube writes to, where there is one: it shows what the survey has seen.
     private func quiet(
-        _ references: ArraySlice<Survey.Reference>, _ survey: Survey
+        _ references: Column<Survey.Reference>.SubSequence, _ survey: Survey
     ) -> Survey.Reference? {
         references.first { !survey.files[$0.file].image.isLive } ?? references.first
     }

@@ -9,67 +9,74 @@ public struct Fingerprints: Sendable {
     /// The checksums that are held in memory, in bytes: those of 32 GiB of content.
     public static let heldBytes = 32 << 20
 
-    /// The extents, by their index in the survey; only those that could be fingerprinted.
-    public private(set) var extents: [Int] = []
-    /// For each of `extents` its first sector in `sums`, and one more for the end.
-    private var starts: [Int] = [0]
-    private var sums: SumStore
+    /// One extent.
+    fileprivate struct Row: BitwiseCopyable, Sendable {
+        /// Its first sector in `sums`.
+        let start: UInt64
+        /// Its index in the survey.
+        let extent: UInt32
+        /// Some of its sectors hold zeroes.
+        let holdsZeroes: Bool
+    }
+
+    /// The extents; only those that could be fingerprinted.
+    private let rows: Column<Row>
+    /// By their first sectors, and by their indices in the survey.
+    private let starts: Fences
+    private let indices: Fences
+    private let sums: SumStore
     /// The checksum of a sector of zeroes, as it is kept; nil where nobody has said it.
-    var zeroSum: UInt32?
-    /// Which of `extents` hold such sectors.
-    private var zeroes: [Bool] = []
+    let zeroSum: UInt32?
 
-    /// None yet.
-    /// - Parameters:
-    ///   - heldBytes: what may be held in memory; the rest goes to `spill`.
-    ///   - spill: a file for these alone; without one everything stays in memory.
-    public init(heldBytes: Int = Fingerprints.heldBytes, spill: (any SpillFile)? = nil) {
-        sums = SumStore(heldBytes: heldBytes, spill: spill)
+    fileprivate init(
+        _ rows: Column<Row>, _ starts: Fences, _ indices: Fences, _ sums: SumStore,
+        zeroSum: UInt32?
+    ) {
+        self.rows = rows
+        self.starts = starts
+        self.indices = indices
+        self.sums = sums
+        self.zeroSum = zeroSum
     }
 
-    /// Adds an extent's.
-    /// - Parameter closed: for each sector its checksum as `closed` gives it.
-    public mutating func append(extent: Int, closed new: [UInt32]) throws(BtrfsError) {
-        try sums.append(new)
-        extents.append(extent)
-        starts.append(sums.count)
-        zeroes.append(zeroSum.map(new.contains) ?? false)
-    }
+    /// How many extents there are.
+    public var count: Int { rows.count }
 
-    /// Whether an extent, by its position in `extents`, holds sectors of zeroes.
-    func holdsZeroes(_ position: Int) -> Bool { zeroes[position] }
+    /// An extent's index in the survey, by its position here.
+    public func extent(_ position: Int) -> Int { Int(rows[position].extent) }
 
-    /// The position in `extents` of an extent of the survey; nil when it is not there. They are in
-    /// the survey's order.
+    /// Whether an extent, by its position, holds sectors of zeroes.
+    func holdsZeroes(_ position: Int) -> Bool { rows[position].holdsZeroes }
+
+    /// The position of an extent of the survey; nil when it is not there. They are in the survey's
+    /// order.
     func position(ofExtent index: Int) -> Int? {
-        var low = 0
-        var high = extents.count
-        while low < high {
-            let middle = (low + high) / 2
-            if extents[middle] < index { low = middle + 1 } else { high = middle }
-        }
-        return low < extents.count && extents[low] == index ? low : nil
+        let range = indices.range(of: UInt64(index))
+        let place = rows.partitioningIndex(in: range) { Int($0.extent) >= index }
+        return place < range.upperBound && extent(place) == index ? place : nil
     }
 
     /// How many sectors there are.
     public var sectorCount: Int { sums.count }
 
-    /// The sectors of an extent, by its position in `extents`.
-    public func range(_ position: Int) -> Range<Int> { starts[position]..<starts[position + 1] }
+    /// The sectors of an extent, by its position.
+    public func range(_ position: Int) -> Range<Int> {
+        let next = position + 1
+        let end = next < rows.count ? Int(rows[next].start) : sums.count
+        return Int(rows[position].start)..<end
+    }
 
     /// The sectors of the extent that a place lies in.
     func extent(at place: Int) -> Range<Int> { range(position(at: place)) }
 
-    /// The position in `extents` of the extent that a place lies in.
+    /// The position of the extent that a place lies in.
     func position(at place: Int) -> Int {
-        var low = 0
-        var high = starts.count - 1
-        while high - low > 1 {
-            let middle = (low + high) / 2
-            if starts[middle] <= place { low = middle } else { high = middle }
-        }
-        return low
+        let range = starts.range(of: UInt64(place))
+        return rows.partitioningIndex(in: range) { Int($0.start) > place } - 1
     }
+
+    /// From now on checksums are asked for here and there, and no longer one behind the other.
+    func expectRandomReads() { sums.expectRandomReads() }
 
     /// For looking at the checksums.
     func reader() -> SumReader { SumReader(sums) }
@@ -90,4 +97,44 @@ public struct Fingerprints: Sendable {
     /// A checksum, from what is kept.
     @inline(__always)
     static func opened(_ closed: UInt32) -> UInt32? { closed == useless ? nil : closed }
+}
+
+/// Keeps fingerprints as they come: extent by extent, in the survey's order.
+public struct FingerprintWriter: Sendable {
+    private var rows: ColumnWriter<Fingerprints.Row>
+    private var starts = Fences()
+    private var indices = Fences()
+    private var sums: SumStore
+    /// The checksum of a sector of zeroes, as it is kept; nil where nobody has said it.
+    var zeroSum: UInt32?
+
+    /// None yet.
+    /// - Parameters:
+    ///   - heldBytes: what may be held in memory of the checksums; the rest is spilled.
+    ///   - spills: without them everything stays in memory.
+    public init(
+        heldBytes: Int = Fingerprints.heldBytes, spills: (any SpillSource)? = nil
+    ) {
+        sums = SumStore(heldBytes: heldBytes, spills: spills)
+        rows = ColumnWriter(spills: spills)
+    }
+
+    /// Adds an extent's.
+    /// - Parameters:
+    ///   - extent: its index in the survey.
+    ///   - closed: for each sector its checksum as `Fingerprints.closed` gives it.
+    public mutating func append(extent: Int, closed new: [UInt32]) throws(BtrfsError) {
+        starts.append(UInt64(sums.count))
+        indices.append(UInt64(extent))
+        try rows.append(
+            Fingerprints.Row(
+                start: UInt64(sums.count), extent: UInt32(extent),
+                holdsZeroes: zeroSum.map(new.contains) ?? false))
+        try sums.append(new)
+    }
+
+    /// The fingerprints. The writer is empty afterwards.
+    public mutating func finish() throws(BtrfsError) -> Fingerprints {
+        Fingerprints(try rows.finish(), starts, indices, sums, zeroSum: zeroSum)
+    }
 }

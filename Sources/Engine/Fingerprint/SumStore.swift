@@ -14,17 +14,17 @@ struct SumStore: Sendable {
     /// How many there are.
     private(set) var count = 0
     private let heldBlocks: Int
-    private let spill: (any SpillFile)?
+    private let spills: (any SpillSource)?
+    private var spill: (any SpillFile)?
     /// The first full blocks.
     private var held: [[UInt32]] = []
     /// The block that is being filled.
     private var last: [UInt32] = []
 
     /// Without a file to spill to everything stays in memory, however much it is.
-    /// - Parameter spill: nobody else writes to it.
-    init(heldBytes: Int, spill: (any SpillFile)?) {
+    init(heldBytes: Int, spills: (any SpillSource)?) {
         heldBlocks = max(heldBytes, 0) / Self.blockBytes
-        self.spill = spill
+        self.spills = spills
     }
 
     /// Adds checksums at the end.
@@ -41,22 +41,18 @@ struct SumStore: Sendable {
     }
 
     private mutating func put(_ block: [UInt32]) throws(BtrfsError) {
-        if let spill, held.count >= heldBlocks {
-            var failure: BtrfsError?
-            unsafe block.withUnsafeBytes { bytes in
-                do throws(BtrfsError) {
-                    unsafe try spill.append(bytes)
-                } catch {
-                    failure = error
-                }
-            }
-            if let failure { throw failure }
-            last.removeAll(keepingCapacity: true)
-        } else {
+        if held.count >= heldBlocks, spill == nil { spill = spills?.take() }
+        guard held.count >= heldBlocks, let spill else {
             held.append(block)
             last = []
+            return
         }
+        try spill.append(records: block)
+        last.removeAll(keepingCapacity: true)
     }
+
+    /// Blocks are asked for here and there from now on.
+    func expectRandomReads() { spill?.expectRandomReads() }
 
     /// A block that is in memory; nil when it is in the file.
     func heldBlock(_ index: Int) -> [UInt32]? {
@@ -67,21 +63,7 @@ struct SumStore: Sendable {
     /// A block from the file.
     func spilledBlock(_ index: Int) throws(BtrfsError) -> [UInt32] {
         guard let spill else { return [] }
-        let offset = UInt64((index - held.count) * Self.blockBytes)
-        var failure: BtrfsError?
-        let block = unsafe [UInt32](unsafeUninitializedCapacity: Self.blockSums) { memory, filled in
-            do throws(BtrfsError) {
-                unsafe try spill.read(
-                    at: offset,
-                    into: UnsafeMutableRawBufferPointer(
-                        UnsafeMutableBufferPointer(rebasing: memory[..<Self.blockSums])))
-                filled = Self.blockSums
-            } catch {
-                failure = error
-            }
-        }
-        if let failure { throw failure }
-        return block
+        return try spill.records((index - held.count) * Self.blockSums, count: Self.blockSums)
     }
 }
 

@@ -40,10 +40,8 @@ public struct MatchMember: Sendable {
 public struct MatchResources: Sendable {
     /// The records that a sort holds in memory; each takes 16 bytes.
     public var sortRecords = 2 << 20
-    /// For the sort of anchors by their hash; without it they stay in memory.
-    public var anchorSpill: (any SpillFile)?
-    /// For the sort of pairs by rank and place.
-    public var pairSpill: (any SpillFile)?
+    /// For what has no room in memory; without them it stays there.
+    public var spills: (any SpillSource)?
     /// Asked at each member.
     public var control: any JobControl = Unhindered()
 
@@ -66,7 +64,7 @@ public struct Matcher {
     private var reader: SumReader
     private var here = SumCursor()
     private var there = SumCursor()
-    private var pairs: SortedRecords
+    private var pairs: SortedRecords<SortRecord>
     private let control: any JobControl
     /// How many anchors were sorted.
     public let anchorCount: Int
@@ -80,8 +78,8 @@ public struct Matcher {
         reader = fingerprints.reader()
         control = resources.control
         let window = WindowHashes.window(sectorCount: fingerprints.sectorCount)
-        var anchors = ExternalSorter(
-            capacity: resources.sortRecords, spill: resources.anchorSpill)
+        var anchors = ExternalSorter<SortRecord>(
+            capacity: resources.sortRecords, spills: resources.spills)
         var picker = WindowHashes(window: window)
         for member in members {
             try control.checkpoint()
@@ -102,10 +100,10 @@ public struct Matcher {
 
     /// Pairs every anchor but the first of its hash with the keeper.
     private static func pair(
-        _ anchors: inout ExternalSorter, _ resources: MatchResources
-    ) throws(BtrfsError) -> SortedRecords {
-        var pairs = ExternalSorter(
-            capacity: resources.sortRecords, spill: resources.pairSpill)
+        _ anchors: inout ExternalSorter<SortRecord>, _ resources: MatchResources
+    ) throws(BtrfsError) -> SortedRecords<SortRecord> {
+        var pairs = ExternalSorter<SortRecord>(
+            capacity: resources.sortRecords, spills: resources.spills)
         var records = try anchors.finish()
         var hash: UInt64?
         var keepers = Keepers()

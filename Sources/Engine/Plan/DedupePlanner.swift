@@ -17,9 +17,9 @@ public struct DedupePlanner {
     private let fingerprints: Fingerprints
     private let scope: Scope
     private let sectorBytes: ByteCount
-    private var groups = GroupSets()
-    /// By position in the fingerprints.
-    private var groupNumbers: [Int] = []
+    private let groups: GroupSets
+    /// The groups of each extent, by its position in the fingerprints.
+    private let groupNumbers: Column<UInt32>
     private var finder: ReferenceFinder
     private var holes: HoleFinder
     private var plan = Plan()
@@ -35,49 +35,6 @@ public struct DedupePlanner {
         case packed(requested: Replacement.Rewriting?)
     }
 
-    /// The extents that may be matched. Others can keep what one in scope gives up, though they are
-    /// not in scope themselves; but not those that are to be left out altogether, and not what a
-    /// running qube alone uses and will soon have overwritten. Nor those of groups that nothing in
-    /// scope is of: a request on one qube costs no more than what that qube can be compared with.
-    public static func eligible(_ survey: Survey, scope: Scope) -> [Int] {
-        var groups: Set<Int> = []
-        for extent in survey.extents where scope.judge(extent, in: survey) == .candidate {
-            groups.formUnion(scope.groups(of: extent, in: survey))
-        }
-        return survey.extents.indices.filter { index in
-            let extent = survey.extents[index]
-            guard !groups.isDisjoint(with: scope.groups(of: extent, in: survey)) else {
-                return false
-            }
-            let references = survey.references(to: extent)
-            let isLiveOnly = references.allSatisfy { survey.files[$0.file].image.isLive }
-            return (scope.includesLiveOnly || !isLiveOnly)
-                && references.allSatisfy { reference in
-                    let file = survey.files[reference.file]
-                    return !file.inode.hasNoChecksums
-                        && !file.image.owners.contains { scope.volumes[$0].isSkipped }
-                } && isWritten(extent, survey, scope)
-        }
-    }
-
-    /// The extents that may become holes, wholly or in parts, and were written to.
-    public static func mayHoldZeroes(_ survey: Survey, scope: Scope) -> [Int] {
-        survey.extents.indices.filter { index in
-            let extent = survey.extents[index]
-            return scope.judge(extent, in: survey) == .candidate
-                && scope.makesHoles(in: extent, of: survey) && !survey.isPreallocated(extent)
-        }
-    }
-
-    /// Something of it was written; and where something was not, that may become a hole.
-    private static func isWritten(
-        _ extent: Survey.Extent, _ survey: Survey, _ scope: Scope
-    ) -> Bool {
-        let isPartly = survey.references(to: extent).contains(where: \.isPreallocated)
-        return !isPartly
-            || scope.makesHoles(in: extent, of: survey) && !survey.isPreallocated(extent)
-    }
-
     /// Plans.
     /// - Parameter verdicts: what earlier jobs have tried to compress in vain.
     public static func plan(
@@ -85,8 +42,9 @@ public struct DedupePlanner {
         compression: Compression = .none, verdicts: Verdicts = Verdicts(),
         price: MetadataPrice = .usual, resources: MatchResources = MatchResources()
     ) throws(BtrfsError) -> Plan {
-        var planner = DedupePlanner(
-            survey, fingerprints, scope, sectorBytes, compression, verdicts, price)
+        var planner = try DedupePlanner(
+            survey, fingerprints, scope, sectorBytes, compression, verdicts, price,
+            spills: resources.spills)
         try planner.run(resources)
         return planner.plan
     }
@@ -94,18 +52,19 @@ public struct DedupePlanner {
     /// Plans holes, and nothing else.
     public static func planHoles(
         _ survey: Survey, _ fingerprints: Fingerprints, scope: Scope, sectorBytes: ByteCount,
-        price: MetadataPrice = .usual, control: any JobControl = Unhindered()
+        price: MetadataPrice = .usual, resources: MatchResources = MatchResources()
     ) throws(BtrfsError) -> Plan {
-        var planner = DedupePlanner(
-            survey, fingerprints, scope, sectorBytes, .none, Verdicts(), price)
-        try planner.findHoles(control)
+        var planner = try DedupePlanner(
+            survey, fingerprints, scope, sectorBytes, .none, Verdicts(), price,
+            spills: resources.spills)
+        try planner.findHoles(resources.control)
         return planner.plan
     }
 
     private mutating func findHoles(_ control: any JobControl) throws(BtrfsError) {
-        for (position, index) in fingerprints.extents.enumerated() {
+        for position in 0..<fingerprints.count {
             try control.checkpoint()
-            let extent = survey.extents[index]
+            let extent = extent(position)
             guard scope.judge(extent, in: survey) == .candidate,
                 let replacement = try replacement(of: extent, at: position, [])
             else { continue }
@@ -117,8 +76,9 @@ public struct DedupePlanner {
 
     private init(
         _ survey: Survey, _ fingerprints: Fingerprints, _ scope: Scope, _ sectorBytes: ByteCount,
-        _ compression: Compression, _ verdicts: Verdicts, _ price: MetadataPrice
-    ) {
+        _ compression: Compression, _ verdicts: Verdicts, _ price: MetadataPrice,
+        spills: (any SpillSource)?
+    ) throws(BtrfsError) {
         self.compression = compression
         self.verdicts = verdicts
         self.price = price
@@ -128,35 +88,57 @@ public struct DedupePlanner {
         self.fingerprints = fingerprints
         self.scope = scope
         self.sectorBytes = sectorBytes
-        groupNumbers = fingerprints.extents.map { index in
-            groups.number(of: scope.groups(of: survey.extents[index], in: survey))
+        var groups = GroupSets()
+        var numbers = ColumnWriter<UInt32>(spills: spills)
+        for position in 0..<fingerprints.count {
+            let extent = survey.extents[fingerprints.extent(position)]
+            let number = groups.number(of: scope.groups(of: extent, in: survey))
+            try numbers.append(UInt32(number))
         }
+        groupNumbers = try numbers.finish()
+        self.groups = groups
+    }
+
+    /// An extent by its position in the fingerprints.
+    private func extent(_ position: Int) -> Survey.Extent {
+        survey.extents[fingerprints.extent(position)]
     }
 
     private mutating func run(_ resources: MatchResources) throws(BtrfsError) {
-        let salts = Set(groupNumbers).reduce(into: [Int: [UInt64]]()) { salts, number in
-            salts[number] = groups.supersets(of: number).map(GroupSets.salt)
+        let salts = Set(groupNumbers).reduce(into: [UInt32: [UInt64]]()) { salts, number in
+            salts[number] = groups.supersets(of: Int(number)).map(GroupSets.salt)
         }
-        // Once for each: a judgement looks at all references.
-        let ranks = fingerprints.extents.indices.map { rank(of: $0) }
-        let members = fingerprints.extents.indices.lazy.map { [self] position in
+        let standings = try Standing.column(
+            of: survey, fingerprints, scope, spills: resources.spills)
+        let members = standings.indices.lazy.map { [self] position in
             MatchMember(
-                sectors: fingerprints.range(position), rank: ranks[position],
-                salt: GroupSets.salt(groupNumbers[position]),
+                sectors: fingerprints.range(position), rank: standings[position].rank,
+                salt: GroupSets.salt(Int(groupNumbers[position])),
                 salts: salts[groupNumbers[position]] ?? [])
         }
         var matcher = try Matcher(members, in: fingerprints, resources: resources)
         // By rank, then by place: the order in which the matcher has its runs, the largest extents
         // first. They are replaced in the same order: what others are pointed into has then gone to
-        // its new place already, and nothing is moved and compared twice.
-        let order = ranks.indices.sorted { (ranks[$0], $0) < (ranks[$1], $1) }
-        for position in order {
-            let extent = survey.extents[fingerprints.extents[position]]
-            let runs = try matcher.runs(of: members[position])
-            guard scope.judge(extent, in: survey) == .candidate,
-                let replacement = try replacement(of: extent, at: position, runs)
-            else { continue }
-            plan.replacements.append(replacement)
+        // its new place already, and nothing is moved and compared twice. A look at all for each of
+        // a few ranks takes less than an order of all would.
+        fingerprints.expectRandomReads()
+        survey.expectRandomReads(true)
+        defer { survey.expectRandomReads(false) }
+        for rank in Set(standings.lazy.map(\.rank)).sorted() {
+            for position in standings.indices where standings[position].rank == rank {
+                let runs = try matcher.runs(of: members[position])
+                // Of most nothing is double or empty, and the survey is not asked about them.
+                if runs.isEmpty, !standings[position].isPartlyUnwritten,
+                    !fingerprints.holdsZeroes(position)
+                {
+                    continue
+                }
+                let extent = extent(position)
+                guard scope.judge(extent, in: survey) == .candidate,
+                    let replacement = try replacement(of: extent, at: position, runs)
+                else { continue }
+                plan.replacements.append(replacement)
+            }
         }
         try emptyUnwritten()
         if case .packed(let requested) = compression {
@@ -182,26 +164,12 @@ public struct DedupePlanner {
         }
     }
 
-    /// What must stay keeps for all others. Then what many refer to, for each reference that moves
-    /// is compared byte by byte; and what is large, for it holds others in one piece. Twice the
-    /// references are worth four times the length, and beyond 8 MiB length is worth no more.
-    private func rank(of position: Int) -> UInt8 {
-        let extent = survey.extents[fingerprints.extents[position]]
-        guard scope.judge(extent, in: survey) == .candidate else { return 0 }
-        let references = min(extent.references.count, 8)
-        let content = min(extent.contentBytes, .mebibytes(8))
-        let merit =
-            (Int.bitWidth - references.leadingZeroBitCount) * 2
-            + (UInt64.bitWidth - content.rawValue.leadingZeroBitCount)
-        return UInt8(clamping: max(100 - merit, 1))
-    }
-
     /// Compresses what stays, in front of all replacements: they are pointed to what it becomes.
     private mutating func compressOthers(requested: Replacement.Rewriting?) throws(BtrfsError) {
         let replaced = Set(plan.replacements.map(\.address))
         var packed = Plan()
         packed.leftAlone = plan.leftAlone
-        let others = survey.extents.indices.filter {
+        let others = survey.extents.indices.lazy.filter { [survey] in
             !replaced.contains(survey.extents[$0].address)
         }
         try packed.add(
@@ -317,7 +285,7 @@ public struct DedupePlanner {
     private mutating func pieces(of run: Run, from start: Int) -> [Replacement.Piece] {
         let keeperPosition = fingerprints.position(at: run.keeper)
         let keeperStart = fingerprints.range(keeperPosition).lowerBound
-        let keeper = fingerprints.extents[keeperPosition]
+        let keeper = fingerprints.extent(keeperPosition)
         var pieces: [Replacement.Piece] = []
         var done = 0
         while done < run.sectors.count {

@@ -105,7 +105,7 @@ extension Survey {
         }
     }
 
-    private func showSameRange(_ references: ArraySlice<Reference>) -> Bool {
+    private func showSameRange(_ references: Column<Reference>.SubSequence) -> Bool {
         references.allSatisfy { $0.rangeInExtent == references.first?.rangeInExtent }
     }
 }

@@ -3,8 +3,8 @@ public import Btrfs
 
 /// All references that the files in scope make, and the extents behind them, each once.
 ///
-/// A survey is the one thing that grows with the number of extents, so that both are kept small: 32
-/// bytes for an extent and 24 for a reference.
+/// A survey grows with the number of extents: 32 bytes for an extent and 24 for a reference, in
+/// memory where they are few, and in files where they are many.
 public struct Survey: Sendable {
     /// A file that was read.
     public struct File: Sendable {
@@ -23,24 +23,23 @@ public struct Survey: Sendable {
     }
 
     /// An extent on the device.
-    public struct Extent: Equatable, Sendable {
+    public struct Extent: Equatable, BitwiseCopyable, Sendable {
         /// Where it starts.
         public let address: LogicalAddress
         private var generationAndCompression: UInt64
         private let disk: UInt32
         private let content: UInt32
-        /// The first of its references; while the survey is made, the extent's number.
-        var firstReference: UInt32
+        /// The first of its references.
+        var firstReference: UInt32 = 0
         var referenceCount: UInt32 = 0
 
         /// Without references yet. nil when it is larger than 4 GiB: the kernel's largest is 256
         /// MiB.
-        init?(_ extent: FileExtent, _ reference: FileExtent.Reference, number: UInt32) {
+        init?(_ extent: FileExtent, _ reference: FileExtent.Reference) {
             guard let disk = UInt32(exactly: reference.diskBytes.rawValue),
                 let content = UInt32(exactly: extent.contentBytes.rawValue),
                 extent.generation.rawValue <= UInt64.max >> Self.compressionBits
             else { return nil }
-            firstReference = number
             address = reference.address
             generationAndCompression =
                 extent.generation.rawValue << Self.compressionBits
@@ -81,14 +80,12 @@ public struct Survey: Sendable {
     }
 
     /// One file extent item.
-    public struct Reference: Equatable, Sendable {
+    public struct Reference: Equatable, BitwiseCopyable, Sendable {
         /// Where in the file.
         public let fileOffset: FileOffset
         private let fileAndKind: UInt32
         private let length: UInt32
         private let offset: UInt32
-        /// While the survey is made, the extent's number or the reference's place; then 0.
-        var mark: UInt32 = 0
 
         /// nil when it is larger than any extent.
         init?(
@@ -122,9 +119,11 @@ public struct Survey: Sendable {
     /// The files.
     public internal(set) var files: [File] = []
     /// The extents by address.
-    public internal(set) var extents: [Extent] = []
+    public internal(set) var extents = Column<Extent>()
+    /// By their addresses.
+    var addresses = Fences()
     /// The references, those of one extent together.
-    public internal(set) var references: [Reference] = []
+    public internal(set) var references = Column<Reference>()
     /// The newest transaction there was when all had been read: what has an address of one of the
     /// extents and is newer is another extent.
     public internal(set) var generation = Generation(.max)
@@ -133,18 +132,20 @@ public struct Survey: Sendable {
 
     /// The extent that starts at an address, when the survey has come by it.
     public func extent(at address: LogicalAddress) -> Extent? {
-        var low = 0
-        var high = extents.count
-        while low < high {
-            let middle = (low + high) / 2
-            if extents[middle].address < address { low = middle + 1 } else { high = middle }
-        }
-        guard low < extents.count, extents[low].address == address else { return nil }
-        return extents[low]
+        let range = addresses.range(of: address.rawValue)
+        let place = extents.partitioningIndex(in: range) { $0.address >= address }
+        guard place < range.upperBound, extents[place].address == address else { return nil }
+        return extents[place]
+    }
+
+    /// Extents are asked for here and there from now on, or one behind the other again.
+    func expectRandomReads(_ isRandom: Bool) {
+        extents.expectRandomReads(isRandom)
+        references.expectRandomReads(isRandom)
     }
 
     /// The references to an extent.
-    public func references(to extent: Extent) -> ArraySlice<Reference> {
+    public func references(to extent: Extent) -> Column<Reference>.SubSequence {
         references[extent.references]
     }
 

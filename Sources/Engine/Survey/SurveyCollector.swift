@@ -2,15 +2,43 @@
 internal import Btrfs
 internal import SystemPackage
 
+/// One file extent item, on its way to its extent's others.
+struct SurveyItem: BitwiseCopyable, Comparable, Sendable {
+    /// Without its references.
+    let extent: Survey.Extent
+    let reference: Survey.Reference
+
+    /// Those of one extent stand together, as they came: by file and offset.
+    static func < (left: SurveyItem, right: SurveyItem) -> Bool {
+        if left.extent.address != right.extent.address {
+            return left.extent.address < right.extent.address
+        }
+        if left.reference.file != right.reference.file {
+            return left.reference.file < right.reference.file
+        }
+        return left.reference.fileOffset < right.reference.fileOffset
+    }
+}
+
 /// Makes a survey of file extent items as they come: file by file, and in each file in order.
 ///
-/// An extent is kept once from the start, and the references are put in order where they are, so
-/// that making a survey takes little more than having it.
+/// They are sorted by the addresses of their extents, in bounded memory where there is something to
+/// spill to, and then written one behind the other.
 struct SurveyCollector {
     private var survey = Survey()
-    /// The extents by their address, in the order they came.
-    private var numbers: [LogicalAddress: UInt32] = [:]
+    private var items: ExternalSorter<SurveyItem>
     private var counter = PieceCounter()
+    private let spills: (any SpillSource)?
+    /// Why what was added could not be kept: no fault of the file that was being read.
+    private(set) var failure: BtrfsError?
+
+    /// - Parameter spills: for what has no room in memory; without them all of it stays there.
+    init(spills: (any SpillSource)? = nil) {
+        self.spills = spills
+        let heldBytes = spills?.surveySortBytes ?? 0
+        items = ExternalSorter(
+            capacity: heldBytes / MemoryLayout<SurveyItem>.stride, spills: spills)
+    }
 
     /// What follows is of this file.
     mutating func begin(_ file: Survey.File) {
@@ -43,59 +71,46 @@ struct SurveyCollector {
     private mutating func add(
         _ extent: FileExtent, _ reference: FileExtent.Reference, _ file: Int, isPreallocated: Bool
     ) throws(BtrfsError) {
-        guard
-            let extentEntry = Survey.Extent(
-                extent, reference, number: UInt32(survey.extents.count)),
-            var entry = Survey.Reference(
+        guard let extentEntry = Survey.Extent(extent, reference),
+            let entry = Survey.Reference(
                 file: file, extent, reference, isPreallocated: isPreallocated)
         else {
             throw BtrfsError(
                 "TREE_SEARCH_V2", "an extent of \(reference.diskBytes.rawValue) bytes",
                 .notSupported)
         }
-        entry.mark = number(of: extentEntry)
-        survey.references.append(entry)
-        survey.extents[Int(entry.mark)].add(extentEntry)
+        do throws(BtrfsError) {
+            try items.append(SurveyItem(extent: extentEntry, reference: entry))
+        } catch {
+            failure = error
+            throw error
+        }
         counter.count(extent, reference, in: &survey.files[file].pieces)
     }
 
-    private mutating func number(of extent: Survey.Extent) -> UInt32 {
-        // Neighbours in a file are often parts of one extent.
-        if let last = survey.references.last?.mark,
-            survey.extents[Int(last)].address == extent.address
-        {
-            return last
-        }
-        if let known = numbers[extent.address] { return known }
-        numbers[extent.address] = extent.firstReference
-        survey.extents.append(extent)
-        return extent.firstReference
-    }
-
     /// The survey. The collector is empty afterwards.
-    mutating func finish() -> Survey {
-        numbers = [:]
-        survey.extents.sort { $0.address < $1.address }
-        // For each extent, by its number, where its next reference goes.
-        var places = [UInt32](repeating: 0, count: survey.extents.count)
-        var start: UInt32 = 0
-        for index in survey.extents.indices {
-            places[Int(survey.extents[index].firstReference)] = start
-            survey.extents[index].firstReference = start
-            start += survey.extents[index].referenceCount
-        }
-        for index in survey.references.indices {
-            let number = Int(survey.references[index].mark)
-            survey.references[index].mark = places[number]
-            places[number] += 1
-        }
-        // Each is swapped to its place, once: they came by file and offset, and stay so.
-        for index in survey.references.indices {
-            while survey.references[index].mark != UInt32(index) {
-                survey.references.swapAt(index, Int(survey.references[index].mark))
+    mutating func finish() throws(BtrfsError) -> Survey {
+        if let failure { throw failure }
+        var extents = ColumnWriter<Survey.Extent>(spills: spills)
+        var references = ColumnWriter<Survey.Reference>(spills: spills)
+        var sorted = try items.finish()
+        var last: Survey.Extent?
+        while let item = try sorted.next() {
+            if last?.address != item.extent.address {
+                if let last { try extents.append(last) }
+                guard let number = UInt32(exactly: references.count) else {
+                    throw BtrfsError("TREE_SEARCH_V2", "more than 4 billion items", .notSupported)
+                }
+                last = item.extent
+                survey.addresses.append(item.extent.address.rawValue)
+                last?.firstReference = number
             }
-            survey.references[index].mark = 0
+            last?.add(item.extent)
+            try references.append(item.reference)
         }
+        if let last { try extents.append(last) }
+        survey.extents = try extents.finish()
+        survey.references = try references.finish()
         defer { survey = Survey() }
         return survey
     }

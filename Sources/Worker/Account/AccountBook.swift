@@ -27,7 +27,7 @@ struct AccountBook {
         }
         var accountant = Accountant(
             files: files, levels: levels.all.map(\.set),
-            sectorBytes: site.fileSystem.sectorBytes, spill: site.reportSpill)
+            sectorBytes: site.fileSystem.sectorBytes, spills: site.spills)
         var problems = list.problems
         try site.fileSystem.forEachFileOfAllTrees { (inode, item) throws(BtrfsError) in
             try governor.checkpoint()

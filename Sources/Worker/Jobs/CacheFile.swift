@@ -42,7 +42,8 @@ struct CacheFile: Sendable {
         }
     }
 
-    private static func complain(_ name: String, _ error: Errno) {
+    /// Says that something could not be kept.
+    static func complain(_ name: String, _ error: Errno) {
         Log.note("\(name) could not be kept in the cache directory: \(error)")
     }
 }
@@ -50,29 +51,17 @@ struct CacheFile: Sendable {
 /// The files that are kept about one file system.
 struct SiteCache: Sendable {
     private let fileSystem: FileSystem
-    private let fingerprintFile: CacheFile
+    /// What is kept of the content of packed extents.
+    let fingerprints: FingerprintFiles
     private let settledFile: CacheFile
     private let verdictFile: CacheFile
 
     init(in directory: SharedDescriptor, for fileSystem: FileSystem) {
         self.fileSystem = fileSystem
-        fingerprintFile = CacheFile("fingerprints", in: directory, for: fileSystem)
+        fingerprints = FingerprintFiles(in: directory, for: fileSystem)
         settledFile = CacheFile("settled", in: directory, for: fileSystem)
         verdictFile = CacheFile("verdicts", in: directory, for: fileSystem)
     }
-
-    /// The fingerprints of an earlier run; nil when there are none, or none that fit.
-    func fingerprints() -> FingerprintCache? {
-        guard let bytes = fingerprintFile.read(limitBytes: FingerprintCache.limitBytes) else {
-            return nil
-        }
-        return FingerprintCache(
-            decoding: bytes, fileSystem: fileSystem.identity,
-            checksumKind: fileSystem.checksumKind)
-    }
-
-    /// Keeps fingerprints.
-    func keep(_ fingerprints: FingerprintCache) { fingerprintFile.write(fingerprints.encodedParts) }
 
     /// The jobs that have nothing left to do as long as nothing changes.
     func settledJobs() -> SettledJobs {

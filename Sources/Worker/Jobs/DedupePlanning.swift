@@ -13,20 +13,16 @@ struct DedupePlanning {
     let store: any ContentStore
     let output: Output
     let governor: Governor
+    /// The survey is of every file that jobs may be about.
+    let isOfAllFiles: Bool
 
     func plan(
         _ survey: Survey, scope: Scope, compression: DedupePlanner.Compression,
         verdicts: Verdicts = Verdicts()
     ) throws(BtrfsError) -> Plan {
         let fingerprints = try fingerprint(
-            DedupePlanner.eligible(survey, scope: scope), of: survey)
-        // What has spilled is of no use to anybody afterwards, and a job may go on for hours.
-        defer { site.jobSpills?.clear() }
+            try DedupePlanner.eligible(survey, scope: scope, spills: site.spills), of: survey)
         output.progress(.plan)
-        var resources = MatchResources()
-        resources.anchorSpill = site.jobSpills?.anchors
-        resources.pairSpill = site.jobSpills?.pairs
-        resources.control = governor
         return try DedupePlanner.plan(
             survey, fingerprints, scope: scope, sectorBytes: store.sectorBytes,
             compression: compression, verdicts: verdicts, price: site.limits.price,
@@ -35,35 +31,50 @@ struct DedupePlanning {
 
     func planHoles(_ survey: Survey, scope: Scope) throws(BtrfsError) -> Plan {
         let fingerprints = try fingerprint(
-            DedupePlanner.mayHoldZeroes(survey, scope: scope), of: survey)
-        defer { site.jobSpills?.clear() }
+            try DedupePlanner.mayHoldZeroes(survey, scope: scope, spills: site.spills), of: survey)
         output.progress(.plan)
         return try DedupePlanner.planHoles(
             survey, fingerprints, scope: scope, sectorBytes: store.sectorBytes,
-            price: site.limits.price, control: governor)
+            price: site.limits.price, resources: resources)
+    }
+
+    private var resources: MatchResources {
+        var resources = MatchResources()
+        resources.spills = site.spills
+        resources.control = governor
+        return resources
+    }
+
+    /// Fingerprints, and keeps those of packed extents for the next run.
+    private func fingerprint(
+        _ eligible: Column<UInt32>, of survey: Survey
+    ) throws(BtrfsError) -> Fingerprints {
+        guard let cache = site.cache else { return try fingerprint(eligible, of: survey) { _ in } }
+        let isGone: KeptFingerprintsWriter.IsGone = { [isOfAllFiles] address, generation in
+            guard let extent = survey.extent(at: address) else { return isOfAllFiles }
+            return extent.generation != generation
+        }
+        return try cache.fingerprints.keep(unless: isGone) { (keep) throws(BtrfsError) in
+            try fingerprint(eligible, of: survey, keep)
+        }
     }
 
     private func fingerprint(
-        _ eligible: [Int], of survey: Survey
+        _ eligible: Column<UInt32>, of survey: Survey,
+        _ keep: @escaping @Sendable (FingerprintSegment.Entry) -> Void
     ) throws(BtrfsError) -> Fingerprints {
-        let total = eligible.reduce(ByteCount.zero) { $0 + survey.extents[$1].contentBytes }
+        let total = eligible.reduce(ByteCount.zero) { $0 + survey.extents[Int($1)].contentBytes }
         output.progress(.fingerprint, totalBytes: total.rawValue)
         let fingerprinter = Fingerprinter(
             store: store, checksums: ChecksumTree(fileSystem: site.fileSystem, governor: governor),
-            decoder: ZstdDecoder(), threads: Self.threads, kept: site.cache?.fingerprints())
-        let cache = Monitor(
-            FingerprintCache(
-                fileSystem: site.fileSystem.identity, checksumKind: site.fileSystem.checksumKind))
-        let fingerprints = try fingerprinter.fingerprint(
+            decoder: ZstdDecoder(), threads: Self.threads, kept: site.cache?.fingerprints.kept())
+        return try fingerprinter.fingerprint(
             eligible, of: survey,
-            into: Fingerprints(
-                heldBytes: site.fingerprintBytes, spill: site.jobSpills?.fingerprints),
+            into: FingerprintWriter(heldBytes: site.fingerprintBytes, spills: site.spills),
             progress: { [output] done in
                 output.progress(
                     .fingerprint, doneBytes: done.rawValue, totalBytes: total.rawValue)
-            }, keep: { entry in cache.withLock { _ = $0.append(entry) } })
-        cache.withLock { if $0.count > 0 { site.cache?.keep($0) } }
-        return fingerprints
+            }, keep: keep)
     }
 }
 

@@ -67,7 +67,8 @@ struct EstimateWork {
             verdicts: site.cache?.verdicts().atEstimatedLevel ?? Verdicts())
         leftAlone.add(compression.leftAlone)
         let dedupe = try DedupePlanning(
-            site: site, store: store, output: output, governor: governor
+            site: site, store: store, output: output, governor: governor,
+            isOfAllFiles: order.isOfAllFiles
         ).plan(survey, scope: scope, compression: .none)
         output.progress(.sample)
         let estimator = Estimator(

@@ -197,7 +197,8 @@ private struct SiteWork {
         // Of a large pool they take as much memory as the next one.
         _ = consume survey
         _ = consume verdicts
-        let now = Surveyor.survey(ImageList(site: site, order: order).imageFiles(), in: store)
+        let now = try Surveyor.survey(
+            ImageList(site: site, order: order).imageFiles(), in: store, spills: site.spills)
         // What a cancelled job has not come to is not settled, and its last look is not whole.
         if governor.isCancelled { return outcome }
         result.add(from: pieces, to: now.pieces(in: scope))
@@ -255,7 +256,9 @@ private struct SiteWork {
     }
 
     private func dedupePlanning(_ store: LookingStore) -> DedupePlanning {
-        DedupePlanning(site: site, store: store, output: output, governor: governor)
+        DedupePlanning(
+            site: site, store: store, output: output, governor: governor,
+            isOfAllFiles: order.isOfAllFiles)
     }
 
     /// What holes are taken from; nil where none are to be made.

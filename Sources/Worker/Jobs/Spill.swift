@@ -1,49 +1,80 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-public import Btrfs
+internal import Btrfs
 public import Engine
 public import SystemCalls
 public import SystemPackage
 
-/// The nameless files of a job or an estimate, for what has no room in memory.
-struct JobSpills: Sendable {
-    /// For the sort of anchors by their hash.
-    let anchors: Spill
-    /// For the sort of pairs by rank and place.
-    let pairs: Spill
-    /// For checksums of sectors.
-    let fingerprints: Spill
+/// Nameless files to spill to, opened before the worker has forbidden itself to write. What one was
+/// given is empty, and comes back when it lets go of it: its space is given back then.
+public final class SpillPool: SpillSource {
+    /// What a job or an estimate has at a time: a survey's items, then its extents and references,
+    /// which fingerprints and plan keep beside their own eight.
+    static let jobFiles = 12
+    /// What it has where they are in the pool itself, which each costs an inode for a while: enough
+    /// for what is largest.
+    static let jobFilesInPool = 3
 
-    init(in directory: SharedDescriptor) throws(Errno) {
-        anchors = try Spill(in: directory)
-        pairs = try Spill(in: directory)
-        fingerprints = try Spill(in: directory)
+    private let free: Monitor<[Spill]>
+
+    /// In a directory of ours, or of the pool where there is none.
+    public init(in directory: SharedDescriptor, count: Int) throws(Errno) {
+        var spills: [Spill] = []
+        for _ in 0..<count { spills.append(try Spill(in: directory)) }
+        free = Monitor(spills)
     }
 
-    /// Gives back the space of what was spilled.
-    func clear() {
-        anchors.clear()
-        pairs.clear()
-        fingerprints.clear()
+    /// One of them.
+    public func take() -> (any SpillFile)? {
+        free.withLock { $0.popLast() }.map { LentSpill($0, of: self) }
+    }
+
+    fileprivate func giveBack(_ spill: Spill) {
+        spill.clear()
+        free.withLock { $0.append(spill) }
     }
 }
 
-/// A nameless file for what a sort cannot hold in memory, opened before the worker has forbidden
-/// itself to write.
-public final class Spill: SpillFile {
+/// A file of a pool, for as long as somebody holds it.
+private final class LentSpill: SpillFile {
+    private let spill: Spill
+    private let pool: SpillPool
+
+    init(_ spill: Spill, of pool: SpillPool) {
+        self.spill = spill
+        self.pool = pool
+    }
+
+    deinit { pool.giveBack(spill) }
+
+    func append(_ bytes: UnsafeRawBufferPointer) throws(BtrfsError) {
+        unsafe try spill.append(bytes)
+    }
+
+    func read(
+        at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer
+    ) throws(BtrfsError) {
+        unsafe try spill.read(at: offset, into: buffer)
+    }
+
+    func expectRandomReads() { spill.expectRandomReads() }
+
+    func map() throws(BtrfsError) -> Mapping { try spill.map() }
+}
+
+/// A nameless file for what has no room in memory.
+final class Spill: Sendable {
     /// What errors say they are about.
     static let subject = "a spill file"
 
     private let file: SharedDescriptor
     private let length = Monitor(UInt64(0))
 
-    /// In a directory of ours, or of the pool where there is none.
-    public init(in directory: SharedDescriptor) throws(Errno) {
+    fileprivate init(in directory: SharedDescriptor) throws(Errno) {
         file = SharedDescriptor(
             try directory.descriptor.open(beneath: ".", [.readWrite, .temporary, .exclusive]))
     }
 
-    /// Adds bytes at the end.
-    public func append(_ bytes: UnsafeRawBufferPointer) throws(BtrfsError) {
+    fileprivate func append(_ bytes: UnsafeRawBufferPointer) throws(BtrfsError) {
         let count = UInt64(bytes.count)
         let offset = length.withLock { length in
             defer { length += count }
@@ -57,15 +88,15 @@ public final class Spill: SpillFile {
     }
 
     /// Gives back the space of all that was added. A failure costs space and nothing else.
-    func clear() {
+    fileprivate func clear() {
         length.withLock { length in
             length = 0
             try? file.descriptor.truncate(toBytes: 0)
+            file.descriptor.adviseRandomReads(false)
         }
     }
 
-    /// Reads bytes that were added, until the buffer is full.
-    public func read(
+    fileprivate func read(
         at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer
     ) throws(BtrfsError) {
         do throws(Errno) {
@@ -73,6 +104,16 @@ public final class Spill: SpillFile {
             guard count == buffer.count else { throw .ioError }
         } catch {
             throw BtrfsError("read", Self.subject, error)
+        }
+    }
+
+    fileprivate func expectRandomReads() { file.descriptor.adviseRandomReads() }
+
+    fileprivate func map() throws(BtrfsError) -> Mapping {
+        do throws(Errno) {
+            return try file.descriptor.map(lengthBytes: Int(length.withLock { $0 }))
+        } catch {
+            throw BtrfsError("mmap", Self.subject, error)
         }
     }
 }

@@ -15,7 +15,9 @@ struct SurveyStage {
         _ catalog: some ExtentCatalog, _ result: inout JobResult
     ) throws(BtrfsError) -> (list: ImageList, survey: Survey) {
         let list = ImageList(site: site, order: order)
-        let survey = Surveyor.survey(list.imageFiles(), in: catalog) { done, total in
+        let survey = try Surveyor.survey(
+            list.imageFiles(), in: catalog, spills: site.spills
+        ) { done, total in
             output.progress(.survey, doneBytes: done.rawValue, totalBytes: total.rawValue)
         }
         try governor.checkpoint()

@@ -55,10 +55,8 @@ struct Site: Sendable {
     var scratches: [BtrfsScratch] = []
     /// One more, that nothing is written to: what holes are taken from.
     var hole: BtrfsScratch?
-    /// What a job's sorts and fingerprints spill to.
-    var jobSpills: JobSpills?
-    /// What a report's sort spills to.
-    var reportSpill: Spill?
+    /// For what has no room in memory.
+    var spills: SpillPool?
     /// What fingerprints may take in memory.
     var fingerprintBytes = Fingerprints.heldBytes
     /// What is remembered about it; nil without a state directory.
@@ -188,7 +186,9 @@ struct Sites: Sendable {
             site.fingerprintBytes = places.fingerprintBytes
             if let cache { site.cache = SiteCache(in: cache, for: site.fileSystem) }
             do throws(Errno) {
-                site.jobSpills = try JobSpills(in: cache ?? home)
+                site.spills = try SpillPool(
+                    in: cache ?? home,
+                    count: cache == nil ? SpillPool.jobFilesInPool : SpillPool.jobFiles)
             } catch {
                 throw BtrfsError("open(O_TMPFILE)", "the cache directory", error)
             }
@@ -252,7 +252,7 @@ struct Sites: Sendable {
     mutating func openReportSpills(in cache: SharedDescriptor?) {
         for index in sites.indices {
             guard let directory = cache ?? sites[index].home else { continue }
-            sites[index].reportSpill = try? Spill(in: directory)
+            sites[index].spills = try? SpillPool(in: directory, count: 1)
         }
     }
 

@@ -36,6 +36,26 @@ struct SiteFile: Sendable {
         return count == bytes.count ? bytes : nil
     }
 
+    /// How long it is; 0 where nobody can say.
+    var lengthBytes: UInt64 { (try? shared.descriptor.status().sizeBytes) ?? 0 }
+
+    /// What the file system that it is on has room for; 0 where nobody can say.
+    var roomBytes: UInt64 { shared.descriptor.roomBytes() ?? 0 }
+
+    /// What stands there; less where it ends, or cannot be read.
+    func read(at offset: UInt64, count: Int) -> [UInt8] {
+        unsafe [UInt8](unsafeUninitializedCapacity: count) { memory, filled in
+            filled =
+                (try? unsafe shared.descriptor.read(
+                    into: UnsafeMutableRawBufferPointer(memory), atOffset: offset)) ?? 0
+        }
+    }
+
+    /// Writes there.
+    func write(_ bytes: [UInt8], at offset: UInt64) throws(Errno) {
+        try shared.descriptor.write(bytes, atOffset: offset)
+    }
+
     /// Writes from the start. What was longer keeps its end.
     func overwrite(_ parts: [[UInt8]]) throws(Errno) {
         var offset: UInt64 = 0

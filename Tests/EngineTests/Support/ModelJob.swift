@@ -26,6 +26,8 @@ struct ModelJob {
             group: group)
     }
 
+    /// What survey and plan spill to; nil: they stay in memory.
+    var spills: TestSpills?
     var includesLiveOnly = false
     var makesHoles = false
     /// What earlier jobs have found out.
@@ -46,7 +48,7 @@ struct ModelJob {
             ImageFile(
                 inode: inode, owners: owners[inode] ?? [0], isLive: roles.live.contains(inode))
         }
-        return Surveyor.survey(images, in: store)
+        return Surveyor.held(images, in: store, spills: spills)
     }
 
     func compressionPlan(level: Int? = 3) -> Plan {
@@ -59,34 +61,46 @@ struct ModelJob {
     /// What the eligible extents show.
     func fingerprints(
         of survey: Survey, forged: [UInt32: UInt32] = [:],
-        into empty: Fingerprints = Fingerprints()
+        into writer: FingerprintWriter? = nil
     ) throws -> Fingerprints {
         let fingerprinter = Fingerprinter(
             store: store,
             checksums: ModelChecksums(store: store, forged: forged, kind: checksumKind),
             decoder: ModelDecoder(), threads: threads)
-        let eligible = DedupePlanner.eligible(survey, scope: scope)
-        return try fingerprinter.fingerprint(eligible, of: survey, into: empty) { _ in }
+        let eligible = try DedupePlanner.eligible(survey, scope: scope, spills: spills)
+        return try fingerprinter.fingerprint(
+            eligible, of: survey, into: writer ?? FingerprintWriter(spills: spills)
+        ) { _ in }
+    }
+
+    private var resources: MatchResources {
+        var resources = MatchResources()
+        resources.spills = spills
+        if spills != nil { resources.sortRecords = 16 }
+        return resources
     }
 
     func dedupePlan(forged: [UInt32: UInt32] = [:]) throws -> Plan {
         let survey = survey()
         let fingerprints = try fingerprints(of: survey, forged: forged)
         return try DedupePlanner.plan(
-            survey, fingerprints, scope: scope, sectorBytes: store.sectorBytes)
+            survey, fingerprints, scope: scope, sectorBytes: store.sectorBytes,
+            resources: resources)
     }
 
     func optimizePlan() throws -> Plan {
         let survey = survey()
         return try DedupePlanner.plan(
             survey, try fingerprints(of: survey), scope: scope, sectorBytes: store.sectorBytes,
-            compression: .packed(requested: .packed(level: 3)), verdicts: verdicts)
+            compression: .packed(requested: .packed(level: 3)), verdicts: verdicts,
+            resources: resources)
     }
 
     func holePlan() throws -> Plan {
         let survey = survey()
         return try DedupePlanner.planHoles(
-            survey, try fingerprints(of: survey), scope: scope, sectorBytes: store.sectorBytes)
+            survey, try fingerprints(of: survey), scope: scope, sectorBytes: store.sectorBytes,
+            resources: resources)
     }
 
     /// The checksums of whole sectors.
@@ -115,4 +129,18 @@ struct ModelJob {
     }
 
     @discardableResult func dedupe() throws -> ExecutionOutcome { try execute(dedupePlan()) }
+}
+
+extension Surveyor {
+    /// A survey that finds room for what it reads.
+    static func held(
+        _ images: [ImageFile], in catalog: some ExtentCatalog, spills: TestSpills? = nil,
+        progress: (_ done: ByteCount, _ total: ByteCount) -> Void = { _, _ in }
+    ) -> Survey {
+        do throws(BtrfsError) {
+            return try survey(images, in: catalog, spills: spills, progress: progress)
+        } catch {
+            preconditionFailure("a survey had no room: \(error)")
+        }
+    }
 }

@@ -2,12 +2,12 @@
 public import Btrfs
 internal import CChecksum
 
-/// Content checksums of compressed extents, kept from one run to the next by address and
-/// generation: an extent is written once and never changes, so that what has both is the same
-/// extent. Pure.
+/// Some of the content checksums of compressed extents that are kept from one run to the next, by
+/// address and generation: an extent is written once and never changes, so that what has both is
+/// the same extent. Pure.
 ///
 /// Plain extents are not in it; the file system keeps their checksums itself.
-public struct FingerprintCache: Equatable, Sendable {
+public struct FingerprintSegment: Equatable, Sendable {
     /// One extent's.
     public struct Entry: Equatable, Sendable {
         /// Where the extent starts.
@@ -25,14 +25,15 @@ public struct FingerprintCache: Equatable, Sendable {
         }
     }
 
-    /// The most that a cache takes, in bytes; what has no room is unpacked anew each time. That is
-    /// some 60 GiB of compressed content.
-    public static let limitBytes = 64 << 20
+    /// The most that a segment takes, in bytes: some 200 MiB of content, so that one lookup reads
+    /// little, and what is damaged costs little.
+    public static let limitBytes = (256 << 10) - 4
     /// The most sectors of one entry: the content of a compressed extent is at most 128 KiB.
     public static let sectorLimit = 32
 
-    private static let magic: [UInt8] = Array("qbtrfs\u{1}\n".utf8)
-    private static let headerBytes = 8 + 16 + 4
+    private static let magic: [UInt8] = Array("qbtrfs\u{2}\n".utf8)
+    /// Where the first entry begins, and with it its address.
+    static let headerBytes = 8 + 16 + 4
     private static let entryHeaderBytes = 8 + 8 + 1
 
     private var bytes: [UInt8]
@@ -50,7 +51,7 @@ public struct FingerprintCache: Equatable, Sendable {
         decoding encoded: consuming [UInt8], fileSystem: FileSystem.Identity,
         checksumKind: ChecksumKind
     ) {
-        let empty = FingerprintCache(fileSystem: fileSystem, checksumKind: checksumKind)
+        let empty = FingerprintSegment(fileSystem: fileSystem, checksumKind: checksumKind)
         guard encoded.count <= Self.limitBytes, encoded.count >= Self.headerBytes + 4,
             encoded.starts(with: empty.bytes)
         else { return nil }
@@ -78,8 +79,20 @@ public struct FingerprintCache: Equatable, Sendable {
     /// The bytes to keep, with a checksum of their own.
     public func encoded() -> [UInt8] { bytes + Self.checksum(bytes) }
 
-    /// The same in parts, to be written one after the other: the large one is not copied.
-    public var encodedParts: [[UInt8]] { [bytes, Self.checksum(bytes)] }
+    /// An entry, by its place.
+    func entry(_ index: Int) -> Entry {
+        let position = Int(positions[index])
+        return Entry(
+            address: LogicalAddress(integer(at: position)),
+            generation: Generation(integer(at: position + 8)), sums: sums(at: position))
+    }
+
+    private func sums(at position: Int) -> [UInt32] {
+        (0..<Int(bytes[position + 16])).map { index in
+            let start = position + Self.entryHeaderBytes + index * 4
+            return (0..<4).reduce(UInt32(0)) { $0 | UInt32(bytes[start + $1]) << UInt32(8 * $1) }
+        }
+    }
 
     /// Adds an entry; entries come in the order of their addresses.
     /// - Returns: false when there is no room.
@@ -119,23 +132,21 @@ public struct FingerprintCache: Equatable, Sendable {
         guard integer(at: position) == address.rawValue,
             integer(at: position + 8) == generation.rawValue
         else { return nil }
-        return (0..<Int(bytes[position + 16])).map { index in
-            let start = position + Self.entryHeaderBytes + index * 4
-            return (0..<4).reduce(UInt32(0)) { $0 | UInt32(bytes[start + $1]) << UInt32(8 * $1) }
-        }
+        return sums(at: position)
     }
 
     private func integer(at position: Int) -> UInt64 {
         (0..<8).reduce(UInt64(0)) { $0 | UInt64(bytes[position + $1]) << UInt64(8 * $1) }
     }
 
-    private static func add(_ value: UInt64, to bytes: inout [UInt8]) {
+    static func add(_ value: UInt64, to bytes: inout [UInt8]) {
         for shift in stride(from: 0, to: 64, by: 8) {
             bytes.append(UInt8(truncatingIfNeeded: value >> UInt64(shift)))
         }
     }
 
-    private static func checksum(_ bytes: [UInt8]) -> [UInt8] {
+    /// 4 bytes that tell whether others are whole.
+    static func checksum(_ bytes: [UInt8]) -> [UInt8] {
         let sum = unsafe bytes.withUnsafeBytes {
             unsafe cchecksum_crc32c($0.baseAddress, $0.count)
         }

@@ -5,23 +5,23 @@ import Testing
 
 @testable import Engine
 
-@Suite struct FingerprintCacheTests {
+@Suite struct FingerprintSegmentTests {
     private static let home = FileSystem.Identity(bytes: Array(0..<16))
 
-    private static func cache(extents: Int) -> FingerprintCache {
-        var cache = FingerprintCache(fileSystem: home, checksumKind: .crc32c)
+    private static func cache(extents: Int) -> FingerprintSegment {
+        var cache = FingerprintSegment(fileSystem: home, checksumKind: .crc32c)
         for index in 0..<extents { cache.append(entry(index)) }
         return cache
     }
 
-    private static func entry(_ index: Int) -> FingerprintCache.Entry {
-        FingerprintCache.Entry(
+    private static func entry(_ index: Int) -> FingerprintSegment.Entry {
+        FingerprintSegment.Entry(
             address: LogicalAddress(UInt64(index) << 17), generation: Generation(UInt64(index % 7)),
             sums: (0..<(index % 33)).map { UInt32(truncatingIfNeeded: index &* 7919 &+ $0) })
     }
 
-    private static func decoded(_ bytes: [UInt8]) -> FingerprintCache? {
-        FingerprintCache(decoding: bytes, fileSystem: home, checksumKind: .crc32c)
+    private static func decoded(_ bytes: [UInt8]) -> FingerprintSegment? {
+        FingerprintSegment(decoding: bytes, fileSystem: home, checksumKind: .crc32c)
     }
 
     @Test func `What was kept is found again, by address and generation`() throws {
@@ -42,9 +42,10 @@ import Testing
         let bytes = Self.cache(extents: 3).encoded()
         let other = FileSystem.Identity(bytes: Array(1..<17))
         #expect(
-            FingerprintCache(decoding: bytes, fileSystem: other, checksumKind: .crc32c) == nil)
+            FingerprintSegment(decoding: bytes, fileSystem: other, checksumKind: .crc32c) == nil)
         #expect(
-            FingerprintCache(decoding: bytes, fileSystem: Self.home, checksumKind: .sha256) == nil)
+            FingerprintSegment(decoding: bytes, fileSystem: Self.home, checksumKind: .sha256) == nil
+        )
         #expect(Self.decoded(bytes) != nil)
     }
 
@@ -92,19 +93,19 @@ import Testing
     }
 
     @Test func `It takes no more than its limit`() {
-        var cache = FingerprintCache(fileSystem: Self.home, checksumKind: .crc32c)
-        let sums = [UInt32](repeating: 1, count: FingerprintCache.sectorLimit)
+        var cache = FingerprintSegment(fileSystem: Self.home, checksumKind: .crc32c)
+        let sums = [UInt32](repeating: 1, count: FingerprintSegment.sectorLimit)
         var index: UInt64 = 0
         while cache.append(
             .init(address: LogicalAddress(index), generation: Generation(1), sums: sums))
         {
             index += 1
         }
-        #expect(cache.encoded().count <= FingerprintCache.limitBytes)
-        #expect(cache.encoded().count > FingerprintCache.limitBytes - 200)
+        #expect(cache.encoded().count <= FingerprintSegment.limitBytes)
+        #expect(cache.encoded().count > FingerprintSegment.limitBytes - 200)
         #expect(Self.decoded(cache.encoded()) != nil)
-        let long = [UInt32](repeating: 1, count: FingerprintCache.sectorLimit + 1)
-        var fresh = FingerprintCache(fileSystem: Self.home, checksumKind: .crc32c)
+        let long = [UInt32](repeating: 1, count: FingerprintSegment.sectorLimit + 1)
+        var fresh = FingerprintSegment(fileSystem: Self.home, checksumKind: .crc32c)
         let isTaken = fresh.append(
             .init(address: LogicalAddress(0), generation: Generation(1), sums: long))
         #expect(!isTaken)

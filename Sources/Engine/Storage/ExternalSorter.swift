@@ -13,46 +13,42 @@ struct SortRecord: BitwiseCopyable, Comparable, Sendable {
 
 /// Sorts any number of records in bounded memory: full buffers are sorted and written to a file,
 /// and merged at the end. What fits into one buffer never leaves memory.
-struct ExternalSorter {
-    /// The records held at a time; each takes 16 bytes.
+struct ExternalSorter<Record: BitwiseCopyable & Comparable & Sendable>: Sendable {
+    /// The records held at a time.
     let capacity: Int
-    private let spill: (any SpillFile)?
-    private var buffer: [SortRecord] = []
+    private let spills: (any SpillSource)?
+    private var spill: (any SpillFile)?
+    private var buffer: [Record] = []
     /// Where each sorted run lies in the file, in records.
     private var runs: [Range<Int>] = []
 
     /// Without a file to spill to everything stays in memory, however much it is.
-    init(capacity: Int, spill: (any SpillFile)?) {
+    init(capacity: Int, spills: (any SpillSource)?) {
         self.capacity = max(capacity, 16)
-        self.spill = spill
+        self.spills = spills
     }
 
     /// How many records were added.
     var count: Int { (runs.last?.upperBound ?? 0) + buffer.count }
 
-    mutating func append(_ record: SortRecord) throws(BtrfsError) {
-        if buffer.count >= capacity, let spill { try write(to: spill) }
+    mutating func append(_ record: Record) throws(BtrfsError) {
+        if buffer.count >= capacity {
+            if spill == nil { spill = spills?.take() }
+            if let spill { try write(to: spill) }
+        }
         buffer.append(record)
     }
 
     private mutating func write(to spill: any SpillFile) throws(BtrfsError) {
         buffer.sort()
-        var failure: BtrfsError?
-        unsafe buffer.withUnsafeBytes { bytes in
-            do throws(BtrfsError) {
-                unsafe try spill.append(bytes)
-            } catch {
-                failure = error
-            }
-        }
-        if let failure { throw failure }
+        try spill.append(records: buffer)
         let start = runs.last?.upperBound ?? 0
         runs.append(start..<(start + buffer.count))
         buffer.removeAll(keepingCapacity: true)
     }
 
     /// The records in order. The sorter is empty afterwards.
-    mutating func finish() throws(BtrfsError) -> SortedRecords {
+    mutating func finish() throws(BtrfsError) -> SortedRecords<Record> {
         guard let spill, !runs.isEmpty else {
             buffer.sort()
             defer { buffer = [] }
@@ -60,19 +56,22 @@ struct ExternalSorter {
         }
         if !buffer.isEmpty { try write(to: spill) }
         buffer = []
-        defer { runs = [] }
+        defer {
+            runs = []
+            self.spill = nil
+        }
         return try SortedRecords(runs: runs, in: spill, bufferRecords: capacity / 2)
     }
 }
 
 /// Records in order, one after the other, from memory or from sorted runs of a file.
-struct SortedRecords {
-    private var cursors: [RunCursor]
+struct SortedRecords<Record: BitwiseCopyable & Comparable & Sendable>: Sendable {
+    private var cursors: [RunCursor<Record>]
     /// A binary heap of indices into `cursors`: the smallest record on top.
     private var heap: [Int] = []
 
     /// From sorted records.
-    init(_ records: [SortRecord]) {
+    init(_ records: [Record]) {
         cursors = [RunCursor(records)]
         heap = records.isEmpty ? [] : [0]
     }
@@ -92,9 +91,9 @@ struct SortedRecords {
     }
 
     /// The record that `next` will give.
-    var peek: SortRecord? { heap.first.map { cursors[$0].current } }
+    var peek: Record? { heap.first.map { cursors[$0].current } }
 
-    mutating func next() throws(BtrfsError) -> SortRecord? {
+    mutating func next() throws(BtrfsError) -> Record? {
         guard let top = heap.first else { return nil }
         let record = cursors[top].current
         if try cursors[top].advance() {
@@ -135,14 +134,14 @@ struct SortedRecords {
 }
 
 /// One sorted run, a buffer at a time.
-private struct RunCursor {
-    private var buffer: [SortRecord]
+private struct RunCursor<Record: BitwiseCopyable & Comparable & Sendable>: Sendable {
+    private var buffer: [Record]
     private var position = 0
     private var left: Range<Int>
     private let spill: (any SpillFile)?
     private let bufferRecords: Int
 
-    init(_ records: [SortRecord]) {
+    init(_ records: [Record]) {
         buffer = records
         left = 0..<0
         spill = nil
@@ -157,7 +156,7 @@ private struct RunCursor {
         _ = try fill()
     }
 
-    var current: SortRecord { buffer[position] }
+    var current: Record { buffer[position] }
 
     /// - Returns: false at the end.
     mutating func advance() throws(BtrfsError) -> Bool {
@@ -169,17 +168,7 @@ private struct RunCursor {
     private mutating func fill() throws(BtrfsError) -> Bool {
         guard let spill, !left.isEmpty else { return false }
         let count = min(bufferRecords, left.count)
-        let offset = UInt64(left.lowerBound * MemoryLayout<SortRecord>.stride)
-        var failure: BtrfsError?
-        buffer = unsafe [SortRecord](unsafeUninitializedCapacity: count) { memory, filled in
-            do throws(BtrfsError) {
-                unsafe try spill.read(at: offset, into: UnsafeMutableRawBufferPointer(memory))
-                filled = count
-            } catch {
-                failure = error
-            }
-        }
-        if let failure { throw failure }
+        buffer = try spill.records(left.lowerBound, count: count)
         position = 0
         left = (left.lowerBound + count)..<left.upperBound
         return true

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+public import Btrfs
+internal import Synchronization
+
+/// Where what was kept is read from: losing any of it costs time and nothing else.
+public protocol CacheSource: Sendable {
+    /// How long it is; 0 where nobody can say.
+    var lengthBytes: UInt64 { get }
+    /// What stands there; less where it ends or cannot be read.
+    func read(at offset: UInt64, count: Int) -> [UInt8]
+}
+
+/// The fingerprints that an earlier run has kept, in a file of segments, in the order of their
+/// addresses. A segment that is damaged is as if it had never been there; all others serve.
+///
+/// What is looked up is looked up nearly in order, by a few threads: a few segments are held.
+public final class KeptFingerprints: Sendable {
+    /// Each segment has a place of this length, so that those behind a damaged one are found.
+    static let placeBytes = FingerprintSegment.limitBytes + 4
+    /// The segments that are held.
+    private static let heldSegments = 8
+
+    /// Which of two files is the newer one.
+    public let sequence: UInt64
+    private let source: any CacheSource
+    private let fileSystem: FileSystem.Identity
+    private let checksumKind: ChecksumKind
+    /// Where segments are, and at which address they begin: in order.
+    private let places: [(address: UInt64, place: Int)]
+    private let held = Mutex<[(place: Int, segment: FingerprintSegment?)]>([])
+
+    /// nil when it is of another file system or version, or was not written to its end.
+    public init?(
+        _ source: any CacheSource, fileSystem: FileSystem.Identity, checksumKind: ChecksumKind
+    ) {
+        guard let head = Head(source.read(at: 0, count: Head.lengthBytes), fileSystem, checksumKind)
+        else { return nil }
+        sequence = head.sequence
+        self.source = source
+        self.fileSystem = fileSystem
+        self.checksumKind = checksumKind
+        let most = Int(clamping: source.lengthBytes / UInt64(Self.placeBytes))
+        var places: [(address: UInt64, place: Int)] = []
+        for place in 0..<min(Int(clamping: head.segments), most) {
+            let start = Self.offset(of: place) + 4 + UInt64(FingerprintSegment.headerBytes)
+            let bytes = source.read(at: start, count: 8)
+            let address = bytes.littleEndian(at: 0)
+            guard bytes.count == 8, address > places.last?.address ?? 0 || places.isEmpty else {
+                continue
+            }
+            places.append((address, place))
+        }
+        self.places = places
+    }
+
+    /// How many segments there seem to be.
+    var segmentCount: Int { places.count }
+
+    static func offset(of place: Int) -> UInt64 {
+        UInt64(Head.placeBytes) + UInt64(place) * UInt64(placeBytes)
+    }
+
+    /// The checksums of an extent, when it is the same one.
+    public func sums(
+        ofExtentAt address: LogicalAddress, generation: Generation
+    ) -> [UInt32]? {
+        var low = 0
+        var high = places.count
+        while low < high {
+            let middle = (low + high) / 2
+            if places[middle].address <= address.rawValue {
+                low = middle + 1
+            } else {
+                high = middle
+            }
+        }
+        guard low > 0 else { return nil }
+        return segment(low - 1)?.sums(ofExtentAt: address, generation: generation)
+    }
+
+    /// A segment by its number; nil when it is damaged.
+    func segment(_ number: Int) -> FingerprintSegment? {
+        let place = places[number].place
+        let known = held.withLock { held in held.first { $0.place == place } }
+        if let known { return known.segment }
+        let segment = read(place)
+        held.withLock { held in
+            if held.count >= Self.heldSegments { held.removeFirst() }
+            held.append((place, segment))
+        }
+        return segment
+    }
+
+    private func read(_ place: Int) -> FingerprintSegment? {
+        let bytes = source.read(at: Self.offset(of: place), count: Self.placeBytes)
+        guard bytes.count >= 4 else { return nil }
+        let length = Int(bytes.littleEndian(at: 0, bytes: 4))
+        guard length <= bytes.count - 4 else { return nil }
+        return FingerprintSegment(
+            decoding: Array(bytes[4..<(4 + length)]), fileSystem: fileSystem,
+            checksumKind: checksumKind)
+    }
+
+    /// What stands in front of the segments, written when all of them are on the disk.
+    struct Head {
+        /// What it has for itself.
+        static let placeBytes = 4096
+        static let lengthBytes = 8 + 16 + 8 + 8 + 8 + 4
+        private static let magic: [UInt8] = Array("qbtrfs\u{3}\n".utf8)
+
+        let sequence: UInt64
+        let segments: UInt64
+
+        init(sequence: UInt64, segments: Int) {
+            self.sequence = sequence
+            self.segments = UInt64(segments)
+        }
+
+        init?(
+            _ bytes: [UInt8], _ fileSystem: FileSystem.Identity, _ checksumKind: ChecksumKind
+        ) {
+            sequence = bytes.littleEndian(at: 32)
+            segments = bytes.littleEndian(at: 40)
+            guard bytes == encoded(fileSystem, checksumKind) else { return nil }
+        }
+
+        func encoded(
+            _ fileSystem: FileSystem.Identity, _ checksumKind: ChecksumKind
+        ) -> [UInt8] {
+            var bytes = Self.magic + fileSystem.bytes.prefix(16)
+            for value in [UInt64(checksumKind.rawValue), sequence, segments] {
+                FingerprintSegment.add(value, to: &bytes)
+            }
+            return bytes + FingerprintSegment.checksum(bytes)
+        }
+    }
+}
+
+extension [UInt8] {
+    /// A number; what is missing of it is 0.
+    fileprivate func littleEndian(at offset: Int, bytes: Int = 8) -> UInt64 {
+        (0..<bytes).reduce(0) { number, index in
+            let place = offset + index
+            return number | (place < count ? UInt64(self[place]) << UInt64(8 * index) : 0)
+        }
+    }
+}
