@@ -66,14 +66,20 @@ struct ExternalSorter<Record: BitwiseCopyable & Comparable & Sendable>: Sendable
 
 /// Records in order, one after the other, from memory or from sorted runs of a file.
 struct SortedRecords<Record: BitwiseCopyable & Comparable & Sendable>: Sendable {
+    /// The next record of a run.
+    private struct Head {
+        var record: Record
+        let run: Int
+    }
+
     private var cursors: [RunCursor<Record>]
-    /// A binary heap of indices into `cursors`: the smallest record on top.
-    private var heap: [Int] = []
+    /// A binary heap: the smallest record on top.
+    private var heap: [Head] = []
 
     /// From sorted records.
     init(_ records: [Record]) {
         cursors = [RunCursor(records)]
-        heap = records.isEmpty ? [] : [0]
+        heap = records.first.map { [Head(record: $0, run: 0)] } ?? []
     }
 
     init(
@@ -82,53 +88,45 @@ struct SortedRecords<Record: BitwiseCopyable & Comparable & Sendable>: Sendable 
         cursors = []
         let share = max(bufferRecords / runs.count, 64)
         for run in runs {
-            cursors.append(try RunCursor(run, in: spill, bufferRecords: share))
-        }
-        for index in cursors.indices {
-            heap.append(index)
+            let cursor = try RunCursor<Record>(run, in: spill, bufferRecords: share)
+            heap.append(Head(record: cursor.current, run: cursors.count))
+            cursors.append(cursor)
             siftUp(heap.count - 1)
         }
     }
 
     /// The record that `next` will give.
-    var peek: Record? { heap.first.map { cursors[$0].current } }
+    var peek: Record? { heap.first?.record }
 
     mutating func next() throws(BtrfsError) -> Record? {
         guard let top = heap.first else { return nil }
-        let record = cursors[top].current
-        if try cursors[top].advance() {
-            siftDown(0)
+        if try cursors[top.run].advance() {
+            heap[0].record = cursors[top.run].current
         } else {
             heap.swapAt(0, heap.count - 1)
             heap.removeLast()
-            siftDown(0)
         }
-        return record
-    }
-
-    private func isBefore(_ left: Int, _ right: Int) -> Bool {
-        cursors[heap[left]].current < cursors[heap[right]].current
+        siftDown()
+        return top.record
     }
 
     private mutating func siftUp(_ start: Int) {
         var place = start
-        while place > 0, isBefore(place, (place - 1) / 2) {
+        while place > 0, heap[place].record < heap[(place - 1) / 2].record {
             heap.swapAt(place, (place - 1) / 2)
             place = (place - 1) / 2
         }
     }
 
-    private mutating func siftDown(_ start: Int) {
-        var place = start
-        while true {
-            var least = place
-            for child in [2 * place + 1, 2 * place + 2]
-            where child < heap.count && isBefore(child, least) {
-                least = child
-            }
-            if least == place { return }
-            heap.swapAt(place, least)
-            place = least
+    private mutating func siftDown() {
+        var place = 0
+        while 2 * place + 1 < heap.count {
+            let (left, right) = (2 * place + 1, 2 * place + 2)
+            let isRight = right < heap.count && heap[right].record < heap[left].record
+            let child = isRight ? right : left
+            guard heap[child].record < heap[place].record else { return }
+            heap.swapAt(place, child)
+            place = child
         }
     }
 }
