@@ -62,21 +62,28 @@ final class OpenImages: Sendable {
 
     /// Lets go of those that have no name any more.
     func letGoOfDeleted() {
-        let images = state.withLock { $0.entries.compactMap(\.image) }
-        let deleted = images.filter { !$0.isLetGo && isDeleted($0) }
+        let images = state.withLock { $0.entries.compactMap(\.image) }.filter { !$0.isLetGo }
+        let bySubvolume = Dictionary(grouping: images, by: \.inode.subvolume)
+        let deleted = bySubvolume.values.flatMap { images in
+            images.first.map(isInDeletedSubvolume) == true ? images : images.filter(hasNoName)
+        }
         // An end of a pipe: no file of anybody's, and nothing that a file is asked for works on it.
         guard !deleted.isEmpty, let nothing = try? Descriptor.pipe() else { return }
         for image in deleted { try? image.letGo(for: nothing.first) }
     }
 
-    /// The open file says at once that it has no name any more; its item in the tree does with the
-    /// next commit. A subvolume that was deleted is not found in the trees, and goes when nobody
-    /// has a file of it open (btrfs_del_inode_from_root in fs/btrfs/inode.c). What cannot be asked
-    /// has lost nothing.
-    private func isDeleted(_ image: OpenImage) -> Bool {
-        if let status = try? image.shared.descriptor.status(), status.links == 0 { return true }
+    /// The open file says so at once; its item in the tree does with the next commit.
+    private func hasNoName(_ image: OpenImage) -> Bool {
+        (try? image.shared.descriptor.status())?.links == 0
+    }
+
+    /// A subvolume that was deleted is not found in the trees, and goes when nobody has a file of
+    /// it open (btrfs_del_inode_from_root in fs/btrfs/inode.c). What cannot be asked has lost
+    /// nothing.
+    private func isInDeletedSubvolume(_ image: OpenImage) -> Bool {
         do throws(BtrfsError) {
-            return try fileSystem.inode(image.inode) == nil
+            _ = try fileSystem.inode(image.inode)
+            return false
         } catch {
             return error.reason == .noSuchFileOrDirectory
         }
