@@ -140,7 +140,7 @@ private final class MemoryCache: CacheSource, CacheSink {
         try Self.keep(entries, to: whole)
         let place = KeptFingerprints.placeBytes
         for number in 0..<3 {
-            for offset in [0, 3, 4, 12, 40, 100, 70_000, 200_000] {
+            for offset in [0, 3, 4, 7, 11, 12, 16, 30, 44, 51, 100, 70_000, 200_000] {
                 var bytes = whole.bytes
                 bytes[4096 + number * place + offset] ^= 0x40
                 let damaged = MemoryCache(bytes)

@@ -27,13 +27,12 @@ public struct FingerprintSegment: Equatable, Sendable {
 
     /// The most that a segment takes, in bytes: some 200 MiB of content, so that one lookup reads
     /// little, and what is damaged costs little.
-    public static let limitBytes = (256 << 10) - 4
+    public static let limitBytes = (256 << 10) - 16
     /// The most sectors of one entry: the content of a compressed extent is at most 128 KiB.
     public static let sectorLimit = 32
 
     private static let magic: [UInt8] = Array("qbtrfs\u{2}\n".utf8)
-    /// Where the first entry begins, and with it its address.
-    static let headerBytes = 8 + 16 + 4
+    private static let headerBytes = 8 + 16 + 4
     private static let entryHeaderBytes = 8 + 8 + 1
 
     private var bytes: [UInt8]

@@ -16,7 +16,7 @@ public protocol CacheSource: Sendable {
 /// What is looked up is looked up nearly in order, by a few threads: a few segments are held.
 public final class KeptFingerprints: Sendable {
     /// Each segment has a place of this length, so that those behind a damaged one are found.
-    static let placeBytes = FingerprintSegment.limitBytes + 4
+    static let placeBytes = Label.lengthBytes + FingerprintSegment.limitBytes
     /// The segments that are held.
     private static let heldSegments = 8
 
@@ -42,13 +42,11 @@ public final class KeptFingerprints: Sendable {
         let most = Int(clamping: source.lengthBytes / UInt64(Self.placeBytes))
         var places: [(address: UInt64, place: Int)] = []
         for place in 0..<min(Int(clamping: head.segments), most) {
-            let start = Self.offset(of: place) + 4 + UInt64(FingerprintSegment.headerBytes)
-            let bytes = source.read(at: start, count: 8)
-            let address = bytes.littleEndian(at: 0)
-            guard bytes.count == 8, address > places.last?.address ?? 0 || places.isEmpty else {
+            let bytes = source.read(at: Self.offset(of: place), count: Label.lengthBytes)
+            guard let label = Label(bytes), label.address > places.last?.address ?? 0 else {
                 continue
             }
-            places.append((address, place))
+            places.append((label.address, place))
         }
         self.places = places
     }
@@ -93,12 +91,39 @@ public final class KeptFingerprints: Sendable {
 
     private func read(_ place: Int) -> FingerprintSegment? {
         let bytes = source.read(at: Self.offset(of: place), count: Self.placeBytes)
-        guard bytes.count >= 4 else { return nil }
-        let length = Int(bytes.littleEndian(at: 0, bytes: 4))
-        guard length <= bytes.count - 4 else { return nil }
+        guard let label = Label(Array(bytes.prefix(Label.lengthBytes))) else { return nil }
+        let encoded = bytes.dropFirst(Label.lengthBytes).prefix(Int(label.segmentBytes))
         return FingerprintSegment(
-            decoding: Array(bytes[4..<(4 + length)]), fileSystem: fileSystem,
-            checksumKind: checksumKind)
+            decoding: Array(encoded), fileSystem: fileSystem, checksumKind: checksumKind)
+    }
+
+    /// What stands in front of each segment, so that it need not be read to know where it belongs.
+    struct Label {
+        static let lengthBytes = 4 + 8 + 4
+
+        let segmentBytes: UInt32
+        /// That of its first entry.
+        let address: UInt64
+
+        init(segmentBytes: Int, address: LogicalAddress) {
+            self.segmentBytes = UInt32(segmentBytes)
+            self.address = address.rawValue
+        }
+
+        /// nil where it is damaged.
+        init?(_ bytes: [UInt8]) {
+            segmentBytes = UInt32(truncatingIfNeeded: bytes.littleEndian(at: 0, bytes: 4))
+            address = bytes.littleEndian(at: 4)
+            guard bytes == encoded() else { return nil }
+        }
+
+        func encoded() -> [UInt8] {
+            var bytes: [UInt8] = []
+            FingerprintSegment.add(UInt64(segmentBytes), to: &bytes)
+            bytes.removeLast(4)
+            FingerprintSegment.add(address, to: &bytes)
+            return bytes + FingerprintSegment.checksum(bytes)
+        }
     }
 
     /// What stands in front of the segments, written when all of them are on the disk.

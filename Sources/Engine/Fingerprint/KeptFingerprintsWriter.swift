@@ -100,11 +100,9 @@ public struct KeptFingerprintsWriter: Sendable {
 
     private mutating func write() throws(BtrfsError) {
         let encoded = segment.encoded()
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(KeptFingerprints.placeBytes)
-        FingerprintSegment.add(UInt64(encoded.count), to: &bytes)
-        bytes.removeLast(4)
-        bytes += encoded
+        let label = KeptFingerprints.Label(
+            segmentBytes: encoded.count, address: segment.entry(0).address)
+        var bytes = label.encoded() + encoded
         bytes += [UInt8](repeating: 0, count: KeptFingerprints.placeBytes - bytes.count)
         try sink.write(bytes, at: KeptFingerprints.offset(of: segments))
         segments += 1

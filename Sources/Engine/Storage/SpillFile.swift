@@ -26,13 +26,6 @@ public protocol SpillSource: Sendable {
     var surveySortBytes: Int { get }
 }
 
-extension SpillSource {
-    /// 8 MiB: a quarter of a million extents.
-    public var columnBytes: Int { 8 << 20 }
-    /// 24 MiB: half a million items.
-    public var surveySortBytes: Int { 24 << 20 }
-}
-
 extension SpillFile {
     /// Adds records at the end.
     func append<Record: BitwiseCopyable>(records: [Record]) throws(BtrfsError) {

@@ -15,9 +15,19 @@ public final class SpillPool: SpillSource {
     static let jobFilesInPool = 3
 
     private let free: Monitor<[Spill]>
+    /// What of a column is held in memory.
+    public let columnBytes: Int
+    /// What of a survey's items is held in memory while they are sorted.
+    public let surveySortBytes: Int
 
     /// In a directory of ours, or of the pool where there is none.
-    public init(in directory: SharedDescriptor, count: Int) throws(Errno) {
+    /// - Parameter heldBytes: no more than this is held in memory of any one thing.
+    public init(
+        in directory: SharedDescriptor, count: Int, heldBytes: Int = .max
+    ) throws(Errno) {
+        // A quarter of a million extents, and half a million items.
+        columnBytes = min(heldBytes, 8 << 20)
+        surveySortBytes = min(heldBytes, 24 << 20)
         var spills: [Spill] = []
         for _ in 0..<count { spills.append(try Spill(in: directory)) }
         free = Monitor(spills)

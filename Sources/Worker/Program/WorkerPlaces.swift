@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-internal import Engine
 internal import Protocol
 internal import SystemCalls
 internal import SystemPackage
@@ -16,8 +15,8 @@ struct WorkerPlaces: Equatable, Sendable {
     /// Where the kernel lists mains and batteries.
     var powerSupplies: FilePath = "/sys/class/power_supply"
 
-    /// What fingerprints may take in memory: tests give them little.
-    var fingerprintBytes = Fingerprints.heldBytes
+    /// What any one thing that can spill may take in memory at most: tests give it little.
+    var heldBytes = Int.max
 
     /// Reads a command line, the program's name left out.
     init(arguments: [String]) throws(Failure) {
@@ -29,9 +28,9 @@ struct WorkerPlaces: Equatable, Sendable {
             case "--state-directory": stateDirectory = FilePath(value)
             case "--control-groups": controlGroups = FilePath(value)
             case "--power-supplies": powerSupplies = FilePath(value)
-            case "--fingerprint-bytes":
+            case "--held-bytes":
                 guard let bytes = Int(value), bytes >= 0 else { throw Self.wrong }
-                fingerprintBytes = bytes
+                heldBytes = bytes
             default: throw Self.wrong
             }
         }

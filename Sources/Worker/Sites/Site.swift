@@ -183,12 +183,13 @@ struct Sites: Sendable {
         in cache: SharedDescriptor?, _ places: WorkerPlaces
     ) throws(BtrfsError) {
         try openEach { (site, home) throws(BtrfsError) in
-            site.fingerprintBytes = places.fingerprintBytes
+            site.fingerprintBytes = min(Fingerprints.heldBytes, places.heldBytes)
             if let cache { site.cache = SiteCache(in: cache, for: site.fileSystem) }
             do throws(Errno) {
                 site.spills = try SpillPool(
                     in: cache ?? home,
-                    count: cache == nil ? SpillPool.jobFilesInPool : SpillPool.jobFiles)
+                    count: cache == nil ? SpillPool.jobFilesInPool : SpillPool.jobFiles,
+                    heldBytes: places.heldBytes)
             } catch {
                 throw BtrfsError("open(O_TMPFILE)", "the cache directory", error)
             }
