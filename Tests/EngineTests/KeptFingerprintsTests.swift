@@ -11,6 +11,7 @@ private final class MemoryCache: CacheSource, CacheSink {
     private struct State {
         var bytes: [UInt8] = []
         var writes = 0
+        var segmentReads = 0
     }
 
     private let state = Mutex(State())
@@ -23,10 +24,15 @@ private final class MemoryCache: CacheSource, CacheSink {
 
     var bytes: [UInt8] { state.withLock { $0.bytes } }
     var writes: Int { state.withLock { $0.writes } }
+    /// How often a whole segment was asked for.
+    var segmentReads: Int { state.withLock { $0.segmentReads } }
     var lengthBytes: UInt64 { UInt64(bytes.count) }
 
     func read(at offset: UInt64, count: Int) -> [UInt8] {
-        state.withLock { Array($0.bytes.dropFirst(Int(clamping: offset)).prefix(count)) }
+        state.withLock { state in
+            if count == KeptFingerprints.placeBytes { state.segmentReads += 1 }
+            return Array(state.bytes.dropFirst(Int(clamping: offset)).prefix(count))
+        }
     }
 
     func write(_ new: [UInt8], at offset: UInt64) throws(BtrfsError) {
@@ -101,6 +107,29 @@ private final class MemoryCache: CacheSource, CacheSink {
         }
         #expect(kept.sums(ofExtentAt: LogicalAddress(0), generation: Generation(1)) == nil)
         #expect(kept.sums(ofExtentAt: LogicalAddress(.max), generation: Generation(1)) == nil)
+    }
+
+    @Test func `Eight segments are held: who goes through all of them reads each once`() throws {
+        let entries = (0..<20_000).map { Self.entry($0) }
+        let cache = MemoryCache()
+        try Self.keep(entries, to: cache)
+        let kept = try #require(Self.kept(cache))
+        let count = kept.segmentCount
+        #expect(count > 9)
+        func look(_ indices: some Sequence<Int>) {
+            for index in indices {
+                let entry = entries[index]
+                #expect(
+                    kept.sums(ofExtentAt: entry.address, generation: entry.generation) != nil)
+            }
+        }
+        look(stride(from: 0, to: entries.count, by: 100))
+        #expect(cache.segmentReads == count)
+        // The last eight are there; the first is not.
+        look([19_900, 12_000, 8_000, 19_900])
+        #expect(cache.segmentReads == count)
+        look([0])
+        #expect(cache.segmentReads == count + 1)
     }
 
     @Test func `What has not changed is not written, and what has is written whole`() throws {
