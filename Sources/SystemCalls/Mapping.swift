@@ -6,8 +6,9 @@ public import SystemPackage
 /// looked at, and drops it where it needs room; where the device does not give it back, the process
 /// ends (SIGBUS).
 @safe public final class Mapping: Sendable {
-    /// What stands in the file, unless somebody changes it. A pointer that is valid from init to
-    /// deinit, and that nothing is written through.
+    /// What stands in the file, unless somebody changes it.
+    /// Unsafe, as every pointer: it is valid from init to deinit, and nothing is written through
+    /// it, so that threads may read at a time.
     public nonisolated(unsafe) let bytes: UnsafeRawBufferPointer
 
     /// Takes over what was mapped.

@@ -116,18 +116,9 @@ public struct FingerprintSegment: Equatable, Sendable {
     public func sums(
         ofExtentAt address: LogicalAddress, generation: Generation
     ) -> [UInt32]? {
-        var low = 0
-        var high = positions.count
-        while low < high {
-            let middle = (low + high) / 2
-            if integer(at: Int(positions[middle])) < address.rawValue {
-                low = middle + 1
-            } else {
-                high = middle
-            }
-        }
-        guard low < positions.count else { return nil }
-        let position = Int(positions[low])
+        let index = positions.partitioningIndex { integer(at: Int($0)) >= address.rawValue }
+        guard index < positions.count else { return nil }
+        let position = Int(positions[index])
         guard integer(at: position) == address.rawValue,
             integer(at: position + 8) == generation.rawValue
         else { return nil }

@@ -62,18 +62,9 @@ public final class KeptFingerprints: Sendable {
     public func sums(
         ofExtentAt address: LogicalAddress, generation: Generation
     ) -> [UInt32]? {
-        var low = 0
-        var high = places.count
-        while low < high {
-            let middle = (low + high) / 2
-            if places[middle].address <= address.rawValue {
-                low = middle + 1
-            } else {
-                high = middle
-            }
-        }
-        guard low > 0 else { return nil }
-        return segment(low - 1)?.sums(ofExtentAt: address, generation: generation)
+        let next = places.partitioningIndex { $0.address > address.rawValue }
+        guard next > 0 else { return nil }
+        return segment(next - 1)?.sums(ofExtentAt: address, generation: generation)
     }
 
     /// A segment by its number; nil when it is damaged.

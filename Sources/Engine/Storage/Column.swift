@@ -50,15 +50,15 @@ public struct Column<Record: BitwiseCopyable & Sendable>: RandomAccessCollection
     }
 }
 
-extension Column {
+extension RandomAccessCollection where Index == Int {
     /// The first index of `range` whose record is in the second part; the records of which
     /// something is true all stand behind those of which it is not. The range's end, where there is
     /// none.
     func partitioningIndex(
-        in range: Range<Int>? = nil, _ isInSecond: (Record) -> Bool
+        in range: Range<Int>? = nil, _ isInSecond: (Element) -> Bool
     ) -> Int {
-        var low = range?.lowerBound ?? 0
-        var high = range?.upperBound ?? count
+        var low = range?.lowerBound ?? startIndex
+        var high = range?.upperBound ?? endIndex
         while low < high {
             let middle = (low + high) / 2
             if isInSecond(self[middle]) { high = middle } else { low = middle + 1 }
@@ -84,14 +84,9 @@ struct Fences: Sendable {
 
     /// Where the last record is whose key is at most `key`, if there is one.
     func range(of key: UInt64) -> Range<Int> {
-        var low = 0
-        var high = keys.count
-        while low < high {
-            let middle = (low + high) / 2
-            if keys[middle] <= key { low = middle + 1 } else { high = middle }
-        }
-        guard low > 0 else { return 0..<0 }
-        return ((low - 1) * Self.distance)..<min(low * Self.distance, count)
+        let next = keys.partitioningIndex { $0 > key }
+        guard next > 0 else { return 0..<0 }
+        return ((next - 1) * Self.distance)..<min(next * Self.distance, count)
     }
 }
 

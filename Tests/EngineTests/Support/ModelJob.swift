@@ -140,6 +140,7 @@ extension Surveyor {
         do throws(BtrfsError) {
             return try survey(images, in: catalog, spills: spills, progress: progress)
         } catch {
+            // Only a test that gives too little room leads here, and it has to end.
             preconditionFailure("a survey had no room: \(error)")
         }
     }
