@@ -20,7 +20,7 @@ struct FingerprintFilesTests {
     }
 
     private static func knows(_ files: FingerprintFiles, _ entry: Entry) -> Bool {
-        let kept = files.kept()
+        let kept = files.newest()?.kept
         return kept?.sums(ofExtentAt: entry.address, generation: entry.generation) == entry.sums
     }
 
@@ -42,11 +42,11 @@ struct FingerprintFilesTests {
         let directory = SharedDescriptor(
             try Descriptor.open(FilePath(cache), [.readOnly, .directory]))
         let files = FingerprintFiles(in: directory, for: own)
-        #expect(files.kept() == nil)
+        #expect(files.newest() == nil)
         var generation: UInt64 = 0
         for run in 0..<4 {
             generation += 1
-            try files.keep(unless: { _, _ in true }) { (add) throws(BtrfsError) in
+            try files.keep(unless: { _, _ in true }) { (_, add) throws(BtrfsError) in
                 for index in 0..<4000 { add(Self.entry(index, generation: generation)) }
             }
             #expect(Self.knows(files, Self.entry(3999, generation: generation)))
@@ -57,7 +57,7 @@ struct FingerprintFilesTests {
         }
         // Who is cancelled has kept what it had come to, and what there was behind.
         #expect(throws: BtrfsError.cancellation) {
-            try files.keep(unless: { _, _ in false }) { (add) throws(BtrfsError) in
+            try files.keep(unless: { _, _ in false }) { (_, add) throws(BtrfsError) in
                 for index in 0..<1000 { add(Self.entry(index, generation: 9)) }
                 throw BtrfsError.cancellation
             }
@@ -72,7 +72,7 @@ struct FingerprintFilesTests {
             contentsOf: URL(fileURLWithPath: cache + "/" + names[1 - empty]))
         try Files.write(Data(count: 4096) + whole.dropFirst(4096), to: cache + "/" + names[empty])
         #expect(Self.knows(files, Self.entry(999, generation: 9)))
-        try files.keep(unless: { _, _ in true }) { (add) throws(BtrfsError) in
+        try files.keep(unless: { _, _ in true }) { (_, add) throws(BtrfsError) in
             add(Self.entry(5))
         }
         #expect(Self.knows(files, Self.entry(5)))
@@ -91,7 +91,7 @@ struct FingerprintFilesTests {
         let directory = SharedDescriptor(
             try Descriptor.open(FilePath(cache), [.readOnly, .directory]))
         let files = FingerprintFiles(in: directory, for: own)
-        let answer = try files.keep(unless: { _, _ in true }) { (add) throws(BtrfsError) in
+        let answer = try files.keep(unless: { _, _ in true }) { (_, add) throws(BtrfsError) in
             for index in 0..<40_000 { add(Self.entry(index)) }
             return 42
         }

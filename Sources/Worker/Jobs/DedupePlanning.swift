@@ -49,25 +49,27 @@ struct DedupePlanning {
     private func fingerprint(
         _ eligible: Column<UInt32>, of survey: Survey
     ) throws(BtrfsError) -> Fingerprints {
-        guard let cache = site.cache else { return try fingerprint(eligible, of: survey) { _ in } }
+        guard let cache = site.cache else {
+            return try fingerprint(eligible, of: survey, nil) { _ in }
+        }
         let isGone: KeptFingerprintsWriter.IsGone = { [isOfAllFiles] address, generation in
             guard let extent = survey.extent(at: address) else { return isOfAllFiles }
             return extent.generation != generation
         }
-        return try cache.fingerprints.keep(unless: isGone) { (keep) throws(BtrfsError) in
-            try fingerprint(eligible, of: survey, keep)
+        return try cache.fingerprints.keep(unless: isGone) { (kept, keep) throws(BtrfsError) in
+            try fingerprint(eligible, of: survey, kept, keep)
         }
     }
 
     private func fingerprint(
-        _ eligible: Column<UInt32>, of survey: Survey,
+        _ eligible: Column<UInt32>, of survey: Survey, _ kept: KeptFingerprints?,
         _ keep: @escaping @Sendable (FingerprintSegment.Entry) -> Void
     ) throws(BtrfsError) -> Fingerprints {
         let total = eligible.reduce(ByteCount.zero) { $0 + survey.extents[Int($1)].contentBytes }
         output.progress(.fingerprint, totalBytes: total.rawValue)
         let fingerprinter = Fingerprinter(
             store: store, checksums: ChecksumTree(fileSystem: site.fileSystem, governor: governor),
-            decoder: ZstdDecoder(), threads: Self.threads, kept: site.cache?.fingerprints.kept())
+            decoder: ZstdDecoder(), threads: Self.threads, kept: kept)
         return try fingerprinter.fingerprint(
             eligible, of: survey,
             into: FingerprintWriter(heldBytes: site.fingerprintBytes, spills: site.spills),

@@ -10,7 +10,8 @@ internal import SystemPackage
 /// Both are opened before the worker has forbidden itself to write: no file can be renamed any
 /// more.
 struct FingerprintFiles: Sendable {
-    /// What may be taken of the room that the disk of the cache directory has: an eighth.
+    /// What may be taken of the room that the disk of the cache directory has, that of both files
+    /// counted in: an eighth.
     private static let roomForOne: UInt64 = 8
 
     private let files: [SiteFile]
@@ -30,10 +31,8 @@ struct FingerprintFiles: Sendable {
         }
     }
 
-    /// What an earlier run has kept; nil when there is nothing, or nothing whole.
-    func kept() -> KeptFingerprints? { newest()?.kept }
-
-    private func newest() -> (index: Int, kept: KeptFingerprints)? {
+    /// What the last run has kept, and which file that is; nil when nothing is whole.
+    func newest() -> (index: Int, kept: KeptFingerprints)? {
         let found = files.indices.compactMap { index in
             KeptFingerprints(
                 CacheAccess(file: files[index]), fileSystem: fileSystem, checksumKind: checksumKind
@@ -46,21 +45,24 @@ struct FingerprintFiles: Sendable {
     /// next run time, and this one nothing.
     func keep<Result>(
         unless isGone: @escaping KeptFingerprintsWriter.IsGone,
-        _ body: (_ add: @escaping @Sendable (FingerprintSegment.Entry) -> Void) throws(BtrfsError)
-            -> Result
+        _ body: (
+            _ kept: KeptFingerprints?,
+            _ add: @escaping @Sendable (FingerprintSegment.Entry) -> Void
+        ) throws(BtrfsError) -> Result
     ) throws(BtrfsError) -> Result {
         let newest = newest()
-        guard files.count == 2 else { return try body { _ in } }
+        guard files.count == 2 else { return try body(newest?.kept) { _ in } }
         let target = files[newest?.index == 0 ? 1 : 0]
         let keeper = Keeper(
             KeptFingerprintsWriter(
                 to: CacheAccess(file: target), fileSystem: fileSystem, checksumKind: checksumKind,
                 joining: newest?.kept,
-                limitBytes: (target.roomBytes + target.lengthBytes) / Self.roomForOne,
+                limitBytes: files.reduce(target.roomBytes) { $0 + $1.lengthBytes }
+                    / Self.roomForOne,
                 isGone: isGone))
         // Also of a job that was cancelled: what it has unpacked need not be unpacked again.
         defer { put(keeper, target, inPlaceOf: newest?.index) }
-        return try body { keeper.add($0) }
+        return try body(newest?.kept) { keeper.add($0) }
     }
 
     private func put(_ keeper: Keeper, _ target: SiteFile, inPlaceOf old: Int?) {
