@@ -37,7 +37,7 @@ DOCUMENTS_BELOW = $(wildcard docs/*.md docs/*.png) LICENSE \
 .PHONY: help build test abuse test-fresh test-faults test-snapshots fuzz demo check format
 .PHONY: build-vm vendor deb rpm test-packages
 .PHONY: manual completion
-.PHONY: packages bench bench-pacing bench-scale bench-third clean
+.PHONY: packages bench bench-disk bench-pacing bench-scale bench-third clean
 .PHONY: install install-files install-programs install-documents install-client-files install-vm
 
 help: ## List the targets.
@@ -90,6 +90,9 @@ demo: ## Show on a scratch file system what it does.
 
 bench-pacing: ## Measure how a job gives way to others, and how soon it obeys (root).
 	scripts/bench-pacing
+
+bench-disk: ## Measure weeks of a disk with 300 GiB of packed content (root, 40 GB, half an hour).
+	scripts/bench-disk
 
 bench-third: ## Measure what photos and films cost the third optimize (root).
 	scripts/bench-third

@@ -88,6 +88,10 @@ let package = Package(
         .executableTarget(
             name: "bench-scale", dependencies: ["Engine", "Worker", "SystemCalls", system],
             path: "Benchmarks/Scale", swiftSettings: strict),
+        // Not installed: what `make bench-disk` makes its disk with.
+        .executableTarget(
+            name: "bench-disk-frames", dependencies: ["Btrfs", "Zstd", "SystemCalls", system],
+            path: "Benchmarks/Disk", swiftSettings: strict),
         .target(
             name: "TestSupport", dependencies: ["SystemCalls", system],
             path: "Tests/TestSupport", swiftSettings: strict),

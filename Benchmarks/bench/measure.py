@@ -65,6 +65,45 @@ class SpaceWatch(threading.Thread):
             self.peak_bytes = max(self.peak_bytes, used)
 
 
+def children(process):
+    """The processes that a process, any thread of it, has started, as far as they live."""
+    try:
+        texts = [(task / "children").read_text(encoding="ascii")
+                 for task in pathlib.Path(f"/proc/{process}/task").iterdir()]
+    except OSError:
+        return []
+    return [int(word) for text in texts for word in text.split()]
+
+
+def child(process):
+    """The first of them."""
+    return children(process)[0]
+
+
+def anonymous_bytes(process):
+    """The memory of a process and of all below it that no file stands behind: the rest the kernel
+    drops where it needs the room."""
+    try:
+        status = pathlib.Path(f"/proc/{process}/status").read_text(encoding="ascii")
+    except OSError:
+        return 0
+    own = next((int(line.split()[1]) * 1024 for line in status.splitlines()
+                if line.startswith("RssAnon:")), 0)
+    return own + sum(anonymous_bytes(below) for below in children(process))
+
+
+class MemoryWatch(threading.Thread):
+    """The most such memory at any moment it looked."""
+
+    def __init__(self, process):
+        super().__init__(daemon=True)
+        self.process, self.peak_bytes, self.over = process, 0, threading.Event()
+
+    def run(self):
+        while not self.over.wait(SPACE_EVERY_SECONDS):
+            self.peak_bytes = max(self.peak_bytes, anonymous_bytes(self.process))
+
+
 class Timed:
     """A program under /usr/bin/time: its own and its children's CPU and largest memory.
 
@@ -85,8 +124,7 @@ class Timed:
 
     def child(self):
         """The program's own process number."""
-        path = f"/proc/{self.process.pid}/task/{self.process.pid}/children"
-        return int(pathlib.Path(path).read_text(encoding="ascii").split()[0])
+        return child(self.process.pid)
 
     def wait(self, seconds=RUN_SECONDS_AT_MOST):
         """Waits for the end; too late is stopped. Gives the status, or "stopped"."""

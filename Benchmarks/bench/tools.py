@@ -9,7 +9,7 @@ import subprocess
 import time
 
 from . import images
-from .measure import RUN_SECONDS_AT_MOST, Timed
+from .measure import RUN_SECONDS_AT_MOST, Timed, child
 from .system import emptied, run as system_run
 
 SOCKET_SECONDS = 20
@@ -69,8 +69,8 @@ class Service(Tool):
     """
 
     is_ours = True
-    # Further words for the daemon.
-    words = ()
+    # Words before the daemon's, and further ones for it.
+    wrapper, words = (), ()
 
     def __init__(self, name, operation, programs, runs=(FIRST,), about=("dom0",)):
         super().__init__(name, operation, runs)
@@ -90,7 +90,7 @@ class Service(Tool):
         description = self.folder / "qubes.xml"
         description.write_text(images.qubes_xml(disk.qubes), encoding="utf-8")
         self.daemon = Timed(
-            [self.programs / "qubes-btrfsd", "--socket", self.socket,
+            [*self.wrapper, self.programs / "qubes-btrfsd", "--socket", self.socket,
              "--qubes-xml", description, "--worker", self.programs / "qubes-btrfs-worker",
              "--state-directory", self.folder / "state",
              "--cache-directory", self.folder / "cache",
@@ -114,8 +114,12 @@ class Service(Tool):
             status = client.wait(RUN_SECONDS_AT_MOST)
         return {"status": status, "processSeconds": client.figures()["processSeconds"]}
 
+    def process(self):
+        """The daemon's process number: below what wraps it."""
+        return child(self.daemon.child()) if self.wrapper else self.daemon.child()
+
     def stop(self, figures, run):
-        os.kill(self.daemon.child(), signal.SIGTERM)
+        os.kill(self.process(), signal.SIGTERM)
         self.daemon.wait(60)
         used = self.daemon.figures()
         used["processSeconds"] = round(used["processSeconds"] + figures["processSeconds"], 2)

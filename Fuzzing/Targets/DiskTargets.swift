@@ -44,6 +44,7 @@ private func readItem(_ key: ItemKey, _ item: RawSpan) {
     guard let first = input.first else { return }
     let identity = FileSystem.Identity(bytes: Array(0..<16))
     readVerdicts(Array(input.dropFirst()), isWhole: first % 4 == 0, identity)
+    readItems(Array(input.dropFirst()))
     let header = FingerprintSegment(fileSystem: identity, checksumKind: .crc32c).encoded().dropLast(
         4)
     let body = Array(input.dropFirst())
@@ -60,6 +61,20 @@ private func readItem(_ key: ItemKey, _ item: RawSpan) {
         guard let sums else { continue }
         demand(sums.count <= FingerprintSegment.sectorLimit, "no entry is longer than an extent")
     }
+}
+
+/// Items that were kept: a piece that is whole by its checksum is what an encoder has made, or none.
+private func readItems(_ body: [UInt8]) {
+    var piece: [UInt8] = []
+    for shift in stride(from: 0, to: 64, by: 8) {
+        piece.append(UInt8(truncatingIfNeeded: UInt64(body.count) >> UInt64(shift)))
+    }
+    var decoder = FileExtentDecoder(piece: sealed((piece + body)[...]))
+    guard let items = decoder?.items() else { return }
+    var encoder = FileExtentEncoder()
+    for item in items { encoder.append(item) }
+    var again = FileExtentDecoder(piece: encoder.piece())
+    demand(again?.items() == items, "items are kept as they were")
 }
 
 private func readVerdicts(_ body: [UInt8], isWhole: Bool, _ identity: FileSystem.Identity) {

@@ -142,6 +142,19 @@ extension FileSystem {
         }
     }
 
+    /// Whether an item of an inode's extents stands in a leaf that this transaction or a later one
+    /// has written. What has gone shows only where the leaf that it stood in holds others of them.
+    public func hasChangedExtents(
+        _ inode: InodeIdentifier, since generation: Generation
+    ) throws(BtrfsError) -> Bool {
+        let type = UInt8(BTRFS_EXTENT_DATA_KEY)
+        return try hasItem(
+            in: inode.subvolume,
+            from: ItemKey(objectIdentifier: inode.number, type: type, offset: 0),
+            through: ItemKey(objectIdentifier: inode.number, type: type, offset: .max),
+            writtenSince: generation)
+    }
+
     /// Room for as many items as there can be, one for each sector, and for one leaf at least. The
     /// kernel touches all of a buffer before it searches (search_ioctl in fs/btrfs/ioctl.c), and
     /// most searches are for one item: a large one would cost more than the search.

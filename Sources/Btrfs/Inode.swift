@@ -8,6 +8,8 @@ public struct InodeItem: Equatable, Sendable {
     public let generation: Generation
     /// The apparent size.
     public let sizeBytes: ByteCount
+    /// What its extents map (nbytes); holes do not count.
+    public let mappedBytes: ByteCount
     /// How many names it has; 0 for a file that is only kept open.
     public let links: UInt32
     /// A regular file.
@@ -23,12 +25,14 @@ public struct InodeItem: Equatable, Sendable {
 
     /// Makes one.
     public init(
-        generation: Generation, sizeBytes: ByteCount, links: UInt32, isRegularFile: Bool = true,
+        generation: Generation, sizeBytes: ByteCount, mappedBytes: ByteCount = .zero,
+        links: UInt32, isRegularFile: Bool = true,
         hasNoChecksums: Bool = false, isImmutable: Bool = false, isNoCompress: Bool = false,
         isCompress: Bool = false
     ) {
         self.generation = generation
         self.sizeBytes = sizeBytes
+        self.mappedBytes = mappedBytes
         self.links = links
         self.isRegularFile = isRegularFile
         self.hasNoChecksums = hasNoChecksums
@@ -43,12 +47,14 @@ public struct InodeItem: Equatable, Sendable {
         // gid 48, mode 52 (32 bits), rdev 56, flags 64
         guard let generation = item.integer(at: 0, as: UInt64.self),
             let size = item.integer(at: 16, as: UInt64.self),
+            let mapped = item.integer(at: 24, as: UInt64.self),
             let links = item.integer(at: 40, as: UInt32.self),
             let mode = item.integer(at: 52, as: UInt32.self),
             let flags = item.integer(at: 64, as: UInt64.self)
         else { return nil }
         self.generation = Generation(generation)
         self.sizeBytes = ByteCount(size)
+        mappedBytes = ByteCount(mapped)
         self.links = links
         isRegularFile = mode & 0o170000 == 0o100000
         hasNoChecksums = flags & (cbtrfs_INODE_NODATASUM | cbtrfs_INODE_NODATACOW) != 0

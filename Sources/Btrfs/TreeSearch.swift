@@ -117,9 +117,25 @@ extension FileSystem {
         }
     }
 
+    /// Whether there is an item from one key through another in a leaf that this transaction or a
+    /// later one has written. The kernel passes over whole branches that are older, by the
+    /// generations that stand beside the addresses of nodes (btrfs_search_forward in
+    /// fs/btrfs/ctree.c): that an old file has none costs a few nodes, however long it is.
+    func hasItem(
+        in tree: TreeIdentifier, from first: ItemKey, through last: ItemKey,
+        writtenSince generation: Generation
+    ) throws(BtrfsError) -> Bool {
+        let memory = UnsafeMutableRawBufferPointer.allocate(
+            byteCount: MemoryLayout<btrfs_ioctl_search_args_v2>.size + (64 << 10), alignment: 8)
+        defer { unsafe memory.deallocate() }
+        return unsafe try searchOnce(
+            memory, tree: tree, from: first, through: last, writtenSince: generation, items: 1) > 0
+    }
+
     private func searchOnce(
         _ memory: UnsafeMutableRawBufferPointer, tree: TreeIdentifier, from first: ItemKey,
-        through last: ItemKey
+        through last: ItemKey, writtenSince generation: Generation = Generation(0),
+        items: UInt32 = .max
     ) throws(BtrfsError) -> Int {
         let fixedBytes = MemoryLayout<btrfs_ioctl_search_args_v2>.size
         var arguments = btrfs_ioctl_search_args_v2()
@@ -131,7 +147,8 @@ extension FileSystem {
         arguments.key.max_type = UInt32(last.type)
         arguments.key.max_offset = last.offset
         arguments.key.max_transid = .max
-        arguments.key.nr_items = .max
+        arguments.key.min_transid = generation.rawValue
+        arguments.key.nr_items = items
         arguments.buf_size = UInt64(memory.count - fixedBytes)
         unsafe memory.storeBytes(of: arguments, as: btrfs_ioctl_search_args_v2.self)
         guard let base = memory.baseAddress,

@@ -11,6 +11,11 @@ public protocol ExtentCatalog: Sendable {
         of inode: InodeIdentifier, from start: FileOffset, through end: FileOffset,
         _ body: (FileExtent) throws(BtrfsError) -> Void
     ) throws(BtrfsError)
+    /// Whether an item of an inode's extents may have come or changed in this transaction or later.
+    /// What has only gone need not show.
+    func hasChanged(
+        _ inode: InodeIdentifier, since generation: Generation
+    ) throws(BtrfsError) -> Bool
     /// Every reference to the extent that starts at an address, from anywhere.
     func uses(ofExtentAt address: LogicalAddress) throws(BtrfsError) -> ExtentUses
     /// An inode's item; nil when it is gone.
@@ -23,6 +28,10 @@ public protocol ExtentCatalog: Sendable {
 }
 
 extension ExtentCatalog {
+    /// Nobody can say: it may.
+    public func hasChanged(
+        _ inode: InodeIdentifier, since generation: Generation
+    ) throws(BtrfsError) -> Bool { true }
     /// No snapshots are known.
     public func age(ofSubvolume tree: TreeIdentifier) throws(BtrfsError) -> SubvolumeAge? { nil }
 }

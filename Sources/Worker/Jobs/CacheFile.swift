@@ -53,12 +53,15 @@ struct SiteCache: Sendable {
     private let fileSystem: FileSystem
     /// What is kept of the content of packed extents.
     let fingerprints: FingerprintFiles
+    /// What is kept of the files' extents.
+    let surveys: SurveyFiles
     private let settledFile: CacheFile
     private let verdictFile: CacheFile
 
     init(in directory: SharedDescriptor, for fileSystem: FileSystem) {
         self.fileSystem = fileSystem
         fingerprints = FingerprintFiles(in: directory, for: fileSystem)
+        surveys = SurveyFiles(in: directory, for: fileSystem)
         settledFile = CacheFile("settled", in: directory, for: fileSystem)
         verdictFile = CacheFile("verdicts", in: directory, for: fileSystem)
     }

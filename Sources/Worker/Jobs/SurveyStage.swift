@@ -15,16 +15,27 @@ struct SurveyStage {
         _ catalog: some ExtentCatalog, _ result: inout JobResult
     ) throws(BtrfsError) -> (list: ImageList, survey: Survey) {
         let list = ImageList(site: site, order: order)
-        let survey = try Surveyor.survey(
-            list.imageFiles(), in: catalog, spills: site.spills
-        ) { done, total in
-            output.progress(.survey, doneBytes: done.rawValue, totalBytes: total.rawValue)
-        }
+        let survey = try survey(list.imageFiles(), in: catalog)
         try governor.checkpoint()
         result.problems += list.problems + SurveyProblems.unreadable(survey, list, order)
         result.problems += SurveyProblems.nocow(list, order)
         result.extentsSeen += UInt64(survey.extents.count)
         return (list, survey)
+    }
+
+    /// By what was kept, where there is a cache to keep it in.
+    private func survey(
+        _ images: [ImageFile], in catalog: some ExtentCatalog
+    ) throws(BtrfsError) -> Survey {
+        let read = { (memory: SurveyMemory?) throws(BtrfsError) -> Survey in
+            try Surveyor.survey(
+                images, in: catalog, spills: site.spills, memory: memory
+            ) { done, total in
+                output.progress(.survey, doneBytes: done.rawValue, totalBytes: total.rawValue)
+            }
+        }
+        guard let cache = site.cache else { return try read(nil) }
+        return try cache.surveys.keep(at: try? catalog.generation(), read)
     }
 }
 

@@ -43,6 +43,12 @@ struct BtrfsStore: ExtentStore {
         try fileSystem.uses(ofExtentAt: address)
     }
 
+    func hasChanged(
+        _ inode: InodeIdentifier, since generation: Generation
+    ) throws(BtrfsError) -> Bool {
+        try fileSystem.hasChangedExtents(inode, since: generation)
+    }
+
     func inode(_ identifier: InodeIdentifier) throws(BtrfsError) -> InodeItem? {
         try fileSystem.inode(identifier)
     }

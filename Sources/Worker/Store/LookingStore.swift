@@ -22,6 +22,13 @@ struct LookingStore: ContentStore {
         }
     }
 
+    func hasChanged(
+        _ inode: InodeIdentifier, since generation: Generation
+    ) throws(BtrfsError) -> Bool {
+        try governor.checkpoint()
+        return try base.hasChanged(inode, since: generation)
+    }
+
     func uses(ofExtentAt address: LogicalAddress) throws(BtrfsError) -> ExtentUses {
         try governor.checkpoint()
         return try base.uses(ofExtentAt: address)

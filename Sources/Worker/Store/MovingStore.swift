@@ -29,6 +29,13 @@ struct MovingStore: ExtentStore {
         return try base.uses(ofExtentAt: address)
     }
 
+    func hasChanged(
+        _ inode: InodeIdentifier, since generation: Generation
+    ) throws(BtrfsError) -> Bool {
+        governor.hold()
+        return try base.hasChanged(inode, since: generation)
+    }
+
     func inode(_ identifier: InodeIdentifier) throws(BtrfsError) -> InodeItem? {
         governor.hold()
         return try base.inode(identifier)
