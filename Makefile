@@ -73,8 +73,8 @@ abuse: ## Flood the daemon for two minutes each way, plant 65,536 guesses (root)
 	FLOOD_SECONDS=120 FLOOD_ANSWER_SECONDS=2 GUESSES=65536 REQUIRE_REAL_BTRFS=1 \
 		$(SWIFT) test --filter 'FloodTests|TwoWorldsTests'
 
-test-snapshots: ## Run the tests with many snapshots with 500 and 1,000 of them (root).
-	MANY_SNAPSHOTS=1 scripts/test --filter MetadataSpaceTests
+test-snapshots: ## Run the tests with many snapshots with 500 to 2,000 of them (root).
+	MANY_SNAPSHOTS=1 scripts/test --filter ManySnapshotsTests
 
 test-faults: ## Run the tests on faulty devices with every case of theirs, five minutes (root).
 	FAULTS=all scripts/test --filter 'BadSectorTests|RefusedWriteTests|PowerCutTests|DamagedTreeTests'

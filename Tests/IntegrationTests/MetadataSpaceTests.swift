@@ -9,10 +9,6 @@ struct MetadataSpaceTests {
     private static let jobs = [
         WorkerRun.compress, WorkerRun.dedupe, WorkerRun.optimize, WorkerRun.defragment,
     ]
-    /// `make test-snapshots` sets it: minutes each.
-    private static let snapshotCounts =
-        ProcessInfo.processInfo.environment["MANY_SNAPSHOTS"] == nil ? [100] : [500, 1000]
-
     private func order(
         _ work: WorkerOrder.Work, _ pool: String, _ qubes: [String] = ["work"]
     ) -> WorkerOrder {
@@ -166,93 +162,6 @@ struct MetadataSpaceTests {
         }
     }
 
-    // MARK: Snapshots
-
-    /// A pool in a subvolume with an image of many extents, one of its content again, and
-    /// snapshots between which a part of it changes.
-    private func snapshots(_ count: Int, on fileSystem: LoopFileSystem) throws -> String {
-        let pool = fileSystem.path + "/pool"
-        try Command.check("btrfs", "subvolume", "create", pool)
-        let image = pool + "/appvms/work/private.img"
-        // Six bits in each byte: it shrinks by a quarter.
-        let content = Content.random(mebibytes: 18, seed: 1).base64EncodedData()
-        try Files.write(Data(), to: image)
-        let file = try FileHandle(forWritingTo: URL(fileURLWithPath: image))
-        // From the end to the start: extents that no write joins.
-        for start in stride(from: 0, to: content.count, by: 96 << 10).reversed() {
-            try file.seek(toOffset: UInt64(start))
-            try file.write(contentsOf: content[start..<min(start + 96 << 10, content.count)])
-            if start.isMultiple(of: 1 << 20) { try file.synchronize() }
-        }
-        try file.close()
-        try Files.copy(image, to: pool + "/appvms/copy/private.img")
-        try Command.check("mkdir", fileSystem.path + "/snapshots")
-        for number in 0..<count {
-            if number.isMultiple(of: count / 10) {
-                let handle = try FileHandle(forWritingTo: URL(fileURLWithPath: image))
-                try handle.seek(toOffset: UInt64(number / (count / 10)) << 20)
-                try handle.write(contentsOf: Content.text(mebibytes: 1, seed: UInt64(100 + number)))
-                try handle.close()
-            }
-            try Command.check(
-                "btrfs", "subvolume", "snapshot", "-r", pool,
-                fileSystem.path + "/snapshots/\(number)")
-        }
-        try fileSystem.synchronize()
-        return pool
-    }
-
-    @Test("With many snapshots no job makes the disk fuller", arguments: snapshotCounts)
-    func manySnapshots(count: Int) throws {
-        let fileSystem = try LoopFileSystem(mebibytes: 4096)
-        let pool = try snapshots(count, on: fileSystem)
-        let inventory = try Self.checksums(fileSystem.path)
-        for work in Self.jobs {
-            let before = try Self.deviceBytes(fileSystem)
-            let session = try WorkerSession(order(work, pool, ["work", "copy"]))
-            var highest: Int64 = 0
-            while let message = try session.next() {
-                guard case .progress = message else { continue }
-                highest = max(highest, try Self.deviceBytes(fileSystem, synchronized: false))
-            }
-            guard case .result(let result)? = session.messages.last else {
-                Issue.record("\(String(describing: session.messages.last))")
-                return
-            }
-            let after = try Self.deviceBytes(fileSystem)
-            #expect(after <= before, "\(work): \((after - before) >> 10) KiB more")
-            // What docs/engine.md names: 256 MiB until a commit, and a batch of each lane.
-            #expect(highest <= before + 336 << 20)
-            #expect(result.savedBytes >= 0)
-            if case .compress = work {
-                let left = result.leftAlone.first { $0.reason.contains("snapshots") }
-                #expect(left?.references ?? 0 >= UInt64(count))
-            }
-        }
-        #expect(try Self.checksums(fileSystem.path) == inventory)
-        #expect(try Command.run(["touch", fileSystem.path + "/probe"]).status == 0)
-    }
-
-    @Test("With a few snapshots a job saves what it says, metadata counted")
-    func fewSnapshots() throws {
-        let fileSystem = try LoopFileSystem(mebibytes: 2048)
-        let pool = try snapshots(10, on: fileSystem)
-        let before = try Self.deviceBytes(fileSystem)
-        guard
-            case .result(let result)? = try WorkerRun.messages(
-                order(WorkerRun.optimize, pool, ["work", "copy"])
-            ).last
-        else {
-            Issue.record("no result")
-            return
-        }
-        let after = try Self.deviceBytes(fileSystem)
-        #expect(result.savedBytes > 20 << 20)
-        // When the worker ends its nameless files go, which may empty nodes, in two copies.
-        let goneLater = before - after - result.savedBytes
-        #expect((0...(8 * 2 * 16 << 10)).contains(goneLater), "\(goneLater)")
-    }
-
     @Test("Ordering fragments takes nothing, neither in data nor in metadata")
     func defragment() throws {
         let fileSystem = try LoopFileSystem(mebibytes: 1024)
@@ -271,11 +180,11 @@ struct MetadataSpaceTests {
         try file.close()
         try Files.clone(image, to: image + ".1@2026-01-02T03:04:05Z")
         try Files.clone(image, to: fileSystem.image("appvms/copy/private.img"))
-        let before = try Self.deviceBytes(fileSystem)
+        let before = try fileSystem.deviceUsedBytes()
         let volumes = [WorkerRun.volume("work"), WorkerRun.volume("copy")]
         let result = try WorkerRun.job(WorkerRun.defragment, volumes, on: fileSystem)
         #expect(result.extentsReplaced > 100)
-        #expect(try Self.deviceBytes(fileSystem) <= before)
+        #expect(try fileSystem.deviceUsedBytes() <= before)
     }
 
     // MARK: Others
@@ -317,30 +226,5 @@ struct MetadataSpaceTests {
             #expect(result.othersBytes == (isWritten ? 64 : -64) << 20)
             #expect(result.savedBytes == saved - Int64(own.metadataBytes))
         }
-    }
-
-    // MARK: Figures
-
-    /// What is used of the device: data once, metadata twice.
-    private static func deviceBytes(
-        _ fileSystem: LoopFileSystem, synchronized: Bool = true
-    ) throws -> Int64 {
-        if synchronized { try fileSystem.synchronize() }
-        let text = try Command.check("btrfs", "filesystem", "df", "--raw", fileSystem.path).output
-        return text.split(separator: "\n").reduce(0) { sum, line in
-            guard let range = line.range(of: "used="), !line.hasPrefix("GlobalReserve") else {
-                return sum
-            }
-            let used = Int64(line[range.upperBound...]) ?? 0
-            return sum + (line.contains("DUP") ? 2 * used : used)
-        }
-    }
-
-    private static func checksums(_ path: String) throws -> String {
-        try Command.check(
-            "sh", "-c",
-            "cd \(path) && find pool snapshots/0 snapshots/99 -type f"
-                + " -exec sha256sum {} + | sort"
-        ).output
     }
 }

@@ -126,6 +126,19 @@ final class LoopFileSystem {
         return UInt64(line[range.upperBound...])
     }
 
+    /// What is used of the device: data once, metadata twice.
+    func deviceUsedBytes(synchronized: Bool = true) throws -> Int64 {
+        if synchronized { try synchronize() }
+        let text = try Command.check("btrfs", "filesystem", "df", "--raw", path).output
+        return text.split(separator: "\n").reduce(0) { sum, line in
+            guard let range = line.range(of: "used="), !line.hasPrefix("GlobalReserve") else {
+                return sum
+            }
+            let used = Int64(line[range.upperBound...]) ?? 0
+            return sum + (line.contains("DUP") ? 2 * used : used)
+        }
+    }
+
     /// What compsize(8) says the files below a path take on the device.
     func compsizeBytes(_ path: String) throws -> UInt64 {
         let text = try Command.check("compsize", "-b", path).output
