@@ -63,7 +63,7 @@ private func readItem(_ key: ItemKey, _ item: RawSpan) {
     }
 }
 
-/// Items that were kept: a piece that is whole by its checksum is what an encoder has made, or none.
+/// Items that were kept: a piece that is whole is what an encoder has made, or none.
 private func readItems(_ body: [UInt8]) {
     var piece: [UInt8] = []
     for shift in stride(from: 0, to: 64, by: 8) {

@@ -18,13 +18,8 @@ extension FileSystem {
         let sectorsInLeaf = nodeBytes.rawValue / UInt64(checksumKind.lengthBytes)
         let reach = sectorsInLeaf * sectorBytes.rawValue
         let first = start.rawValue > reach ? start.rawValue - reach : 0
-        func key(_ address: UInt64) -> ItemKey {
-            ItemKey(
-                objectIdentifier: BTRFS_EXTENT_CSUM_OBJECTID,
-                type: UInt8(BTRFS_EXTENT_CSUM_KEY), offset: address)
-        }
         try forEachItem(
-            in: .checksums, from: key(first), through: key(end.rawValue - 1),
+            in: .checksums, from: .checksum(of: first), through: .checksum(of: end.rawValue - 1),
             bufferBytes: bufferBytes
         ) { (key, _, item) throws(BtrfsError) in
             let layout = ChecksumItem(
@@ -33,6 +28,15 @@ extension FileSystem {
             guard let run = layout.run(from: start, to: end) else { return }
             try body(run.address, item.extracting(run.bytes))
         }
+    }
+}
+
+extension ItemKey {
+    /// That of the item that begins with the checksum of what stands at an address.
+    static func checksum(of address: UInt64) -> ItemKey {
+        ItemKey(
+            objectIdentifier: BTRFS_EXTENT_CSUM_OBJECTID, type: UInt8(BTRFS_EXTENT_CSUM_KEY),
+            offset: address)
     }
 }
 

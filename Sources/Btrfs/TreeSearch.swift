@@ -26,6 +26,19 @@ public struct ItemKey: Hashable, Comparable, Sendable {
             < (right.objectIdentifier, right.type, right.offset)
     }
 
+    /// The key right in front of this one; nil in front of the first.
+    var previous: ItemKey? {
+        if offset > 0 {
+            return ItemKey(
+                objectIdentifier: objectIdentifier, type: type, offset: offset - 1)
+        }
+        if type > 0 {
+            return ItemKey(objectIdentifier: objectIdentifier, type: type - 1, offset: .max)
+        }
+        guard objectIdentifier > 0 else { return nil }
+        return ItemKey(objectIdentifier: objectIdentifier - 1, type: .max, offset: .max)
+    }
+
     /// The key right behind this one; nil behind the last.
     public var next: ItemKey? {
         var key = self

@@ -16,9 +16,14 @@ private final class FilesCatalog: ExtentCatalog {
     }
 
     private let files: [UInt64: File]
+    private let failing: Set<UInt64>
     private let reads = Mutex<[UInt64]>([])
 
-    init(_ files: [UInt64: File]) { self.files = files }
+    /// - Parameter failing: the files that cannot be read.
+    init(_ files: [UInt64: File], failing: Set<UInt64> = []) {
+        self.files = files
+        self.failing = failing
+    }
 
     /// The inodes whose extents were read, in order.
     var readFiles: [UInt64] { reads.withLock { $0 } }
@@ -31,7 +36,11 @@ private final class FilesCatalog: ExtentCatalog {
         _ body: (FileExtent) throws(BtrfsError) -> Void
     ) throws(BtrfsError) {
         reads.withLock { $0.append(inode.number) }
-        for extent in files[inode.number]?.extents ?? [] where extent.fileOffset >= start {
+        let extents = files[inode.number]?.extents ?? []
+        for (index, extent) in extents.enumerated() where extent.fileOffset >= start {
+            if index == 15_000, failing.contains(inode.number) {
+                throw BtrfsError.cancellation
+            }
             try body(extent)
         }
     }
@@ -82,14 +91,15 @@ private final class FilesCatalog: ExtentCatalog {
     /// A survey of these files by what `old` has, kept in `new`.
     private static func survey(
         _ catalog: FilesCatalog, _ numbers: [UInt64], joining old: MemoryCache?,
-        to new: MemoryCache = MemoryCache(), since: UInt64 = 11, limitBytes: UInt64 = .max
+        to new: MemoryCache = MemoryCache(), since: UInt64 = 11, limitBytes: UInt64 = .max,
+        in subvolume: TreeIdentifier = .topmostSubvolume
     ) throws -> (survey: Survey, isWritten: Bool) {
         let kept = old.flatMap { KeptSurvey($0, fileSystem: home) }
         let memory = SurveyMemory(
             kept,
             writer: KeptSurveyWriter(
                 to: new, fileSystem: home, joining: kept, since: Generation(since),
-                limitBytes: limitBytes))
+                limitBytes: limitBytes), in: [subvolume])
         let survey = try Surveyor.survey(numbers.map(image), in: catalog, memory: memory)
         return (survey, try memory.finish())
     }
@@ -118,6 +128,10 @@ private final class FilesCatalog: ExtentCatalog {
         #expect(catalog.readFiles == [259])
         #expect(Self.isSame(fresh.survey, again.survey))
         #expect(!again.isWritten && second.writes == 0)
+        // Nobody has looked whether the tree that they stand in can be read.
+        let unseen = FilesCatalog(Self.files)
+        _ = try Self.survey(unseen, numbers, joining: first, in: TreeIdentifier(300))
+        #expect(unseen.readFiles == numbers)
     }
 
     @Test func `What has changed is read, and kept beside what has not`() throws {
@@ -166,6 +180,25 @@ private final class FilesCatalog: ExtentCatalog {
         let kept = try #require(KeptSurvey(second, fileSystem: Self.home))
         #expect(kept.entries.count == 1)
         #expect(second.bytes.count < first.bytes.count / 10)
+    }
+
+    @Test func `What cannot be read, and a job that is cancelled, cost nothing of what there is`()
+        throws
+    {
+        let (first, second) = (MemoryCache(), MemoryCache())
+        let numbers: [UInt64] = [257, 258]
+        _ = try Self.survey(FilesCatalog(Self.files), numbers, joining: nil, to: first)
+        var changed = Self.files
+        changed[257]?.changed = 11
+        let found = try Self.survey(
+            FilesCatalog(changed, failing: [257]), numbers, joining: first, to: second)
+        #expect(found.survey.unreadable.count == 1)
+        #expect(found.isWritten)
+        for cache in [first, second] {
+            let catalog = FilesCatalog(Self.files)
+            _ = try Self.survey(catalog, numbers, joining: cache)
+            #expect(catalog.readFiles.isEmpty)
+        }
     }
 
     @Test func `Damage costs its part of a file, and the next survey mends it`() throws {

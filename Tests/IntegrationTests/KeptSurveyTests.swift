@@ -94,7 +94,9 @@ struct KeptSurveyTests {
         }
 
         func survey(_ images: [ImageFile]) throws -> Survey {
-            try files.keep(at: try? catalog.generation()) { (memory) throws(BtrfsError) in
+            try files.keep(
+                at: try? catalog.generation(), in: Set(images.map(\.inode.subvolume))
+            ) { (memory) throws(BtrfsError) in
                 try Surveyor.survey(images, in: catalog, memory: memory)
             }
         }

@@ -87,9 +87,14 @@ public struct FingerprintSegment: Equatable, Sendable {
     }
 
     private func sums(at position: Int) -> [UInt32] {
-        (0..<Int(bytes[position + 16])).map { index in
-            let start = position + Self.entryHeaderBytes + index * 4
-            return (0..<4).reduce(UInt32(0)) { $0 | UInt32(bytes[start + $1]) << UInt32(8 * $1) }
+        let count = Int(bytes[position + 16])
+        let start = position + Self.entryHeaderBytes
+        return unsafe bytes.withUnsafeBytes { bytes in
+            (0..<count).map { index in
+                unsafe UInt32(
+                    littleEndian: bytes.loadUnaligned(
+                        fromByteOffset: start + index * 4, as: UInt32.self))
+            }
         }
     }
 
@@ -126,7 +131,10 @@ public struct FingerprintSegment: Equatable, Sendable {
     }
 
     private func integer(at position: Int) -> UInt64 {
-        (0..<8).reduce(UInt64(0)) { $0 | UInt64(bytes[position + $1]) << UInt64(8 * $1) }
+        unsafe bytes.withUnsafeBytes {
+            unsafe UInt64(
+                littleEndian: $0.loadUnaligned(fromByteOffset: position, as: UInt64.self))
+        }
     }
 
     static func add(_ value: UInt64, to bytes: inout [UInt8]) {

@@ -137,9 +137,10 @@ public struct Fingerprinter: Sendable {
                     start: extent.address, sectors: length.count / store.sectorBytes.count)
             })
         let known = Dictionary(uniqueKeysWithValues: zip(plain, sums))
+        var reader = kept.map { KeptFingerprints.Reader($0) }
         return indices.compactMap { index in
             let extent = survey.extents[index]
-            guard let known = known[index] ?? unpacked(extent, survey) else { return nil }
+            guard let known = known[index] ?? unpacked(extent, survey, &reader) else { return nil }
             let isUsable = usableSectors(of: extent, survey, count: known.count)
             var kept: FingerprintSegment.Entry?
             if extent.compression != .none, known.allSatisfy({ $0 != nil }) {
@@ -154,7 +155,9 @@ public struct Fingerprinter: Sendable {
     }
 
     /// The checksums of a compressed extent's content; nil when there is no way to it.
-    private func unpacked(_ extent: Survey.Extent, _ survey: Survey) -> [UInt32?]? {
+    private func unpacked(
+        _ extent: Survey.Extent, _ survey: Survey, _ kept: inout KeptFingerprints.Reader?
+    ) -> [UInt32?]? {
         if let sums = kept?.sums(ofExtentAt: extent.address, generation: extent.generation),
             ByteCount(sums.count * store.sectorBytes.count)
                 == extent.contentBytes.roundedUp(to: store.sectorBytes)

@@ -62,9 +62,34 @@ public final class KeptFingerprints: Sendable {
     public func sums(
         ofExtentAt address: LogicalAddress, generation: Generation
     ) -> [UInt32]? {
-        let next = places.partitioningIndex { $0.address > address.rawValue }
-        guard next > 0 else { return nil }
-        return segment(next - 1)?.sums(ofExtentAt: address, generation: generation)
+        var reader = Reader(self)
+        return reader.sums(ofExtentAt: address, generation: generation)
+    }
+
+    /// Asks again and again, mostly for what lies behind: of a thread's own, it goes through the
+    /// lock that all threads share only once for each segment.
+    struct Reader {
+        private let kept: KeptFingerprints
+        private var segment: FingerprintSegment?
+        /// The addresses that the segment is asked for.
+        private var range: Range<UInt64> = 0..<0
+
+        init(_ kept: KeptFingerprints) { self.kept = kept }
+
+        /// The checksums of an extent, when it is the same one.
+        mutating func sums(
+            ofExtentAt address: LogicalAddress, generation: Generation
+        ) -> [UInt32]? {
+            if !range.contains(address.rawValue) {
+                let places = kept.places
+                let next = places.partitioningIndex { $0.address > address.rawValue }
+                guard next > 0 else { return nil }
+                let end = next < places.count ? places[next].address : .max
+                range = places[next - 1].address..<end
+                segment = kept.segment(next - 1)
+            }
+            return segment?.sums(ofExtentAt: address, generation: generation)
+        }
     }
 
     /// A segment by its number; nil when it is damaged.

@@ -28,7 +28,7 @@ public enum Surveyor {
                     try collector.add(extent)
                 }
             } catch {
-                memory?.drop()
+                memory?.drop(image.inode)
                 if collector.failure != nil { break }
                 collector.fail(image.inode, error)
             }
@@ -44,7 +44,7 @@ public enum Surveyor {
         _ memory: SurveyMemory?, _ body: (FileExtent) throws(BtrfsError) -> Void
     ) throws(BtrfsError) {
         var start = FileOffset.start
-        if let kept = memory?.kept, let entry = kept.entry(of: file, item),
+        if let kept = memory?.kept, let entry = memory?.entry(of: file, item),
             try !catalog.hasChanged(file, since: entry.since)
         {
             guard let damage = try kept.forEachExtent(of: entry, body) else {

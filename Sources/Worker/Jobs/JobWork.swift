@@ -197,8 +197,8 @@ private struct SiteWork {
         // Of a large pool they take as much memory as the next one.
         _ = consume survey
         _ = consume verdicts
-        let now = try Surveyor.survey(
-            ImageList(site: site, order: order).imageFiles(), in: store, spills: site.spills)
+        let now = try stage.survey(
+            ImageList(site: site, order: order).imageFiles(), in: store)
         // What a cancelled job has not come to is not settled, and its last look is not whole.
         if governor.isCancelled { return outcome }
         result.add(from: pieces, to: now.pieces(in: scope))
@@ -229,7 +229,7 @@ private struct SiteWork {
         }
         guard var look = site.treeLook else { return }
         while !look.isDone {
-            try look.proceed(in: site.fileSystem) { !governor.isCancelled }
+            try look.proceed(in: site.fileSystem) { [governor] in !governor.isCancelled }
             try governor.checkpoint()
         }
     }

@@ -26,9 +26,11 @@ struct SurveyFiles: Sendable {
 
     /// Makes a survey by what was kept, and keeps it for the next one. One that does not come to
     /// its end leaves what there was.
-    /// - Parameter generation: the newest transaction; where it is not known nothing is kept.
+    /// - Parameters:
+    ///   - generation: the newest transaction; where it is not known nothing is kept.
+    ///   - subvolumes: those whose trees were looked at: what was kept of others does not serve.
     func keep(
-        at generation: Generation?,
+        at generation: Generation?, in subvolumes: Set<TreeIdentifier>,
         _ body: (SurveyMemory?) throws(BtrfsError) -> Survey
     ) throws(BtrfsError) -> Survey {
         guard let generation else { return try body(nil) }
@@ -38,7 +40,7 @@ struct SurveyFiles: Sendable {
                 to: target, fileSystem: fileSystem, joining: newest?.kept, since: generation,
                 limitBytes: files.limitBytes(part: Self.part))
         }
-        let memory = SurveyMemory(newest?.kept, writer: writer)
+        let memory = SurveyMemory(newest?.kept, writer: writer, in: subvolumes)
         let survey = try body(memory)
         files.replace(newest?.index) { () throws(BtrfsError) in try memory.finish() }
         return survey

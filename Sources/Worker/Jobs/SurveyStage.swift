@@ -15,7 +15,9 @@ struct SurveyStage {
         _ catalog: some ExtentCatalog, _ result: inout JobResult
     ) throws(BtrfsError) -> (list: ImageList, survey: Survey) {
         let list = ImageList(site: site, order: order)
-        let survey = try survey(list.imageFiles(), in: catalog)
+        let survey = try survey(list.imageFiles(), in: catalog) { done, total in
+            output.progress(.survey, doneBytes: done.rawValue, totalBytes: total.rawValue)
+        }
         try governor.checkpoint()
         result.problems += list.problems + SurveyProblems.unreadable(survey, list, order)
         result.problems += SurveyProblems.nocow(list, order)
@@ -24,18 +26,17 @@ struct SurveyStage {
     }
 
     /// By what was kept, where there is a cache to keep it in.
-    private func survey(
-        _ images: [ImageFile], in catalog: some ExtentCatalog
+    func survey(
+        _ images: [ImageFile], in catalog: some ExtentCatalog,
+        progress: (_ done: ByteCount, _ total: ByteCount) -> Void = { _, _ in }
     ) throws(BtrfsError) -> Survey {
-        let read = { (memory: SurveyMemory?) throws(BtrfsError) -> Survey in
+        func read(_ memory: SurveyMemory?) throws(BtrfsError) -> Survey {
             try Surveyor.survey(
-                images, in: catalog, spills: site.spills, memory: memory
-            ) { done, total in
-                output.progress(.survey, doneBytes: done.rawValue, totalBytes: total.rawValue)
-            }
+                images, in: catalog, spills: site.spills, memory: memory, progress: progress)
         }
         guard let cache = site.cache else { return try read(nil) }
-        return try cache.surveys.keep(at: try? catalog.generation(), read)
+        return try cache.surveys.keep(
+            at: try? catalog.generation(), in: MetadataGuard(site: site).subvolumes, read)
     }
 }
 

@@ -17,12 +17,15 @@ struct MetadataGuard {
 
     /// A look at what a job writes to: the subvolumes that its nameless files are made in, and what
     /// each commit needs.
-    var newLook: TreeLook {
+    var newLook: TreeLook { TreeLook(subvolumes: subvolumes.sorted()) }
+
+    /// Those subvolumes.
+    var subvolumes: Set<TreeIdentifier> {
         let homes = site.pools.map(\.directory) + site.systemFolders.map(\.directory)
-        let subvolumes = homes.compactMap {
-            try? site.fileSystem.subvolume(holding: $0.descriptor, path: "a pool's directory")
-        }
-        return TreeLook(subvolumes: Set(subvolumes).sorted())
+        return Set(
+            homes.compactMap {
+                try? site.fileSystem.subvolume(holding: $0.descriptor, path: "a pool's directory")
+            })
     }
 
     /// What is remembered, unless a scrub has been clean since: then it is forgotten.
@@ -50,7 +53,7 @@ struct MetadataGuard {
     /// Reads on in the trees that every write needs.
     /// - Returns: what is damaged; nil when all could be read so far.
     func look(
-        _ look: inout TreeLook, mayGoOn: () -> Bool = { true }
+        _ look: inout TreeLook, mayGoOn: @escaping @Sendable () -> Bool = { true }
     ) throws(BtrfsError) -> SiteNotes.Damage? {
         do throws(BtrfsError) {
             try look.proceed(in: site.fileSystem, mayGoOn: mayGoOn)
