@@ -37,6 +37,8 @@ public struct Pacing: Codable, Equatable, Sendable {
         case turn
         /// Too little unallocated or metadata space is left.
         case space
+        /// Btrfs itself is at work on the file system: a balance, or devices that come or go.
+        case operation
         /// The machine runs on battery.
         case battery
         /// Others wait for the disk.
@@ -46,7 +48,7 @@ public struct Pacing: Codable, Equatable, Sendable {
 
         /// Those that this release knows.
         public static let allCases: [Self] = [
-            .pause, .turn, .space, .battery, .disk,
+            .pause, .turn, .space, .operation, .battery, .disk,
         ]
 
         /// As it is written.
@@ -55,6 +57,7 @@ public struct Pacing: Codable, Equatable, Sendable {
             case .pause: "pause"
             case .turn: "turn"
             case .space: "space"
+            case .operation: "operation"
             case .battery: "battery"
             case .disk: "disk"
             case .unknown(let word): word
@@ -71,18 +74,22 @@ public struct Pacing: Codable, Equatable, Sendable {
     /// Of the last second, the part in which others waited for the disk, 0 to 1; nil where the
     /// kernel does not say.
     public var othersWaitShare: Double?
-    /// One sentence: what is missing, and what to do. Nil where the reason says it all.
+    /// What is missing and what to do, or who is waited for, as a part of a sentence. Nil where
+    /// the reason says it all.
     public var advice: String?
+    /// When the job came to be held for this reason, in seconds since 1970; nil when it is not held.
+    public var heldAt: Int64?
 
     /// Makes pacing.
     public init(
         state: State, reason: Reason? = nil, heldShare: Double = 0,
-        othersWaitShare: Double? = nil, advice: String? = nil
+        othersWaitShare: Double? = nil, advice: String? = nil, heldAt: Int64? = nil
     ) {
         self.state = state
         self.reason = reason
         self.heldShare = heldShare
         self.othersWaitShare = othersWaitShare
         self.advice = advice
+        self.heldAt = heldAt
     }
 }

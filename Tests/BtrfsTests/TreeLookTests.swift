@@ -32,3 +32,13 @@ import Testing
         #expect(Self.first.previous == nil)
     }
 }
+
+@Suite("What Btrfs is at") struct ExclusiveOperationTests {
+    @Test func `A balance that is paused, and nothing, hold nobody`() {
+        for text in ["none\n", "balance paused\n", "", "\n"] {
+            #expect(FileSystem.exclusiveOperation(text) == nil)
+        }
+        #expect(FileSystem.exclusiveOperation("balance\n") == "balance")
+        #expect(FileSystem.exclusiveOperation("device replace\n") == "device replace")
+    }
+}

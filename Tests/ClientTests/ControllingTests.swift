@@ -144,6 +144,7 @@ import Testing
             (Pacing(state: .full), nil),
             (Pacing(state: .held, reason: .pause), "paused"),
             (Pacing(state: .held, reason: .battery), "held: on battery"),
+            (Pacing(state: .held, reason: .operation, advice: "balance"), "held: balance"),
             (Pacing(state: .held, reason: .disk), "held: others need the disk"),
             (
                 Pacing(state: .slowed, reason: .disk, heldShare: 0.254),

@@ -115,7 +115,7 @@ import Testing
         #expect(Pacing.State.allCases.map(\.rawValue) == ["full", "slowed", "held"])
         #expect(
             Pacing.Reason.allCases.map(\.rawValue) == [
-                "pause", "turn", "space", "battery", "disk",
+                "pause", "turn", "space", "operation", "battery", "disk",
             ])
     }
 

@@ -7,12 +7,12 @@ import Testing
 @Suite struct PaceTests {
     private func decide(
         waiting share: Double?, after last: Pace = .full, paused: Bool = false,
-        battery: Bool = false, advice: String? = nil
+        battery: Bool = false, advice: String? = nil, operation: String? = nil
     ) -> Pace {
         Pace.decide(
             Surroundings(
                 isPaused: paused, isOnBattery: battery, spaceAdvice: advice,
-                othersWaitShare: share), after: last)
+                operation: operation, othersWaitShare: share), after: last)
     }
 
     @Test func aJobThatIsAloneWorksAtFullSpeed() {
@@ -51,10 +51,12 @@ import Testing
         #expect(
             decide(waiting: 1, paused: true, battery: true, advice: "full").reason == .pause)
         #expect(decide(waiting: 1, battery: true, advice: "full").reason == .space)
+        #expect(decide(waiting: 1, battery: true, operation: "balance").reason == .operation)
+        #expect(decide(waiting: 1, battery: true, advice: "full", operation: "x").reason == .space)
         #expect(decide(waiting: 1, battery: true).reason == .battery)
         for pace in [
             decide(waiting: 0, paused: true), decide(waiting: 0, battery: true),
-            decide(waiting: 0, advice: "full"),
+            decide(waiting: 0, advice: "full"), decide(waiting: 0, operation: "resize"),
         ] {
             #expect(pace.state == .held)
             #expect(pace.workShare == 0)

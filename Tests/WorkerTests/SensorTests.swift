@@ -136,7 +136,13 @@ private final class KernelFolder {
         #expect(!PowerSupply.isOnBattery([mouse]))
         #expect(!PowerSupply.isOnBattery([PowerSupply(type: "Battery", status: "Full")]))
         // Mains that give power while the battery is drained all the same: a weak charger.
-        #expect(!PowerSupply.isOnBattery([battery, PowerSupply(type: "USB", isOnline: true)]))
+        let mains = PowerSupply(type: "Mains", isOnline: true)
+        #expect(!PowerSupply.isOnBattery([battery, mains]))
+        #expect(PowerSupply.isOnBattery([battery, PowerSupply(type: "Mains")]))
+        // A port that gives power, and yet less than the machine needs.
+        let port = PowerSupply(type: "USB", isOnline: true)
+        #expect(PowerSupply.isOnBattery([battery, port]))
+        #expect(!PowerSupply.isOnBattery([PowerSupply(type: "Battery", status: "Charging"), port]))
     }
 
     @Test func optionsOfTheWorkerAreReadStrictly() throws {

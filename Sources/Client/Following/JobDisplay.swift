@@ -81,7 +81,7 @@ final class TextJobDisplay: JobDisplay {
 
     private func show(_ progress: JobProgress) {
         let reading = meter.read(progress)
-        noteAdvice(progress.pacing?.advice)
+        if let pacing = progress.pacing { noteAdvice(pacing) }
         guard pacer.shows(progress) else { return }
         let columns = console.redrawColumns ?? TextTable.columns
         console.progress(ProgressLine.text(reading, columns: columns))
@@ -90,12 +90,11 @@ final class TextJobDisplay: JobDisplay {
 
 extension TextJobDisplay {
     /// What a person has to do is not for a line that is redrawn.
-    private func noteAdvice(_ advice: String?) {
-        guard advice != shownAdvice else { return }
-        shownAdvice = advice
-        if let advice {
-            console.note(Line("The job waits for space on its file system: \(advice).", .warning))
-        }
+    private func noteAdvice(_ pacing: Pacing) {
+        guard pacing.advice != shownAdvice else { return }
+        shownAdvice = pacing.advice
+        guard let advice = pacing.advice else { return }
+        console.note(Line(ProgressLine.waits(for: advice, pacing), .warning))
     }
 }
 

@@ -100,6 +100,7 @@ enum ProgressLine {
             case .pause: "paused"
             case .turn: "another job goes first"
             case .space: "no space"
+            case .operation: pacing.advice?.sanitised ?? "Btrfs is at work"
             case .battery: "on battery"
             case .disk: "others need the disk"
             case .unknown(let word): word.sanitised
@@ -113,6 +114,16 @@ enum ProgressLine {
         case .unknown(let word):
             return word.sanitised + (reason.isEmpty ? "" : ": \(reason)")
         }
+    }
+
+    /// What a job waits for, since when, and what becomes of it.
+    static func waits(for advice: String, _ pacing: Pacing) -> String {
+        guard pacing.reason == .operation else {
+            return "The job waits for space on its file system: \(advice)."
+        }
+        let since = pacing.heldAt.map { " since \(Moment.second($0).suffix(8).prefix(5))" } ?? ""
+        return "The job waits\(since) for what Btrfs does with its file system: \(advice)."
+            + " It goes on by itself."
     }
 
     private static let stageWidth = JobProgress.Stage.allCases.map(\.rawValue.count).max() ?? 0

@@ -106,7 +106,8 @@ struct JobWork {
         return outcome.leftAlone
     }
 
-    /// The job holds while the file system has too little room.
+    /// The job holds while the file system has too little room, and while Btrfs moves what is on it
+    /// or its devices: a balance writes all that a job has just written once more.
     private func watchSpace(of site: Site) {
         let isHeld = Monitor(false)
         let advice = { @Sendable [spaceGuard] () -> String? in
@@ -122,6 +123,8 @@ struct JobWork {
         governor.guardSpace(advice) { bytes in
             guard let info = try? site.fileSystem.spaceInfo() else { return true }
             return SpaceGuard.hasRoom(info, for: bytes, lanes: Self.lanes)
+        } operation: {
+            site.fileSystem.exclusiveOperation
         }
     }
 }

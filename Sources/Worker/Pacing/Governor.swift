@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 internal import Btrfs
 internal import Engine
+internal import FoundationEssentials
 internal import Protocol
 internal import Synchronization
 internal import SystemCalls
@@ -27,10 +28,13 @@ final class Governor: JobControl {
         var isOver = false
         var spaceAdvice: (@Sendable () -> String?)?
         var hasRoom: (@Sendable (ByteCount) -> Bool)?
+        var operation: (@Sendable () -> String?)?
         var meanwhile: (@Sendable () -> Void)?
         var waits = WaitMeter()
         var pace = Pace.full
         var slots = WorkSlots()
+        /// Since when the job is held for one reason, in seconds since 1970.
+        var heldAt: Int64?
         /// When the gate was closed; nil while it is open.
         var closedAt: Double?
         var closedSeconds = 0.0
@@ -95,17 +99,20 @@ final class Governor: JobControl {
         look()
     }
 
-    /// From now on the space of this file system counts.
+    /// From now on the space of this file system counts, and what Btrfs does with it.
     /// - Parameters:
     ///   - advice: says why there is too little, or nil.
     ///   - hasRoom: whether trees may grow by so much.
+    ///   - operation: what Btrfs itself does with it that no job should be beside, or nil.
     func guardSpace(
         _ advice: @escaping @Sendable () -> String?,
-        hasRoom: @escaping @Sendable (ByteCount) -> Bool = { _ in true }
+        hasRoom: @escaping @Sendable (ByteCount) -> Bool = { _ in true },
+        operation: @escaping @Sendable () -> String? = { nil }
     ) {
         state.withLock {
             $0.spaceAdvice = advice
             $0.hasRoom = hasRoom
+            $0.operation = operation
         }
         look()
     }
@@ -146,6 +153,8 @@ final class Governor: JobControl {
 
     // MARK: Looking
 
+    private static var epochSeconds: Int64 { Int64(Date().timeIntervalSince1970) }
+
     private var nowSeconds: Double { (clock.now - started).inSeconds }
 
     /// Looks around, decides, and opens or closes the gate.
@@ -154,21 +163,25 @@ final class Governor: JobControl {
         let waited = sensors.othersWaitedSeconds()
         let isOnBattery = !mayUseBattery && sensors.isOnBattery()
         let advice = state.withLock { $0.spaceAdvice }?()
+        let operation = state.withLock { $0.operation }?()
         let now = nowSeconds
         let (pacing, isNews) = state.withLock { state in
             let share = waited.map { state.waits.add($0, nowSeconds: now) }
             let surroundings = Surroundings(
                 isPaused: state.isPaused, isOnBattery: isOnBattery, spaceAdvice: advice,
-                othersWaitShare: share)
+                operation: operation, othersWaitShare: share)
             let pace = Pace.decide(surroundings, after: state.pace)
             let isNews = pace.state != state.pace.state || pace.reason != state.pace.reason
+            if isNews { state.heldAt = pace.state == .held ? Self.epochSeconds : nil }
             state.pace = pace
             set(&state, isOpen: state.slots.update(pace, nowSeconds: now), nowSeconds: now)
             let closed = state.closedSeconds + (state.closedAt.map { now - $0 } ?? 0)
             let pacing = Pacing(
                 state: pace.state, reason: pace.reason,
                 heldShare: now > 0 ? min(1, max(0, closed / now)) : 0, othersWaitShare: share,
-                advice: pace.reason == .space ? advice : nil)
+                advice: pace.reason == .space
+                    ? advice : pace.reason == .operation ? operation : nil,
+                heldAt: state.heldAt)
             return (pacing, isNews)
         }
         if isNews || pacing.state != .full { report(pacing) }

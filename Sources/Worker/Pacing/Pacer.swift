@@ -9,6 +9,8 @@ struct Surroundings: Equatable, Sendable {
     var isOnBattery = false
     /// Why there is too little space; nil when there is enough.
     var spaceAdvice: String?
+    /// What Btrfs itself does with the file system; nil when it does nothing of that kind.
+    var operation: String?
     /// Of the last second, the part in which others waited for the disk; nil where it is not known.
     var othersWaitShare: Double?
 }
@@ -35,6 +37,7 @@ struct Pace: Equatable, Sendable {
     static func decide(_ now: Surroundings, after last: Pace) -> Pace {
         if now.isPaused { return Pace(state: .held, reason: .pause, workShare: 0) }
         if now.spaceAdvice != nil { return Pace(state: .held, reason: .space, workShare: 0) }
+        if now.operation != nil { return Pace(state: .held, reason: .operation, workShare: 0) }
         if now.isOnBattery { return Pace(state: .held, reason: .battery, workShare: 0) }
         guard let share = now.othersWaitShare else { return .full }
         let limit = last.reason == .disk ? fullBelow : slowAbove

@@ -12,10 +12,11 @@ struct PowerSupply: Equatable, Sendable {
     /// `Device` for the battery of a mouse, which says nothing of the machine.
     var scope = ""
 
-    /// Whether a machine with these runs on battery. Pure.
+    /// Whether a machine with these runs on battery: its own discharges, and no mains is there. A
+    /// USB port that gives some power, but less than is used, is no mains. Pure.
     static func isOnBattery(_ supplies: [PowerSupply]) -> Bool {
         let own = supplies.filter { $0.scope != "Device" }
-        if own.contains(where: { $0.type != "Battery" && $0.isOnline }) { return false }
+        if own.contains(where: { $0.type == "Mains" && $0.isOnline }) { return false }
         return own.contains { $0.type == "Battery" && $0.status == "Discharging" }
     }
 
