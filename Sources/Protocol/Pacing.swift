@@ -77,7 +77,8 @@ public struct Pacing: Codable, Equatable, Sendable {
     /// What is missing and what to do, or who is waited for, as a part of a sentence. Nil where
     /// the reason says it all.
     public var advice: String?
-    /// When the job came to be held for this reason, in seconds since 1970; nil when it is not held.
+    /// When the job came to be held for this reason, in seconds since 1970; nil when it is
+    /// not held.
     public var heldAt: Int64?
 
     /// Makes pacing.
