@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import ArgumentParser
+import FoundationEssentials
 import Protocol
 import SystemCalls
 import SystemPackage
@@ -10,6 +11,9 @@ struct CommandContext {
     let console: Console
     /// There is a socket to go to, and a journal with what policy said.
     var isDom0 = false
+    /// What it shows where the command runs.
+    var clock = WallClock(
+        now: { Int64(Date().timeIntervalSince1970) }, offsetSeconds: Moment.offsetSeconds)
     /// Where dom0's policy is.
     var policyFolders: [String] = []
     /// What is said of an error.

@@ -33,8 +33,16 @@ struct Lane {
     func run(_ batch: [Replacement]) throws(BtrfsError) -> BatchResult {
         var result = BatchResult()
         var batches = [batch]
-        while let next = batches.popLast(), !context.isStopped {
+        var hasBegun = false
+        while let next = batches.popLast() {
+            // What a batch had no place for is another one, which is not begun any more.
+            guard !context.isStopped, !(hasBegun && context.control.isTimeOver) else {
+                result.left += next
+                continue
+            }
+            hasBegun = true
             batches += try run(next, &result).batches
+            if context.control.isCancelled { result.left += next }
         }
         return result
     }
