@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import ArgumentParser
-import FoundationEssentials
 import Protocol
 import SystemCalls
 import SystemPackage
@@ -12,8 +11,7 @@ struct CommandContext {
     /// There is a socket to go to, and a journal with what policy said.
     var isDom0 = false
     /// What it shows where the command runs.
-    var clock = WallClock(
-        now: { Int64(Date().timeIntervalSince1970) }, offsetSeconds: Moment.offsetSeconds)
+    var clock = WallClock.system
     /// Where dom0's policy is.
     var policyFolders: [String] = []
     /// What is said of an error.

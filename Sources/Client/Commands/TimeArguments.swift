@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import ArgumentParser
+import FoundationEssentials
 import Protocol
 
 /// A length of time as it is typed: `90m`, `2h`, `1h30m`, `45s`, `2d`.
@@ -111,6 +112,12 @@ struct WallClock {
     var now: () -> Int64
     /// By how many seconds it is ahead of UTC at a moment.
     var offsetSeconds: (Int64) -> Int
+
+    /// This machine's.
+    static var system: WallClock {
+        WallClock(
+            now: { Int64(Date().timeIntervalSince1970) }, offsetSeconds: Moment.offsetSeconds)
+    }
 }
 
 /// The time of all jobs of one command together, which run one after the other.

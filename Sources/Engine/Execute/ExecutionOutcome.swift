@@ -91,8 +91,8 @@ public struct Remainder: Equatable, Sendable {
     /// Nothing.
     public init() {}
 
-    /// These.
-    init(_ replacements: some Sequence<Replacement>) {
+    /// All of these.
+    public init(_ replacements: some Sequence<Replacement>) {
         for replacement in replacements {
             extents += 1
             disk += replacement.diskBytes
