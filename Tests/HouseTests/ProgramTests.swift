@@ -122,7 +122,7 @@ struct ProgramTests {
     func scripts(script: String) throws {
         let sets = [
             "bench": "bench", "bench-pacing": "bench", "bench-third": "bench",
-            "bench-versions": "bench",
+            "bench-versions": "bench", "bench-pieces": "bench",
             "test-fresh": "fresh", "fresh-root": "fresh", "package": "package", "vendor": "package",
             "test-rpm": "package", "test-packages": "fresh",
         ]
