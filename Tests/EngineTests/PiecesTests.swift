@@ -129,4 +129,36 @@ import Testing
         #expect(outcome.extentsReplaced == 1)
         #expect(outcome.left.extents == plan.replacements.count - 1)
     }
+
+    @Test("Keepers are found where they are packed, by the places that show them")
+    func keepers() throws {
+        // Two equal files that shrink, one that is like neither, and a clone of the first.
+        var state = ModelState()
+        for number in UInt64(1)...3 {
+            state.make(number)
+            let kinds = (0..<32).map { 1000 + (number == 3 ? 100 : 0) + $0 }
+            state.write(Content.sectors(kinds), to: number, at: 0)
+        }
+        state.make(4)
+        state.clone(1, 0..<(128 << 10), to: 4, at: 0)
+        var job = ModelJob(store: ModelStore(state))
+        job.limits.batchContent = .kibibytes(128)
+        let survey = job.survey()
+        let batches = Batches.make(
+            try job.optimizePlan().replacements, contentLimit: job.limits.batchContent)
+        try #require(batches.count == 3)
+        let pointed = try #require(batches.firstIndex { !$0[0].pieces.isEmpty })
+        let keeper = try #require(batches[pointed][0].pieces.first?.keeper)
+        let needs = try #require(PackedKeepers(batches, survey)).needs(of: batches)
+        #expect(needs.indices.filter { !needs[$0].isEmpty } == [pointed])
+        let needed = try #require(needs[pointed].first)
+        let extent = try #require(survey.extent(at: batches[needed][0].address))
+        #expect(
+            survey.references(to: extent).contains {
+                survey.files[$0.file].image.inode == keeper.inode
+            })
+        // One place is of what is like no other, two are of what two files share.
+        #expect((PackedKeepers(batches, survey, placeLimit: 2) == nil) == true)
+        #expect((PackedKeepers(batches, survey, placeLimit: 3) == nil) == false)
+    }
 }

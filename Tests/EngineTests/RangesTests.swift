@@ -118,7 +118,7 @@ import Testing
     }
 
     static func order(_ replacements: [Replacement], _ limit: ByteCount) -> [[UInt64]] {
-        Batches.make(replacements, contentLimit: limit, order: .largestSavingFirst)
+        Batches.largestSavingFirst(Batches.make(replacements, contentLimit: limit))
             .map { $0.map(\.address.rawValue) }
     }
 
@@ -145,6 +145,14 @@ import Testing
             contentBytes: .mebibytes(1), pieces: [], rewriting: .plain,
             predictedSaving: .mebibytes(1))
         #expect(Self.order([Self.saving(12, at: 1), small], .mebibytes(16)) == [[9], [1]])
+    }
+
+    @Test func `What is packed for others comes right before them, and counts as their work`() {
+        // 1 to 3 are packed; 4 and 6 are pointed to 2 and 3, 5 to nothing that is packed.
+        let some = [(0, 1), (0, 2), (0, 3), (16, 4), (12, 5), (15, 6)]
+            .map { [Self.saving($0.0, at: $0.1)] }
+        let sorted = Batches.largestSavingFirst(some, needs: [[], [], [], [1, 2], [], [1]])
+        #expect(sorted.map { $0[0].address.rawValue } == [5, 2, 6, 3, 4, 1])
     }
 
     @Test func `Without an order the plan's stays`() {

@@ -67,8 +67,7 @@ public struct Executor: Sendable {
             newestGeneration: survey.generation, now: now)
         let scout = Scout(context: context, survey: survey)
         defer { scout.letGoOfAll() }
-        let batches = Batches.make(
-            replacements, contentLimit: limits.batchContent, order: order)
+        let batches = batches(replacements, order)
         var result = try pass(batches, context, scout, isLast: false, progress: progress)
         if !result.postponed.isEmpty {
             // One that is to end goes through none of them, and counts them as left.
@@ -83,6 +82,18 @@ public struct Executor: Sendable {
         result.outcome.left = Remainder(result.left)
         try store.synchronize()
         return result.outcome
+    }
+
+    private func batches(
+        _ replacements: [Replacement], _ order: BatchOrder
+    ) -> [[Replacement]] {
+        let planned = Batches.make(replacements, contentLimit: limits.batchContent)
+        switch order {
+        case .asPlanned: return planned
+        case .largestSavingFirst:
+            let needs = PackedKeepers(planned, survey)?.needs(of: planned)
+            return Batches.largestSavingFirst(planned, needs: needs ?? [])
+        }
     }
 
     /// Goes through batches once, with all lanes; the last pass with one. A keeper was lost
