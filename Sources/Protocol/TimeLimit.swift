@@ -72,10 +72,10 @@ public struct JobRemainder: Codable, Equatable, Sendable {
     /// File systems of which no more is known than what `knownBytes` says: nothing was moved
     /// there. nil where there are none.
     public var unplannedFileSystems: Int?
-    /// Of `toKnowBytes`, the content whose checksums were read by then; nil where it had all, or had
-    /// not begun.
+    /// Of `toKnowBytes`, the content whose checksums were read by then; nil where that had not
+    /// begun.
     public var knownBytes: UInt64?
-    /// The content whose checksums have to be known before anything is moved.
+    /// The content on these whose checksums have to be known before anything is moved.
     public var toKnowBytes: UInt64?
 
     /// Makes a remainder; nothing is left of a plan yet.
