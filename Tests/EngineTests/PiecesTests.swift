@@ -23,6 +23,21 @@ import Testing
         }
     }
 
+    /// It is cancelled when that was asked for so often.
+    private final class Cancelled: JobControl {
+        private let left: Mutex<Int>
+
+        init(after looks: Int) { left = Mutex(looks) }
+
+        var isCancelled: Bool {
+            left.withLock { left in
+                left -= 1
+                return left < 0
+            }
+        }
+        func checkpoint() throws(BtrfsError) { if isCancelled { throw .cancellation } }
+    }
+
     /// Runs until a job finds nothing to replace.
     private static func finish(_ job: ModelJob) throws {
         var job = job
@@ -128,6 +143,21 @@ import Testing
         let outcome = try job.execute(plan)
         #expect(outcome.extentsReplaced == 1)
         #expect(outcome.left.extents == plan.replacements.count - 1)
+    }
+
+    @Test("Whenever it is cancelled nothing is left twice", arguments: 0..<60)
+    func cancelled(looks: Int) throws {
+        var job = Self.job(Self.state(), batches: 0)
+        job.limits.batchContent = .mebibytes(16)
+        job.limits.batchReferences = 1
+        job.control = Cancelled(after: looks)
+        let laws = Laws(before: job)
+        let plan = try job.dedupePlan()
+        let last = Mutex(ByteCount.zero)
+        let outcome = try job.execute(plan) { done, _ in last.withLock { $0 = done } }
+        laws.check("\(looks)", itemsMore: 8)
+        let whole = Remainder(plan.replacements).disk
+        #expect(outcome.left.disk + last.withLock { $0 } == whole)
     }
 
     @Test("Keepers are found where they are packed, by the places that show them")

@@ -162,8 +162,8 @@ public struct Executor: Sendable {
             state.result.outcome.add(result.outcome)
             state.result.postponed += result.postponed
             state.result.left += result.left
-            let left = Remainder(result.left).disk
-            state.done += Remainder(batch).disk - left
+            let whole = Remainder(batch).disk
+            state.done += whole - min(Remainder(result.left).disk, whole)
             state.writtenSinceCommit += result.outcome.written
             let isCommitDue = state.writtenSinceCommit >= limits.commitEvery
             if isCommitDue { state.writtenSinceCommit = .zero }

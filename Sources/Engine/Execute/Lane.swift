@@ -41,8 +41,9 @@ struct Lane {
                 continue
             }
             hasBegun = true
-            batches += try run(next, &result).batches
-            if context.control.isCancelled { result.left += next }
+            let deferred = try run(next, &result).batches
+            // What it had no place for is a part of it.
+            if context.control.isCancelled { result.left += next } else { batches += deferred }
         }
         return result
     }
