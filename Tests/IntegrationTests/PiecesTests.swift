@@ -30,9 +30,9 @@ struct PiecesTests {
     }
 
     private func session(
-        _ seconds: Int, on fileSystem: LoopFileSystem
+        _ seconds: Int, on fileSystem: LoopFileSystem, _ other: WorkerOrder.Work? = nil
     ) throws -> WorkerSession {
-        var order = WorkerRun.order(work, volumes, on: fileSystem)
+        var order = WorkerRun.order(other ?? work, volumes, on: fileSystem)
         order.forSeconds = seconds
         return try WorkerSession(
             order, options: ["--cache-directory", fileSystem.folder])
@@ -96,6 +96,28 @@ struct PiecesTests {
         // What has come to its end is settled.
         let again = try result(session(Self.longestSeconds, on: fileSystem))
         #expect(again.extentsReplaced == 0 && again.left == nil)
+    }
+
+    @Test("What the time did not suffice for is not settled: the next job does it")
+    func unheld() throws {
+        let fileSystem = try populated()
+        let inventory = try fileSystem.inventory()
+        // As slow as can be: it is cut in a second or in two, or four, wherever it runs.
+        let slow = WorkerOrder.Work.compress(level: 15, running: false)
+        var seconds = 1
+        while seconds <= Self.longestSeconds {
+            let piece = try result(session(seconds, on: fileSystem, slow))
+            // A machine on which it is done in a second more than in half of it has nothing to cut.
+            guard let left = piece.left else { return }
+            if piece.extentsReplaced > 0, left.leftBytes > 0 {
+                let rest = try result(session(Self.longestSeconds, on: fileSystem, slow))
+                #expect(rest.extentsReplaced > 0 && rest.left == nil)
+                #expect(try fileSystem.inventory() == inventory)
+                return
+            }
+            seconds *= 2
+        }
+        Issue.record("no piece came to move anything")
     }
 
     @Test("A job that is held before it has moved anything ends, and says so")
