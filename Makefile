@@ -37,7 +37,7 @@ DOCUMENTS_BELOW = $(wildcard docs/*.md docs/*.png) LICENSE \
 .PHONY: help build test abuse test-fresh test-faults test-snapshots fuzz demo check format
 .PHONY: build-vm vendor deb rpm test-packages
 .PHONY: manual completion
-.PHONY: packages bench bench-disk bench-pacing bench-scale bench-third clean
+.PHONY: packages bench bench-disk bench-pacing bench-pieces bench-scale bench-third clean
 .PHONY: install install-files install-programs install-documents install-client-files install-vm
 
 help: ## List the targets.
@@ -96,6 +96,9 @@ bench-disk: ## Measure weeks of a disk with 300 GiB of packed content (root, 40 
 
 bench-third: ## Measure what photos and films cost the third optimize (root).
 	scripts/bench-third
+
+bench-pieces: ## Measure what optimize costs in pieces of --for, SIZE=small|default|large (root).
+	scripts/bench-pieces
 
 bench-scale: ## Plan 1 TiB of made-up extents in 256 MiB, match 16 TiB, report on 10 million (root).
 	$(SWIFT) build -c release --product bench-scale

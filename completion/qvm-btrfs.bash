@@ -295,7 +295,7 @@ _qvm-btrfs_compress() {
     repeating_flags=()
     non_repeating_flags=(--all --plain --running --no-wait --battery --risk-read-only --json --quiet -q --verbose -v --version -h --help)
     repeating_options=(--exclude)
-    non_repeating_options=(--level --socket)
+    non_repeating_options=(--level --for --until --socket)
     __qvm-btrfs_offer_flags_options -1
 
     # Offer option value completions
@@ -306,6 +306,14 @@ _qvm-btrfs_compress() {
         ;;
     '--level')
         __qvm-btrfs_add_completions -W '-15'$'\n''-14'$'\n''-13'$'\n''-12'$'\n''-11'$'\n''-10'$'\n''-9'$'\n''-8'$'\n''-7'$'\n''-6'$'\n''-5'$'\n''-4'$'\n''-3'$'\n''-2'$'\n''-1'$'\n''1'$'\n''2'$'\n''3'$'\n''4'$'\n''5'$'\n''6'$'\n''7'$'\n''8'$'\n''9'$'\n''10'$'\n''11'$'\n''12'$'\n''13'$'\n''14'$'\n''15'$'\n''16'$'\n''17'$'\n''18'$'\n''19'
+        return
+        ;;
+    '--for')
+        __qvm-btrfs_add_completions -W '30m'$'\n''1h'$'\n''2h'$'\n''4h'$'\n''8h'
+        return
+        ;;
+    '--until')
+        __qvm-btrfs_add_completions -W '06:00'$'\n''07:00'$'\n''08:00'
         return
         ;;
     '--socket')
@@ -328,13 +336,21 @@ _qvm-btrfs_dedupe() {
     repeating_flags=()
     non_repeating_flags=(--all --running --no-wait --battery --risk-read-only --json --quiet -q --verbose -v --version -h --help)
     repeating_options=(--exclude)
-    non_repeating_options=(--socket)
+    non_repeating_options=(--for --until --socket)
     __qvm-btrfs_offer_flags_options -1
 
     # Offer option value completions
     case "${prev}" in
     '--exclude')
         __qvm-btrfs_add_completions -W "$(__qvm-btrfs_custom_complete ---completion dedupe -- --exclude "${COMP_CWORD}" "$(__qvm-btrfs_cursor_index_in_current_word)")"
+        return
+        ;;
+    '--for')
+        __qvm-btrfs_add_completions -W '30m'$'\n''1h'$'\n''2h'$'\n''4h'$'\n''8h'
+        return
+        ;;
+    '--until')
+        __qvm-btrfs_add_completions -W '06:00'$'\n''07:00'$'\n''08:00'
         return
         ;;
     '--socket')
@@ -357,7 +373,7 @@ _qvm-btrfs_optimize() {
     repeating_flags=()
     non_repeating_flags=(--all --running --no-wait --battery --risk-read-only --json --quiet -q --verbose -v --version -h --help)
     repeating_options=(--exclude)
-    non_repeating_options=(--level --socket)
+    non_repeating_options=(--level --for --until --socket)
     __qvm-btrfs_offer_flags_options -1
 
     # Offer option value completions
@@ -368,6 +384,14 @@ _qvm-btrfs_optimize() {
         ;;
     '--level')
         __qvm-btrfs_add_completions -W '-15'$'\n''-14'$'\n''-13'$'\n''-12'$'\n''-11'$'\n''-10'$'\n''-9'$'\n''-8'$'\n''-7'$'\n''-6'$'\n''-5'$'\n''-4'$'\n''-3'$'\n''-2'$'\n''-1'$'\n''1'$'\n''2'$'\n''3'$'\n''4'$'\n''5'$'\n''6'$'\n''7'$'\n''8'$'\n''9'$'\n''10'$'\n''11'$'\n''12'$'\n''13'$'\n''14'$'\n''15'$'\n''16'$'\n''17'$'\n''18'$'\n''19'
+        return
+        ;;
+    '--for')
+        __qvm-btrfs_add_completions -W '30m'$'\n''1h'$'\n''2h'$'\n''4h'$'\n''8h'
+        return
+        ;;
+    '--until')
+        __qvm-btrfs_add_completions -W '06:00'$'\n''07:00'$'\n''08:00'
         return
         ;;
     '--socket')
@@ -390,13 +414,21 @@ _qvm-btrfs_defragment() {
     repeating_flags=()
     non_repeating_flags=(--all --running --no-wait --battery --risk-read-only --json --quiet -q --verbose -v --version -h --help)
     repeating_options=(--exclude)
-    non_repeating_options=(--socket)
+    non_repeating_options=(--for --until --socket)
     __qvm-btrfs_offer_flags_options -1
 
     # Offer option value completions
     case "${prev}" in
     '--exclude')
         __qvm-btrfs_add_completions -W "$(__qvm-btrfs_custom_complete ---completion defragment -- --exclude "${COMP_CWORD}" "$(__qvm-btrfs_cursor_index_in_current_word)")"
+        return
+        ;;
+    '--for')
+        __qvm-btrfs_add_completions -W '30m'$'\n''1h'$'\n''2h'$'\n''4h'$'\n''8h'
+        return
+        ;;
+    '--until')
+        __qvm-btrfs_add_completions -W '06:00'$'\n''07:00'$'\n''08:00'
         return
         ;;
     '--socket')
@@ -419,13 +451,21 @@ _qvm-btrfs_sparsify() {
     repeating_flags=()
     non_repeating_flags=(--all --running --no-wait --battery --risk-read-only --json --quiet -q --verbose -v --version -h --help)
     repeating_options=(--exclude)
-    non_repeating_options=(--socket)
+    non_repeating_options=(--for --until --socket)
     __qvm-btrfs_offer_flags_options -1
 
     # Offer option value completions
     case "${prev}" in
     '--exclude')
         __qvm-btrfs_add_completions -W "$(__qvm-btrfs_custom_complete ---completion sparsify -- --exclude "${COMP_CWORD}" "$(__qvm-btrfs_cursor_index_in_current_word)")"
+        return
+        ;;
+    '--for')
+        __qvm-btrfs_add_completions -W '30m'$'\n''1h'$'\n''2h'$'\n''4h'$'\n''8h'
+        return
+        ;;
+    '--until')
+        __qvm-btrfs_add_completions -W '06:00'$'\n''07:00'$'\n''08:00'
         return
         ;;
     '--socket')

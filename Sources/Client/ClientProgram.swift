@@ -42,6 +42,7 @@ struct Program {
     let isDom0: Bool
     /// Where dom0's policy is.
     var policyFolders = PolicyFolder.paths
+    var clock = WallClock.system
 
     /// This machine's own word for where we are.
     static var isDom0: Bool { FileManager.default.fileExists(atPath: "/etc/qubes-release") }
@@ -67,7 +68,7 @@ struct Program {
             client.looksUpJobs = !isDom0 && command.shared.socket == nil
             return try command.execute(
                 CommandContext(
-                    client: client, console: console, isDom0: isDom0,
+                    client: client, console: console, isDom0: isDom0, clock: clock,
                     policyFolders: policyFolders, message: message))
         } catch let error as ClientError {
             return report(error)

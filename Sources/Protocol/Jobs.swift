@@ -167,12 +167,16 @@ public struct JobProgress: Codable, Equatable, Sendable {
     public var elapsedSeconds: Double
     /// How hard it works; nil from a worker that does not say.
     public var pacing: Pacing?
+    /// When it will begin nothing new any more, in seconds from now; nil where it was given no
+    /// limit.
+    public var stopsInSeconds: Double?
 
     /// Makes progress.
     public init(
         stage: Stage, doneBytes: UInt64, totalBytes: UInt64, savedBytes: UInt64,
-        elapsedSeconds: Double, pacing: Pacing? = nil
+        elapsedSeconds: Double, pacing: Pacing? = nil, stopsInSeconds: Double? = nil
     ) {
+        self.stopsInSeconds = stopsInSeconds
         self.stage = stage
         self.doneBytes = doneBytes
         self.totalBytes = totalBytes
@@ -241,6 +245,8 @@ public struct JobResult: Codable, Equatable, Sendable {
 
     /// What the job has counted itself; nil from a worker that does not say.
     public var own: JobCount?
+    /// What its time did not suffice for; nil where it came to its end.
+    public var left: JobRemainder?
 
     /// Makes a result.
     public init(

@@ -20,7 +20,7 @@ public struct PlainRequest: StrictRequest, Equatable {
 }
 
 /// The payload of `btrfs.Compress` and `btrfs.Optimize`.
-public struct CompressRequest: StrictRequest, Equatable {
+public struct CompressRequest: TimedRequest, Equatable {
     /// The zstd levels that can be asked for, fastest first. Those below 0 are as the kernel has
     /// them since 6.15; every kernel unpacks what they pack.
     public static let levels = Array(-15 ... -1) + Array(1...19)
@@ -41,13 +41,16 @@ public struct CompressRequest: StrictRequest, Equatable {
     public var riskReadOnly: Bool?
     /// Of the machine, all but these qubes; `dom0` is its own files. nil is none.
     public var exclude: [String]?
+    /// What the job may take; nil is as long as it needs.
+    public var time: TimeLimit?
 
     /// Makes a request of the current version.
     public init(
         level: Int? = nil, running: Bool = false, battery: Bool = false, riskReadOnly: Bool? = nil,
-        exclude: [String]? = nil
+        exclude: [String]? = nil, time: TimeLimit? = nil
     ) {
         version = .current
+        self.time = time
         self.exclude = exclude
         self.level = level
         self.running = running
@@ -57,7 +60,7 @@ public struct CompressRequest: StrictRequest, Equatable {
 
     /// Every key that this request knows.
     public enum CodingKeys: String, CodingKey, CaseIterable {
-        case version, level, running, battery, riskReadOnly, exclude
+        case version, level, running, battery, riskReadOnly, exclude, forSeconds, waitCounts
     }
 
     /// Reads it strictly; a key that it does not know is an error.
@@ -70,6 +73,7 @@ public struct CompressRequest: StrictRequest, Equatable {
         battery = try values.decodeIfPresent(Bool.self, forKey: .battery) ?? false
         riskReadOnly = try values.decodeIfPresent(Bool.self, forKey: .riskReadOnly)
         exclude = try values.names(forKey: .exclude)
+        time = try values.timeLimit(.forSeconds, .waitCounts)
         if let level, level != Self.plainLevel, !Self.levels.contains(level) {
             throw RequestError.outOfRange(key: "level", allowed: "-15 to 19")
         }
@@ -84,11 +88,12 @@ public struct CompressRequest: StrictRequest, Equatable {
         if battery { try values.encode(true, forKey: .battery) }
         if riskReadOnly == true { try values.encode(true, forKey: .riskReadOnly) }
         try values.encodeIfPresent(exclude, forKey: .exclude)
+        try values.encode(time, .forSeconds, .waitCounts)
     }
 }
 
 /// The payload of `btrfs.Dedupe`, `btrfs.Defragment` and `btrfs.Sparsify`.
-public struct DedupeRequest: StrictRequest, Equatable {
+public struct DedupeRequest: TimedRequest, Equatable {
     /// The version of this message.
     public var version: ProtocolVersion
     /// Also work on extents that only images of running qubes use.
@@ -100,13 +105,16 @@ public struct DedupeRequest: StrictRequest, Equatable {
     public var riskReadOnly: Bool?
     /// Of the machine, all but these qubes; `dom0` is its own files. nil is none.
     public var exclude: [String]?
+    /// What the job may take; nil is as long as it needs.
+    public var time: TimeLimit?
 
     /// Makes a request of the current version.
     public init(
         running: Bool = false, battery: Bool = false, riskReadOnly: Bool? = nil,
-        exclude: [String]? = nil
+        exclude: [String]? = nil, time: TimeLimit? = nil
     ) {
         version = .current
+        self.time = time
         self.exclude = exclude
         self.running = running
         self.battery = battery
@@ -115,7 +123,7 @@ public struct DedupeRequest: StrictRequest, Equatable {
 
     /// Every key that this request knows.
     public enum CodingKeys: String, CodingKey, CaseIterable {
-        case version, running, battery, riskReadOnly, exclude
+        case version, running, battery, riskReadOnly, exclude, forSeconds, waitCounts
     }
 
     /// Reads it strictly; a key that it does not know is an error.
@@ -127,6 +135,7 @@ public struct DedupeRequest: StrictRequest, Equatable {
         battery = try values.decodeIfPresent(Bool.self, forKey: .battery) ?? false
         riskReadOnly = try values.decodeIfPresent(Bool.self, forKey: .riskReadOnly)
         exclude = try values.names(forKey: .exclude)
+        time = try values.timeLimit(.forSeconds, .waitCounts)
     }
 
     /// Leaves out what is not asked for: a daemon of an older release may not know it.
@@ -137,6 +146,7 @@ public struct DedupeRequest: StrictRequest, Equatable {
         if battery { try values.encode(true, forKey: .battery) }
         if riskReadOnly == true { try values.encode(true, forKey: .riskReadOnly) }
         try values.encodeIfPresent(exclude, forKey: .exclude)
+        try values.encode(time, .forSeconds, .waitCounts)
     }
 }
 

@@ -116,7 +116,7 @@ public struct WorkerOrder: Codable, Equatable, Sendable {
 
     /// The form of orders, and of what workers say. It is raised with every change of either that
     /// the other side would pass over or misread: a worker takes no order of another form.
-    public static let currentForm = 1
+    public static let currentForm = 2
 
     /// The form that it has.
     public var form: Int
@@ -138,6 +138,8 @@ public struct WorkerOrder: Codable, Equatable, Sendable {
     public var onBattery: Bool
     /// Work although metadata is known to be damaged; nil is no.
     public var risksReadOnly: Bool?
+    /// After so many seconds from its start the worker begins nothing new; nil is no limit.
+    public var forSeconds: Int?
 
     /// Makes an order.
     public init(

@@ -24,7 +24,44 @@ import Testing
         )
     }
 
+    /// It would take two minutes, and stops before.
+    private var stopping: ProgressMeter.Reading {
+        var reading = full
+        reading.progress.stopsInSeconds = 72
+        return reading
+    }
+
+    @Test func aJobThatStopsBeforeItsEndSaysWhen() {
+        #expect(
+            ProgressLine.text(stopping, columns: 80)
+                == "execute      [###......]   43 %  1.23 GiB/s  stops in 1 min 12 s"
+                + "  saved 5.00 GiB")
+        // Where there is room it says both.
+        #expect(
+            ProgressLine.text(stopping, columns: 110).hasSuffix(
+                "  stops in 1 min 12 s  saved 5.00 GiB  2 min 5 s left"))
+    }
+
+    @Test func aJobThatEndsInTimeSaysThatAlone() {
+        var reading = full
+        reading.progress.stopsInSeconds = 126
+        #expect(ProgressLine.text(reading, columns: 79) == ProgressLine.text(full, columns: 79))
+    }
+
+    @Test func whenTheTimeIsOverWhatIsBegunIsFinished() {
+        var reading = stopping
+        reading.progress.stopsInSeconds = 0
+        #expect(ProgressLine.text(reading, columns: 80).contains("  is stopping  "))
+        let first = ProgressMeter.Reading(
+            progress: reading.progress, bytesPerSecond: nil, secondsLeft: nil)
+        #expect(ProgressLine.text(first, columns: 80).contains("is stopping"))
+    }
+
     @Test func noLineIsWiderThanItsTerminal() {
+        for columns in 0...200 {
+            #expect(ProgressLine.text(stopping, columns: columns).count <= columns)
+        }
+
         for columns in 0...200 {
             #expect(ProgressLine.text(full, columns: columns).count <= columns)
         }

@@ -184,7 +184,8 @@ struct Run {
     init(
         _ arguments: [String], _ steps: [ScriptedService.Step] = [],
         interruption: Interruption = Interruption(), columns: Int? = nil,
-        policyFolders: [String] = [], readLine: @escaping () -> String? = { nil }
+        policyFolders: [String] = [], clock: WallClock = .system,
+        readLine: @escaping () -> String? = { nil }
     ) throws {
         Signals.ignoreBrokenPipes()
         let service = try ScriptedService(steps)
@@ -192,7 +193,8 @@ struct Run {
         let program = Program(
             console: capture.console(columns: columns, readLine: readLine),
             interruption: interruption,
-            environment: [:], isDom0: true, policyFolders: policyFolders)
+            environment: [:], isDom0: true, policyFolders: policyFolders,
+            clock: clock)
         status = program.run(arguments + ["--socket", service.path.string])
         output = capture.output
         error = capture.error

@@ -110,6 +110,57 @@ import Testing
         #expect(Self.sizes([15, 2]) == [[15], [2]])
     }
 
+    static func saving(_ mebibytes: UInt64, at address: UInt64) -> Replacement {
+        Replacement(
+            address: LogicalAddress(address), generation: Generation(1),
+            diskBytes: .mebibytes(16), contentBytes: .mebibytes(16), pieces: [],
+            rewriting: .plain, predictedSaving: .mebibytes(mebibytes))
+    }
+
+    static func order(_ replacements: [Replacement], _ limit: ByteCount) -> [[UInt64]] {
+        Batches.largestSavingFirst(Batches.make(replacements, contentLimit: limit))
+            .map { $0.map(\.address.rawValue) }
+    }
+
+    @Test func `What brings most comes first, and what brings about as much in its order`() {
+        let some = [(0, 1), (8, 2), (16, 3), (8, 4), (0, 5), (15, 6), (16, 7)]
+            .map { Self.saving($0.0, at: $0.1) }
+        #expect(Self.order(some, .mebibytes(16)) == [[3], [7], [6], [2], [4], [1], [5]])
+        // A sixteenth is a grade: less than that apart they stay as they are on the device.
+        let near = (1...6).map { address in
+            Replacement(
+                address: LogicalAddress(address), generation: Generation(1),
+                diskBytes: .mebibytes(1), contentBytes: .mebibytes(1), pieces: [],
+                rewriting: .plain, predictedSaving: .kibibytes(512 + 10 * address))
+        }
+        #expect(Self.order(near, .mebibytes(1)) == [[1], [2], [3], [4], [5], [6]])
+    }
+
+    @Test func `Within a batch the plan's order stays, and what counts is the whole batch`() {
+        let some = [(0, 1), (16, 2), (12, 3), (8, 4)].map { Self.saving($0.0, at: $0.1) }
+        #expect(Self.order(some, .mebibytes(32)) == [[3, 4], [1, 2]])
+        // Better by its content, although the other one brings more in all.
+        let small = Replacement(
+            address: LogicalAddress(9), generation: Generation(1), diskBytes: .mebibytes(1),
+            contentBytes: .mebibytes(1), pieces: [], rewriting: .plain,
+            predictedSaving: .mebibytes(1))
+        #expect(Self.order([Self.saving(12, at: 1), small], .mebibytes(16)) == [[9], [1]])
+    }
+
+    @Test func `What is packed for others comes right before them, and counts as their work`() {
+        // 1 to 3 are packed; 4 and 6 are pointed to 2 and 3, 5 to nothing that is packed.
+        let some = [(0, 1), (0, 2), (0, 3), (16, 4), (12, 5), (15, 6)]
+            .map { [Self.saving($0.0, at: $0.1)] }
+        let sorted = Batches.largestSavingFirst(some, needs: [[], [], [], [1, 2], [], [1]])
+        #expect(sorted.map { $0[0].address.rawValue } == [5, 2, 6, 3, 4, 1])
+    }
+
+    @Test func `Without an order the plan's stays`() {
+        let some = [(0, 1), (16, 2)].map { Self.saving($0.0, at: $0.1) }
+        let batches = Batches.make(some, contentLimit: .mebibytes(16))
+        #expect(batches.map { $0.map(\.address.rawValue) } == [[1], [2]])
+    }
+
     @Test func `An extent above the limit is a batch of its own`() {
         #expect(Self.sizes([1, 128, 1, 17, 2]) == [[1], [128], [1], [17], [2]])
     }

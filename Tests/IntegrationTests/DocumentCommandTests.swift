@@ -64,6 +64,8 @@ struct DocumentCommandTests {
         "qvm-btrfs check": Seen(says: ["ok", "varlibqubes"]),
         "qvm-btrfs estimate work": Seen(says: ["±", "dedupe"], jobs: ["estimate work "]),
         "qvm-btrfs optimize": Seen(says: ["is done"], packed: all4, jobs: ["optimize dom0 "]),
+        "qvm-btrfs optimize --for 2h": Seen(
+            says: ["is done"], packed: all4, jobs: ["optimize dom0 "]),
         "qvm-btrfs optimize work personal": Seen(
             packed: ["work", "personal"], jobs: ["optimize personal ", "optimize work "]),
         "qvm-btrfs optimize work": Seen(packed: ["work"], jobs: ["optimize work "]),

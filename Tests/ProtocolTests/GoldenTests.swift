@@ -27,6 +27,11 @@ import Testing
             #"{"battery":true,"running":true,"version":1}"#)
         try check(
             DedupeRequest(riskReadOnly: true), #"{"riskReadOnly":true,"version":1}"#)
+        try check(
+            DedupeRequest(time: TimeLimit(forSeconds: 7200)), #"{"forSeconds":7200,"version":1}"#)
+        try check(
+            CompressRequest(time: TimeLimit(forSeconds: 60, waitCounts: true)),
+            #"{"forSeconds":60,"version":1,"waitCounts":true}"#)
         try check(NewDataRequest(), #"{"version":1}"#)
         try check(NewDataRequest(compress: .inherit), #"{"compress":"default","version":1}"#)
         try check(DedupeRequest(), #"{"version":1}"#)
@@ -61,6 +66,32 @@ import Testing
                 + Sample.progressJSON + #","result":"# + Sample.resultJSON
                 + #","startedAt":1700000001,"state":"failed","submittedAt":1700000000,"#
                 + #""target":"work","version":1}"#)
+    }
+
+    @Test func aJobWhoseTimeWasOver() throws {
+        var left = JobRemainder(
+            forSeconds: 7200, plannedBytes: 5, leftBytes: 4, leftContentBytes: 6,
+            predictedBytes: 3, restSeconds: 2.5, unplannedFileSystems: 1)
+        left.knownBytes = 7
+        left.toKnowBytes = 8
+        try check(
+            left,
+            #"{"forSeconds":7200,"knownBytes":7,"leftBytes":4,"leftContentBytes":6,"#
+                + #""plannedBytes":5,"predictedBytes":3,"restSeconds":2.5,"toKnowBytes":8,"#
+                + #""unplannedFileSystems":1}"#)
+        var result = Sample.result
+        result.left = JobRemainder(forSeconds: 60)
+        let json = Sample.resultJSON.replacing(
+            #""leftAlone""#,
+            with: #""left":{"forSeconds":60,"leftBytes":0,"leftContentBytes":0,"plannedBytes":0},"#
+                + #""leftAlone""#)
+        try check(result, json)
+        var progress = Sample.progress
+        progress.stopsInSeconds = 1.5
+        try check(
+            progress,
+            Sample.progressJSON.replacing(
+                #""totalBytes""#, with: #""stopsInSeconds":1.5,"totalBytes""#))
     }
 
     @Test func theStatesAndStagesHaveTheseNames() {

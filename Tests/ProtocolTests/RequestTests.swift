@@ -32,7 +32,10 @@ import Testing
         #expect(throws: RequestError.unknownKey(known: ["version"])) {
             try decode(PlainRequest.self, json)
         }
-        let known = ["version", "level", "running", "battery", "riskReadOnly", "exclude"]
+        let known = [
+            "version", "level", "running", "battery", "riskReadOnly", "exclude", "forSeconds",
+            "waitCounts",
+        ]
         #expect(throws: RequestError.unknownKey(known: known)) {
             try decode(CompressRequest.self, json)
         }
@@ -60,6 +63,44 @@ import Testing
     ])
     func aValueOfTheWrongTypeIsRefused(json: String) {
         #expect(throws: DecodingError.self) { try decode(CompressRequest.self, json) }
+    }
+
+    @Test(arguments: [TimeLimit.seconds.lowerBound, 7200, TimeLimit.seconds.upperBound])
+    func theShortestAndTheLongestTimeAreTaken(seconds: Int) throws {
+        let json = "{\"version\":1,\"forSeconds\":\(seconds)}"
+        let limit = TimeLimit(forSeconds: seconds)
+        #expect(try decode(CompressRequest.self, json) == CompressRequest(time: limit))
+        #expect(try decode(DedupeRequest.self, json) == DedupeRequest(time: limit))
+    }
+
+    @Test(arguments: [0, -1, TimeLimit.seconds.upperBound + 1, Int.max, Int.min])
+    func aTimeOutsideTheRangeIsRefused(seconds: Int) {
+        let refusal = RequestError.outOfRange(key: "forSeconds", allowed: "1 to 604800")
+        let json = "{\"version\":1,\"forSeconds\":\(seconds)}"
+        #expect(throws: refusal) { try decode(CompressRequest.self, json) }
+        #expect(throws: refusal) { try decode(DedupeRequest.self, json) }
+    }
+
+    @Test func aWaitThatCountsWithoutATimeIsRefused() {
+        let refusal = RequestError.outOfRange(key: "waitCounts", allowed: "only beside forSeconds")
+        #expect(throws: refusal) {
+            try decode(DedupeRequest.self, #"{"version":1,"waitCounts":true}"#)
+        }
+    }
+
+    @Test(arguments: [
+        #"{"version":1,"forSeconds":"2h"}"#, #"{"version":1,"forSeconds":1.5}"#,
+        #"{"version":1,"forSeconds":true}"#, #"{"version":1,"forSeconds":60,"waitCounts":1}"#,
+    ])
+    func aTimeOfTheWrongTypeIsRefused(json: String) {
+        #expect(throws: DecodingError.self) { try decode(CompressRequest.self, json) }
+        #expect(throws: DecodingError.self) { try decode(DedupeRequest.self, json) }
+    }
+
+    @Test func anEstimateTakesNoTime() {
+        #expect(throws: RequestError.self) {
+            try decode(EstimateRequest.self, #"{"version":1,"forSeconds":60}"#)
+        }
     }
 
     @Test func theRequestOfAnEmptyPayloadIsTheOneWithoutOptions() {

@@ -100,7 +100,7 @@ enum Sample {
             ], wholeMachine: true)
     }
     static func orderJSON(work: String) -> String {
-        #"{"form":1,"onBattery":false,"#
+        #"{"form":2,"onBattery":false,"#
             + #""pools":[{"directory":"/var/lib/qubes","name":"varlibqubes"}],"#
             + #""version":1,"#
             + #""volumes":[{"compressionLevel":0,"dedupeGroup":"g","isVolatile":false,"#

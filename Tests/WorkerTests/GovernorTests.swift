@@ -23,9 +23,11 @@ private final class Reports: Sendable {
 @Suite struct GovernorTests {
     private func governor(
         _ sensors: Governor.Sensors = .none, mayUseBattery: Bool = false,
-        reports: Reports = Reports()
+        reports: Reports = Reports(), deadline: Deadline? = nil
     ) throws -> Governor {
-        let governor = Governor(sensors: sensors, mayUseBattery: mayUseBattery) {
+        let governor = Governor(
+            sensors: sensors, mayUseBattery: mayUseBattery, deadline: deadline
+        ) {
             reports.add($0)
         }
         try governor.start()
@@ -114,6 +116,73 @@ private final class Reports: Sendable {
         #expect(governor.readAheadBytes(1) == 0)
         // It gets its turn all the same.
         governor.hold()
+        governor.stop()
+    }
+
+    /// Waits until a job's thread would see it.
+    private func wait(until condition: () -> Bool) throws {
+        let start = ContinuousClock.now
+        while !condition() {
+            try #require(ContinuousClock.now - start < .seconds(60))
+            Pause.milliseconds(10)
+        }
+    }
+
+    private func error(_ body: () throws(BtrfsError) -> Void) -> BtrfsError? {
+        do throws(BtrfsError) {
+            try body()
+            return nil
+        } catch {
+            return error
+        }
+    }
+
+    @Test func whenTheTimeIsOverLookingEndsAndWhatIsBegunGoesOn() throws {
+        let elapsed = Monitor(59.9)
+        let governor = try governor(
+            deadline: Deadline(forSeconds: 60) { elapsed.withLock { $0 } })
+        #expect(!governor.isTimeOver)
+        try governor.checkpoint()
+        elapsed.withLock { $0 = 60 }
+        try wait { governor.isTimeOver }
+        #expect(error(governor.checkpoint)?.isCancellation == true)
+        #expect(error(governor.checkpointOfBegun) == nil)
+        #expect(!governor.isCancelled && !governor.wasCancelled)
+        governor.stop()
+    }
+
+    @Test func aHeldJobWhoseTimeIsOverTakesBackWhatItHasBegun() throws {
+        let elapsed = Monitor(0.0)
+        let reports = Reports()
+        let governor = try governor(
+            reports: reports, deadline: Deadline(forSeconds: 60) { elapsed.withLock { $0 } })
+        governor.obey(.pause)
+        _ = try reports.wait { $0.reason == .pause }
+        elapsed.withLock { $0 = 61 }
+        // It does not wait for a word that may never come.
+        governor.hold()
+        #expect(governor.isTimeOver && governor.isCancelled)
+        #expect(error(governor.checkpointOfBegun)?.isCancellation == true)
+        #expect(!governor.wasCancelled, "nobody has said so")
+        governor.obey(.cancel)
+        #expect(governor.wasCancelled)
+        governor.stop()
+    }
+
+    @Test func aJobThatGivesWayFinishesInItsTurns() throws {
+        let started = ContinuousClock.now
+        let sensors = Governor.Sensors(
+            othersWaitedSeconds: { (ContinuousClock.now - started).inSeconds },
+            isOnBattery: { false })
+        let elapsed = Monitor(0.0)
+        let reports = Reports()
+        let governor = try governor(
+            sensors, reports: reports,
+            deadline: Deadline(forSeconds: 60) { elapsed.withLock { $0 } })
+        _ = try reports.wait { $0.state == .held && $0.reason == .disk }
+        elapsed.withLock { $0 = 60 }
+        try wait { governor.isTimeOver }
+        #expect(!governor.isCancelled && governor.isHindered)
         governor.stop()
     }
 }

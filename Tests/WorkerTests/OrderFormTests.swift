@@ -38,7 +38,7 @@ import Testing
     @Test func anOrderThatKnowsNoFormsIsRefusedToo() {
         #expect(
             refusal(#"{"version":1,"work":{"report":{}}}"#)?.message.contains("releases") == true)
-        #expect(refusal(#"{"form":2,"work":"anything"}"#)?.message.contains("releases") == true)
+        #expect(refusal(#"{"form":3,"work":"anything"}"#)?.message.contains("releases") == true)
         #expect(refusal("nonsense")?.message.contains("no order") == true)
     }
 }

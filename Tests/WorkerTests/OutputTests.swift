@@ -20,6 +20,29 @@ import Testing
         }
     }
 
+    @Test("Progress says when a job stops, and what of its content is known")
+    func time() throws {
+        var known: [UInt64?] = []
+        let messages = try written { output in
+            output.progress(.survey)
+            output.follow(Deadline(forSeconds: 60) { 40 })
+            known.append(output.known?.bytes)
+            output.progress(.fingerprint, doneBytes: 3, totalBytes: 8)
+            known.append(output.known?.bytes)
+            output.progress(.plan)
+            known.append(output.known?.bytes)
+            output.pacing(Pacing(state: .held, reason: .pause))
+            // Of the next file system nothing is known.
+            output.progress(.survey)
+            known.append(output.known?.bytes)
+        }
+        let stops = messages.map { message -> Double? in
+            if case .progress(let progress) = message { progress.stopsInSeconds } else { nil }
+        }
+        #expect(stops == [nil, 20, 20, 20, 20])
+        #expect(known == [nil, 3, 8, nil])
+    }
+
     /// The thread that paces a job may be about to say something when the job ends.
     @Test("Nothing comes after the end")
     func end() throws {

@@ -2,7 +2,7 @@
 import ArgumentParser
 import Protocol
 
-struct CompressCommand: JobCommand {
+struct CompressCommand: TimedJobCommand {
     static let configuration = CommandConfiguration(
         commandName: "compress",
         abstract: "Compress a qube's images; what is shared stays shared.",
@@ -27,12 +27,14 @@ struct CompressCommand: JobCommand {
     var plain = false
 
     @OptionGroup var job: JobOptions
+    @OptionGroup var time: TimeOptions
     @OptionGroup var power: PowerOptions
     @OptionGroup var shared: SharedOptions
 
     static let operation = Operation.compress
 
     func validate() throws {
+        try validateTime()
         if plain, packing.level != nil {
             throw ValidationError("Either --plain or --level, not both.")
         }

@@ -2,7 +2,7 @@
 import ArgumentParser
 import Protocol
 
-struct DedupeCommand: JobCommand {
+struct DedupeCommand: TimedJobCommand {
     static let configuration = CommandConfiguration(
         commandName: "dedupe",
         abstract: "Share equal data within a qube's dedupe group.",
@@ -18,6 +18,7 @@ struct DedupeCommand: JobCommand {
 
     @OptionGroup var place: PlaceArguments
     @OptionGroup var job: JobOptions
+    @OptionGroup var time: TimeOptions
     @OptionGroup var power: PowerOptions
     @OptionGroup var shared: SharedOptions
 
@@ -28,4 +29,6 @@ struct DedupeCommand: JobCommand {
             running: job.running, battery: power.battery, riskReadOnly: power.riskReadOnly,
             exclude: place.exclude)
     }
+
+    func validate() throws { try validateTime() }
 }

@@ -2,7 +2,7 @@
 import ArgumentParser
 import Protocol
 
-struct DefragmentCommand: JobCommand {
+struct DefragmentCommand: TimedJobCommand {
     static let configuration = CommandConfiguration(
         commandName: "defragment",
         abstract: "Make fewer, larger extents; what is shared stays shared.",
@@ -16,6 +16,7 @@ struct DefragmentCommand: JobCommand {
 
     @OptionGroup var place: PlaceArguments
     @OptionGroup var job: JobOptions
+    @OptionGroup var time: TimeOptions
     @OptionGroup var power: PowerOptions
     @OptionGroup var shared: SharedOptions
 
@@ -26,4 +27,6 @@ struct DefragmentCommand: JobCommand {
             running: job.running, battery: power.battery, riskReadOnly: power.riskReadOnly,
             exclude: place.exclude)
     }
+
+    func validate() throws { try validateTime() }
 }

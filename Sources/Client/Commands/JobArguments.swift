@@ -40,13 +40,31 @@ protocol JobCommand: ClientCommand {
 }
 
 extension JobCommand {
+    /// Starts one job, and calls back when one that is followed has ended.
+    typealias Start = (
+        Request, _ onEnd: (JobRecord) -> Void
+    ) throws(ClientError) -> ExitStatus
+
     func execute(_ context: CommandContext) throws(ClientError) -> ExitStatus {
+        try start(context) { (_, start) throws(ClientError) in try start(request) { _ in } }
+    }
+
+    /// Starts a job on each place.
+    /// - Parameter body: says what it is asked to do, or lets it be.
+    func start(
+        _ context: CommandContext,
+        _ body: (Place, Start) throws(ClientError) -> ExitStatus
+    ) throws(ClientError) -> ExitStatus {
         let follower = context.follower(json: shared.json)
         return try context.each(place.calls) { (place) throws(ClientError) in
-            if !shared.json && !job.noWait { try context.separate(place, in: self.place.calls) }
-            return try follower.start(
-                Self.operation, target: place.target, volume: place.argument, request: request,
-                waits: !job.noWait)
+            try body(place) { (request, onEnd) throws(ClientError) in
+                if !shared.json && !job.noWait {
+                    try context.separate(place, in: self.place.calls)
+                }
+                return try follower.start(
+                    Self.operation, target: place.target, volume: place.argument,
+                    request: request, waits: !job.noWait, onEnd: onEnd)
+            }
         }
     }
 }

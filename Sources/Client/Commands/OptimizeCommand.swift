@@ -2,7 +2,7 @@
 import ArgumentParser
 import Protocol
 
-struct OptimizeCommand: JobCommand {
+struct OptimizeCommand: TimedJobCommand {
     static let configuration = CommandConfiguration(
         commandName: "optimize",
         abstract: "Share equal data and compress the rest, in one pass.",
@@ -22,6 +22,7 @@ struct OptimizeCommand: JobCommand {
     @OptionGroup var place: PlaceArguments
     @OptionGroup var packing: LevelOptions
     @OptionGroup var job: JobOptions
+    @OptionGroup var time: TimeOptions
     @OptionGroup var power: PowerOptions
     @OptionGroup var shared: SharedOptions
 
@@ -32,4 +33,6 @@ struct OptimizeCommand: JobCommand {
             level: packing.level?.number, running: job.running, battery: power.battery,
             riskReadOnly: power.riskReadOnly, exclude: place.exclude)
     }
+
+    func validate() throws { try validateTime() }
 }

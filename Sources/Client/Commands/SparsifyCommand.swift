@@ -2,7 +2,7 @@
 import ArgumentParser
 import Protocol
 
-struct SparsifyCommand: JobCommand {
+struct SparsifyCommand: TimedJobCommand {
     static let configuration = CommandConfiguration(
         commandName: "sparsify",
         abstract: "Make holes of written zeroes and of what was never written.",
@@ -21,6 +21,7 @@ struct SparsifyCommand: JobCommand {
 
     @OptionGroup var place: PlaceArguments
     @OptionGroup var job: JobOptions
+    @OptionGroup var time: TimeOptions
     @OptionGroup var power: PowerOptions
     @OptionGroup var shared: SharedOptions
 
@@ -33,6 +34,7 @@ struct SparsifyCommand: JobCommand {
     }
 
     func validate() throws {
+        try validateTime()
         if let refusal = Self.operation.refusalOfSystem,
             place.places.contains(where: \.isSystem)
         {

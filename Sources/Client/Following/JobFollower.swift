@@ -8,9 +8,10 @@ struct JobFollower {
     let display: any JobDisplay
 
     /// Starts a job, then follows it when `waits`.
+    /// - Parameter onEnd: gets the job when it is over.
     func start(
         _ operation: Operation, target: String, volume: String, request: some StrictRequest,
-        waits: Bool
+        waits: Bool, onEnd: (JobRecord) -> Void = { _ in }
     ) throws(ClientError) -> ExitStatus {
         let accepted: JobAccepted
         do throws(ClientError) {
@@ -33,18 +34,21 @@ struct JobFollower {
             try display.leave(accepted, place)
             return .done
         }
-        return try follow(place)
+        return try follow(place, onEnd: onEnd)
     }
 
     /// Follows a job to its end. After a signal a person is asked whether to leave it running;
     /// where nobody can be asked it is left running.
-    func follow(_ place: JobPlace) throws(ClientError) -> ExitStatus {
+    func follow(
+        _ place: JobPlace, onEnd: (JobRecord) -> Void = { _ in }
+    ) throws(ClientError) -> ExitStatus {
         let job = place.job
         while true {
             do throws(ClientError) {
                 let record = try client.watch(place) { (event) throws(ClientError) in
                     try display.event(event)
                 }
+                onEnd(record)
                 try display.end(record)
                 return record.exitStatus
             } catch .interrupted {

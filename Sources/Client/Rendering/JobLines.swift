@@ -73,6 +73,7 @@ enum JobLines {
                 lines += change(from: before, to: after)
             }
             lines += ["", savedLine(result)] + others(result)
+            lines += result.left.map(RemainderLines.all) ?? []
             lines += result.estimatedBefore.map(EstimateLines.before) ?? []
             lines += counts(result) + leftAlone(result.leftAlone)
             lines += UnreadableLines.all(result)
@@ -119,6 +120,9 @@ enum JobLines {
     }
 
     private static func stateText(_ record: JobRecord) -> String {
+        if record.state == .done, let left = record.result?.left {
+            return RemainderLines.state(left)
+        }
         guard record.state == .running, let progress = record.progress else {
             return record.state.rawValue
         }
@@ -152,13 +156,15 @@ enum JobLines {
             case .paused: "is paused"
             case .done where record.exitStatus == .unreadable:
                 "is done, but parts of the images could not be read"
-            case .done: "is done"
+            case .done: record.result?.left.map(RemainderLines.headline) ?? "is done"
             case .failed: "failed"
             case .interrupted, .cancelled:
                 "was \(record.state.rawValue)" + (record.startedAt == nil ? " before it began" : "")
             case .unknown(let word): unknownState(word)
             }
-        let time = record.result.map {
+        let time = record.result.flatMap { result in
+            result.left == nil || record.exitStatus == .unreadable ? result : nil
+        }.map {
             (record.state == .done ? " in " : " after ")
                 + ByteText.duration(seconds: $0.elapsedSeconds)
         }
@@ -205,7 +211,11 @@ enum JobLines {
 
     private static func savedLine(_ result: JobResult) -> Line {
         let predicted =
-            result.predictedBytes.map { " (predicted: \(ByteText.size($0)))" } ?? ""
+            result.predictedBytes.map { bytes in
+                // What it was not given the time for it could not save.
+                let due = bytes - min(result.left?.predictedBytes ?? 0, bytes)
+                return " (predicted: \(ByteText.size(due)))"
+            } ?? ""
         let saved = result.savedBytes
         if saved < 0, let own = result.own, own.writtenBytes > own.freedBytes {
             return Line(

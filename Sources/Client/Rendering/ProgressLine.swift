@@ -61,7 +61,8 @@ enum ProgressLine {
     static let barWidths = 10...32
 
     /// Stage, bar, per cent, rate, time left and bytes saved; what has no room is left out, the bar
-    /// first gets narrower.
+    /// first gets narrower. A job that stops before its end says when, and where there is room how
+    /// long the whole takes.
     static func text(_ reading: ProgressMeter.Reading, columns: Int) -> String {
         let progress = reading.progress
         let stage = progress.stage.rawValue.sanitised.leading(Self.stageWidth)
@@ -78,10 +79,11 @@ enum ProgressLine {
         } else if let rate = reading.bytesPerSecond {
             details.append("\(ByteText.size(UInt64(min(rate, 1e18))))/s")
         }
-        if let left = reading.secondsLeft {
-            details.append("\(ByteText.duration(seconds: left)) left")
-        }
+        let left = reading.secondsLeft.map { "\(ByteText.duration(seconds: $0)) left" }
+        let stops = stops(reading)
+        if let first = stops ?? left { details.append(first) }
         if progress.savedBytes > 0 { details.append(saved) }
+        if stops != nil, let left { details.append(left) }
         while details.count > 1 && width(stage, details) > columns { details.removeLast() }
         let room = columns - width(stage, details) - 2
         var parts = [stage]
@@ -91,6 +93,14 @@ enum ProgressLine {
         // Nothing stands behind a stage without figures: no blanks, either.
         if details.isEmpty { parts = [progress.stage.rawValue.sanitised] }
         return (parts + details).joined(separator: "  ").shortened(to: max(columns, 0))
+    }
+
+    /// When the job stops, if that comes before the end of this stage, or may.
+    private static func stops(_ reading: ProgressMeter.Reading) -> String? {
+        guard let seconds = reading.progress.stopsInSeconds,
+            reading.secondsLeft.map({ seconds < $0 }) ?? true
+        else { return nil }
+        return seconds > 0 ? "stops in \(ByteText.duration(seconds: seconds))" : "is stopping"
     }
 
     /// Why the job does not work at full speed; nil when it does.

@@ -34,6 +34,9 @@ public struct ExecutionOutcome: Equatable, Sendable {
     /// The most places that are kept: a disk that has lost more needs no list.
     public static let unreadableLimit = 1000
 
+    /// What was to be replaced and was not come to, as the job was cancelled or its time was over.
+    public internal(set) var left = Remainder()
+
     /// What was found out, to be kept for jobs to come: the first of it.
     public internal(set) var verdicts: [Verdict] = []
 
@@ -70,5 +73,38 @@ public struct ExecutionOutcome: Equatable, Sendable {
         other.failures.forEach { add($0) }
         other.unreadablePlaces.forEach { add($0) }
         add(other.verdicts)
+        left.add(other.left)
+    }
+}
+
+/// What of a plan is left.
+public struct Remainder: Equatable, Sendable {
+    /// Extents.
+    public private(set) var extents = 0
+    /// What they take on the device.
+    public private(set) var disk = ByteCount.zero
+    /// Their content, unpacked.
+    public private(set) var content = ByteCount.zero
+    /// What the plan expects to come back on balance, where it knows.
+    public private(set) var predictedSaving = ByteCount.zero
+
+    /// Nothing.
+    public init() {}
+
+    /// All of these.
+    public init(_ replacements: some Sequence<Replacement>) {
+        for replacement in replacements {
+            extents += 1
+            disk += replacement.diskBytes
+            content += replacement.contentBytes
+            predictedSaving += replacement.predictedSaving
+        }
+    }
+
+    mutating func add(_ other: Remainder) {
+        extents += other.extents
+        disk += other.disk
+        content += other.content
+        predictedSaving += other.predictedSaving
     }
 }

@@ -49,14 +49,17 @@ public struct Executor: Sendable {
         self.zeroes = zeroes
     }
 
-    /// Carries out the replacements in their order, and commits at the end.
+    /// Carries out the replacements, and commits at the end.
     ///
     /// What was finished stays done whatever happens; an error or a death in between leaves every
-    /// file as it was, in content and in name. A job that is cancelled gives the outcome so far.
-    /// - Parameter progress: called after each batch, from any lane, with the disk bytes of the
-    ///   extents gone through so far and what came back.
+    /// file as it was, in content and in name. A job that is cancelled, or whose time is over,
+    /// gives the outcome so far, with what is left.
+    /// - Parameters:
+    ///   - order: which batches come first.
+    ///   - progress: called after each batch, from any lane, with the disk bytes of the extents
+    ///     gone through so far and what came back.
     public func run(
-        _ replacements: [Replacement],
+        _ replacements: [Replacement], order: BatchOrder = .asPlanned,
         progress: @escaping @Sendable (_ done: ByteCount, _ saved: ByteCount) -> Void
     ) throws(BtrfsError) -> ExecutionOutcome {
         let context = LaneContext(
@@ -64,26 +67,42 @@ public struct Executor: Sendable {
             newestGeneration: survey.generation, now: now)
         let scout = Scout(context: context, survey: survey)
         defer { scout.letGoOfAll() }
-        var result = try pass(replacements, context, scout, isLast: false, progress: progress)
-        if !result.postponed.isEmpty, !control.isCancelled {
+        let batches = batches(replacements, order)
+        var result = try pass(batches, context, scout, isLast: false, progress: progress)
+        if !result.postponed.isEmpty {
+            // One that is to end goes through none of them, and counts them as left.
             let before = result.outcome.saved
-            let last = try pass(result.postponed, context, scout, isLast: true) { _, saved in
+            let postponed = Batches.make(result.postponed, contentLimit: limits.batchContent)
+            let last = try pass(postponed, context, scout, isLast: true) { _, saved in
                 progress(.zero, before + saved)
             }
             result.outcome.add(last.outcome)
+            result.left += last.left
         }
+        result.outcome.left = Remainder(result.left)
         try store.synchronize()
         return result.outcome
     }
 
-    /// Goes through replacements once, with all lanes; the last pass with one. A keeper was lost
+    private func batches(
+        _ replacements: [Replacement], _ order: BatchOrder
+    ) -> [[Replacement]] {
+        let planned = Batches.make(replacements, contentLimit: limits.batchContent)
+        switch order {
+        case .asPlanned: return planned
+        case .largestSavingFirst:
+            let needs = PackedKeepers(planned, survey)?.needs(of: planned)
+            return Batches.largestSavingFirst(planned, needs: needs ?? [])
+        }
+    }
+
+    /// Goes through batches once, with all lanes; the last pass with one. A keeper was lost
     /// then, and good copies stand in for it that nobody has counted (`PageUses`): what one lane
     /// takes from them another would let go of. And a disk that fails is not to be hurried.
     private func pass(
-        _ replacements: [Replacement], _ context: LaneContext, _ scout: Scout, isLast: Bool,
+        _ batches: [[Replacement]], _ context: LaneContext, _ scout: Scout, isLast: Bool,
         progress: @escaping @Sendable (_ done: ByteCount, _ saved: ByteCount) -> Void
     ) throws(BtrfsError) -> BatchResult {
-        let batches = Batches.make(replacements, contentLimit: limits.batchContent)
         context.pageUses.expect(batches)
         let shared = Monitor(Shared())
         let lanes = isLast ? Array(lanes.prefix(1)) : lanes
@@ -92,7 +111,7 @@ public struct Executor: Sendable {
             let lane = Lane(
                 context: context, scratch: lanes[index].scratch, encoder: lanes[index].encoder,
                 isLastPass: isLast)
-            while !control.isCancelled,
+            while !control.isCancelled, !control.isTimeOver,
                 let (batch, coming) = shared.withLock({ shared in
                     let taken = shared.take(batches, ahead: lanes.count)
                     taken?.coming.forEach { scout.begin($0) }
@@ -110,7 +129,10 @@ public struct Executor: Sendable {
                 }
             }
         }
-        return shared.withLock { $0.result }
+        return shared.withLock { shared in
+            shared.result.left += batches[shared.next...].joined()
+            return shared.result
+        }
     }
 
     private struct Shared {
@@ -139,7 +161,9 @@ public struct Executor: Sendable {
         let (done, saved, isCommitDue) = shared.withLock { state in
             state.result.outcome.add(result.outcome)
             state.result.postponed += result.postponed
-            state.done += batch.reduce(ByteCount.zero) { $0 + $1.diskBytes }
+            state.result.left += result.left
+            let whole = Remainder(batch).disk
+            state.done += whole - min(Remainder(result.left).disk, whole)
             state.writtenSinceCommit += result.outcome.written
             let isCommitDue = state.writtenSinceCommit >= limits.commitEvery
             if isCommitDue { state.writtenSinceCommit = .zero }
@@ -147,25 +171,5 @@ public struct Executor: Sendable {
         }
         progress(done, saved)
         if isCommitDue { try store.synchronize() }
-    }
-}
-
-/// Groups replacements into batches. Pure.
-enum Batches {
-    /// In order; a batch holds at most `contentLimit` of content, or a single extent.
-    static func make(
-        _ replacements: [Replacement], contentLimit: ByteCount
-    ) -> [[Replacement]] {
-        var batches: [[Replacement]] = []
-        var content = ByteCount.zero
-        for replacement in replacements {
-            content += replacement.contentBytes
-            if batches.isEmpty || content > contentLimit {
-                batches.append([])
-                content = replacement.contentBytes
-            }
-            batches[batches.count - 1].append(replacement)
-        }
-        return batches
     }
 }

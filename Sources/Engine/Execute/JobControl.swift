@@ -7,14 +7,21 @@ public protocol JobControl: Sendable {
     /// Nobody wants the job's result any more but for what is done. What is half done is finished
     /// or taken back, and nothing new is begun.
     var isCancelled: Bool { get }
+    /// The time that the job was given is over: no new batch is begun, and what is begun comes to
+    /// its end.
+    var isTimeOver: Bool { get }
     /// Waits while the job is to hold.
-    /// - Throws: a cancellation, once it is cancelled.
+    /// - Throws: a cancellation, once it is cancelled, or its time was over before anything was
+    ///   moved.
     func checkpoint() throws(BtrfsError)
     /// Whether trees may grow by so much on the way: what has no room must not be begun.
     func hasRoom(forMetadata bytes: ByteCount) -> Bool
 }
 
 extension JobControl {
+    /// It takes as long as it needs.
+    public var isTimeOver: Bool { false }
+
     /// There is room for all.
     public func hasRoom(forMetadata bytes: ByteCount) -> Bool { true }
 }

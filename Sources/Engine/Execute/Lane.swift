@@ -33,8 +33,17 @@ struct Lane {
     func run(_ batch: [Replacement]) throws(BtrfsError) -> BatchResult {
         var result = BatchResult()
         var batches = [batch]
-        while let next = batches.popLast(), !context.isStopped {
-            batches += try run(next, &result).batches
+        var hasBegun = false
+        while let next = batches.popLast() {
+            // What a batch had no place for is another one, which is not begun any more.
+            guard !context.isStopped, !(hasBegun && context.control.isTimeOver) else {
+                result.left += next
+                continue
+            }
+            hasBegun = true
+            let deferred = try run(next, &result).batches
+            // What it had no place for is a part of it.
+            if context.control.isCancelled { result.left += next } else { batches += deferred }
         }
         return result
     }

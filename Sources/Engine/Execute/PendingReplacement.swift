@@ -22,9 +22,12 @@ struct BatchResult: Sendable {
     var outcome = ExecutionOutcome()
     /// What may go another way once all is known of keepers that cannot be used.
     var postponed: [Replacement] = []
+    /// What it has not come to, or not to the end of, as the job was to end.
+    var left: [Replacement] = []
 
     mutating func add(_ other: BatchResult) {
         outcome.add(other.outcome)
         postponed += other.postponed
+        left += other.left
     }
 }

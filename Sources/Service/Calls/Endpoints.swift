@@ -98,7 +98,8 @@ extension CallHandler {
             }
             return try submit(
                 operation, work(request.level, request.running), untrustedExclude: request.exclude,
-                onBattery: request.battery, risksReadOnly: request.riskReadOnly ?? false, open)
+                onBattery: request.battery, risksReadOnly: request.riskReadOnly ?? false,
+                time: request.time, open)
         }
     }
 
@@ -109,13 +110,14 @@ extension CallHandler {
         Endpoint(startsJob: true) { [self] (request, open) throws(Refusal) in
             try submit(
                 operation, work(request.running), untrustedExclude: request.exclude,
-                onBattery: request.battery, risksReadOnly: request.riskReadOnly ?? false, open)
+                onBattery: request.battery, risksReadOnly: request.riskReadOnly ?? false,
+                time: request.time, open)
         }
     }
 
     private func submit(
         _ operation: Operation, _ work: WorkerOrder.Work, untrustedExclude: [String]?,
-        onBattery: Bool, risksReadOnly: Bool = false, _ open: OpenCall
+        onBattery: Bool, risksReadOnly: Bool = false, time: TimeLimit? = nil, _ open: OpenCall
     ) throws(Refusal) -> JobAccepted {
         let target = open.target
         guard !risksReadOnly || target.caller.isMachine else {
@@ -131,15 +133,25 @@ extension CallHandler {
         let request = JobRequest(
             operation: operation, work: work, caller: target.caller.name, target: named,
             uuid: target.qube?.uuid, argument: open.call.argument, excluded: excluded,
-            onBattery: onBattery, risksReadOnly: risksReadOnly)
+            onBattery: onBattery, risksReadOnly: risksReadOnly, time: time)
         let job = try runner.submit(request, targetName: target.name)
-        open.accept(job: job, detail: Self.without(excluded))
+        open.accept(job: job, detail: [Self.limit(time), Self.without(excluded)].joinedWords)
         runner.jobs.enqueue(job)
         return JobAccepted(job: job)
     }
 }
 
+extension [String] {
+    /// In one text, without those that say nothing.
+    fileprivate var joinedWords: String { filter { !$0.isEmpty }.joined(separator: " ") }
+}
+
 extension CallHandler {
+    /// The log's word for how long it may work.
+    private static func limit(_ time: TimeLimit?) -> String {
+        time.map { "for \($0.forSeconds) s" } ?? ""
+    }
+
     /// The log's word for what is left out, the first names of it.
     private static func without(_ excluded: Set<String>) -> String {
         if excluded.isEmpty { return "" }

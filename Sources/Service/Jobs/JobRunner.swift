@@ -130,10 +130,14 @@ struct JobRunner: Sendable {
         do throws(Refusal) {
             let target = try qubes.target(request.target, for: request.caller)
             guard target.qube?.uuid == request.uuid else { throw .noSuchQube }
-            let (order, problems) = try request.orders(target).order(
+            var (order, problems) = try request.orders(target).order(
                 request.work, onBattery: request.onBattery, risksReadOnly: request.risksReadOnly
             )
             if jobs.isCancelled(job) { return .cancelled(nil, detail: "") }
+            order.forSeconds = request.secondsLeft()
+            if let left = order.forSeconds, left < TimeLimit.seconds.lowerBound {
+                return .cancelled(nil, error: Self.tooLate, detail: "")
+            }
             let worker = try workers.start(order)
             jobs.setWorker(worker, of: job)
             defer { jobs.setWorker(nil, of: job) }
@@ -233,6 +237,7 @@ struct JobRunner: Sendable {
     // That what was finished stays done is so for each of them: whoever shows a state says it.
     private static let workerEnded = "The job's worker ended before its work did."
     private static let notMeasured = "Its worker ended before it had measured what it brought."
+    private static let tooLate = "Its time was over before its turn came; nothing was begun."
     private static let madeRoom =
         "It was paused for too long while other jobs waited for it; start it again."
     private static let daemonEnded = "The service ended before the job did."

@@ -15,11 +15,11 @@ struct JobWork {
     let output: Output
     let governor: Governor
 
-    /// - Returns: what was done, all of it or until the job was cancelled.
+    /// - Returns: what was done, all of it or until the job was cancelled or its time was over.
     func run() throws(Failure) -> WorkerMessage {
         let (fit, problems) = try fitSites()
         let result = try run(fit, problems)
-        return governor.isCancelled ? .cancelled(result) : .result(result)
+        return governor.wasCancelled ? .cancelled(result) : .result(result)
     }
 
     /// The file systems that have room to be worked on, and what is wrong with the others.
@@ -60,9 +60,14 @@ struct JobWork {
     ) throws(Failure) -> JobResult {
         var result = JobResult(problems: self.sites.problems + problems)
         result.own = JobCount()
+        result.left = governor.deadline.map { JobRemainder(forSeconds: $0.forSeconds) }
         var leftAlone = LeftAlone()
         var failures: [Failure] = []
-        for site in sites where !governor.isCancelled {
+        for site in sites where !governor.wasCancelled {
+            if governor.isTimeOver {
+                result.left?.addUnplanned(known: nil)
+                continue
+            }
             do throws(BtrfsError) {
                 leftAlone.add(try run(site, &result))
             } catch {
@@ -70,9 +75,11 @@ struct JobWork {
                 failures.append(Failure(error, on: site))
             }
         }
+        if governor.wasCancelled || result.left?.isNothing == true { result.left = nil }
         if let first = failures.first {
             for other in failures.dropFirst() { Log.note("\(other.message) (\(other.detail))") }
-            let isRestDone = failures.count < sites.count && !governor.isCancelled
+            let isRestDone =
+                failures.count < sites.count && !governor.isCancelled && result.left == nil
             throw failures.count == 1 && isRestDone ? first.besidesOthers : first
         }
         result.leftAlone = leftAlone.lines
@@ -152,12 +159,13 @@ private struct SiteWork {
         self.scope = scope
     }
 
-    /// What was done until the end, or until the job was cancelled.
+    /// What was done until the end, until the job was cancelled, or until its time was over.
     func run(_ result: inout JobResult) throws(BtrfsError) -> ExecutionOutcome {
         do throws(BtrfsError) {
             return try work(&result)
         } catch  where error.isCancellation {
-            // Cancelled before anything was moved.
+            // Before anything was moved.
+            result.left?.addUnplanned(known: output.known)
             return ExecutionOutcome()
         }
     }
@@ -183,7 +191,7 @@ private struct SiteWork {
         var verdicts = site.cache?.verdicts() ?? Verdicts()
         verdicts.forgetGone(in: survey, isWhole: order.isOfAllFiles)
         let plan = try plan(survey, holed, store, verdicts)
-        if job == .dedupe || job == .sparsify {
+        if job.isPredicted {
             result.predictedBytes = (result.predictedBytes ?? 0) + plan.predictedSaving.rawValue
         }
         if let problem = try noRoom(for: plan) {
@@ -191,7 +199,7 @@ private struct SiteWork {
             result.add(from: pieces, to: pieces)
             return ExecutionOutcome(leftAlone: plan.leftAlone)
         }
-        let outcome = try execute(plan, of: survey, list, zeroes)
+        let outcome = try execute(plan, of: survey, list, zeroes, &result)
         keep(verdicts, outcome.verdicts)
         let unreadable = UnreadableNames.named(outcome.unreadablePlaces, list, order)
         for place in unreadable.prefix(Limits.namedItems) { Log.note(place.journalText) }
@@ -200,13 +208,25 @@ private struct SiteWork {
         // Of a large pool they take as much memory as the next one.
         _ = consume survey
         _ = consume verdicts
+<<<<<<< HEAD
         let now = try stage.survey(
             ImageList(site: site, order: order).imageFiles(), in: store)
+=======
+        let isCut = outcome.left.extents > 0
+        // A look at all files takes minutes on a large pool, and the time is over; it is taken
+        // where it says what the job has brought.
+        if isCut, job != .defragment { return outcome }
+        let now = try Surveyor.survey(
+            ImageList(site: site, order: order).imageFiles(),
+            in: LookingStore(base: BtrfsStore(site), governor: governor, isOfBegun: true),
+            spills: site.spills)
+>>>>>>> 7f28471be42f162b5ded5ff1fbc97ae2c2f104e0
         // What a cancelled job has not come to is not settled, and its last look is not whole.
         if governor.isCancelled { return outcome }
         result.add(from: pieces, to: now.pieces(in: scope))
-        // What could not be read is said again, until it is mended.
-        if !unreadable.isEmpty { return outcome }
+        // What the time did not suffice for is not settled, and what could not be read is said
+        // again, until it is mended.
+        if isCut || !unreadable.isEmpty { return outcome }
         // Another kernel may make holes.
         if job.makesHoles, zeroes == nil { return outcome }
         settled.remember(
@@ -232,14 +252,22 @@ private struct SiteWork {
         }
         guard var look = site.treeLook else { return }
         while !look.isDone {
+<<<<<<< HEAD
             try look.proceed(in: site.fileSystem) { [governor] in !governor.isCancelled }
+=======
+            try look.proceed(in: site.fileSystem) {
+                !governor.isCancelled && !governor.isTimeOver
+            }
+>>>>>>> 7f28471be42f162b5ded5ff1fbc97ae2c2f104e0
             try governor.checkpoint()
         }
     }
 
     private func execute(
-        _ plan: Plan, of survey: Survey, _ list: ImageList, _ zeroes: ZeroFile?
+        _ plan: Plan, of survey: Survey, _ list: ImageList, _ zeroes: ZeroFile?,
+        _ result: inout JobResult
     ) throws(BtrfsError) -> ExecutionOutcome {
+        let begun = output.elapsedSeconds
         let total = plan.replacements.reduce(ByteCount.zero) { $0 + $1.diskBytes }
         let executor = Executor(
             store: MovingStore(
@@ -249,12 +277,18 @@ private struct SiteWork {
                 .init(scratch: $0, encoder: ZstdEncoder())
             }, zeroes: zeroes, limits: site.limits, control: governor)
         output.progress(.execute, totalBytes: total.rawValue)
-        var outcome = try executor.run(plan.replacements) { [output] done, saved in
+        var outcome = try executor.run(
+            plan.replacements,
+            order: governor.deadline == nil ? .asPlanned : .largestSavingFirst
+        ) { [output] done, saved in
             output.progress(
                 .execute, doneBytes: done.rawValue, totalBytes: total.rawValue,
                 savedBytes: saved.rawValue)
         }
         outcome.leftAlone.add(plan.leftAlone)
+        result.left?.add(
+            outcome.left, of: total, isPredicted: job.isPredicted,
+            seconds: output.elapsedSeconds - begun)
         return outcome
     }
 

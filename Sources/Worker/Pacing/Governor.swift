@@ -48,20 +48,25 @@ final class Governor: JobControl {
 
     private let sensors: Sensors
     private let mayUseBattery: Bool
+    /// nil: the job takes as long as it needs.
+    let deadline: Deadline?
     private let report: @Sendable (Pacing) -> Void
     private let clock = ContinuousClock()
     private let started: ContinuousClock.Instant
     private let state = Monitor(State())
     private let isOpen = Atomic<Bool>(true)
     private let cancelled = Atomic<Bool>(false)
+    private let timeOver = Atomic<Bool>(false)
     private let hindered = Atomic<Bool>(false)
     private let aheadBytes = Atomic<Int>(0)
 
     /// - Parameter report: gets the pacing whenever it is other than it was, and with each look
     ///   while the job does not work at full speed.
     init(
-        sensors: Sensors, mayUseBattery: Bool, report: @escaping @Sendable (Pacing) -> Void
+        sensors: Sensors, mayUseBattery: Bool, deadline: Deadline? = nil,
+        report: @escaping @Sendable (Pacing) -> Void
     ) {
+        self.deadline = deadline
         self.sensors = sensors
         self.mayUseBattery = mayUseBattery
         self.report = report
@@ -128,12 +133,25 @@ final class Governor: JobControl {
 
     // MARK: The job's side
 
+    /// Somebody has cancelled it, or its time was over while it was held: it would wait for hours
+    /// to finish what it has begun.
     var isCancelled: Bool { cancelled.load(ordering: .acquiring) }
+
+    /// The daemon has said so.
+    var wasCancelled: Bool { state.withLock { $0.isCancelled } }
+
+    var isTimeOver: Bool { timeOver.load(ordering: .acquiring) }
 
     /// Others need the disk: work in small steps.
     var isHindered: Bool { hindered.load(ordering: .relaxed) }
 
     func checkpoint() throws(BtrfsError) {
+        try checkpointOfBegun()
+        if isTimeOver { throw .cancellation }
+    }
+
+    /// The same for what comes to its end although the time is over: a batch, and the account.
+    func checkpointOfBegun() throws(BtrfsError) {
         hold()
         if isCancelled { throw .cancellation }
     }
@@ -163,7 +181,11 @@ final class Governor: JobControl {
         let waited = sensors.othersWaitedSeconds()
         let isOnBattery = !mayUseBattery && sensors.isOnBattery()
         let advice = state.withLock { $0.spaceAdvice }?()
+<<<<<<< HEAD
         let operation = state.withLock { $0.operation }?()
+=======
+        let isTimeOver = deadline.map { $0.secondsLeft <= 0 } ?? false
+>>>>>>> 7f28471be42f162b5ded5ff1fbc97ae2c2f104e0
         let now = nowSeconds
         let (pacing, isNews) = state.withLock { state in
             let share = waited.map { state.waits.add($0, nowSeconds: now) }
@@ -174,6 +196,7 @@ final class Governor: JobControl {
             let isNews = pace.state != state.pace.state || pace.reason != state.pace.reason
             if isNews { state.heldAt = pace.state == .held ? Self.epochSeconds : nil }
             state.pace = pace
+            if isTimeOver { end(held: pace.state == .held && pace.reason != .disk) }
             set(&state, isOpen: state.slots.update(pace, nowSeconds: now), nowSeconds: now)
             let closed = state.closedSeconds + (state.closedAt.map { now - $0 } ?? 0)
             let pacing = Pacing(
@@ -187,9 +210,16 @@ final class Governor: JobControl {
         if isNews || pacing.state != .full { report(pacing) }
     }
 
+    /// The time is over. While others need the disk the job has its turns, and finishes in these;
+    /// what holds it otherwise may last.
+    private func end(held: Bool) {
+        timeOver.store(true, ordering: .releasing)
+        if held { cancelled.store(true, ordering: .releasing) }
+    }
+
     private func set(_ state: inout State, isOpen shall: Bool, nowSeconds: Double) {
-        let opens = shall || state.isCancelled
-        hindered.store(state.pace.reason == .disk && !state.isCancelled, ordering: .relaxed)
+        let opens = shall || isCancelled
+        hindered.store(state.pace.reason == .disk && !isCancelled, ordering: .relaxed)
         if opens {
             if let closedAt = state.closedAt { state.closedSeconds += nowSeconds - closedAt }
             if state.closedAt != nil { aheadBytes.store(0, ordering: .relaxed) }

@@ -16,6 +16,10 @@ final class Output: Sendable {
         var last: JobProgress?
         var pacing: Pacing?
         var lastPacing: ContinuousClock.Instant?
+        /// Until the job begins no one has given it a time.
+        var deadline: Deadline?
+        /// The last of the stage in which content is got to know; nil before it.
+        var fingerprint: JobProgress?
         /// The last message is written.
         var hasEnded = false
     }
@@ -34,6 +38,19 @@ final class Output: Sendable {
         return Double(elapsed.components.seconds) + Double(elapsed.components.attoseconds) / 1e18
     }
 
+    /// From now on progress says when the job will stop.
+    func follow(_ deadline: Deadline?) { state.withLock { $0.deadline = deadline } }
+
+    /// How much content was to be got to know on this file system, and of how much the checksums
+    /// were read; nil where it has not begun.
+    var known: (bytes: UInt64, of: UInt64)? {
+        state.withLock { state in
+            state.fingerprint.map {
+                (state.last?.stage == .fingerprint ? $0.doneBytes : $0.totalBytes, $0.totalBytes)
+            }
+        }
+    }
+
     func progress(
         _ stage: JobProgress.Stage, doneBytes: UInt64 = 0, totalBytes: UInt64 = 0,
         savedBytes: UInt64 = 0
@@ -44,6 +61,9 @@ final class Output: Sendable {
         let isDue = state.withLock { state in
             let now = ContinuousClock.now
             progress.pacing = state.pacing
+            progress.stopsInSeconds = state.deadline?.secondsLeft
+            if stage == .fingerprint { state.fingerprint = progress }
+            if stage == .survey { state.fingerprint = nil }
             state.last = progress
             let isRecent = state.lastProgress.map { now - $0 < Self.pause } ?? false
             guard stage != state.lastStage || !isRecent else { return false }
@@ -67,6 +87,7 @@ final class Output: Sendable {
             state.lastPacing = now
             last.pacing = pacing
             last.elapsedSeconds = elapsedSeconds
+            last.stopsInSeconds = state.deadline?.secondsLeft
             state.last = last
             return last
         }

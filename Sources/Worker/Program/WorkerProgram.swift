@@ -127,6 +127,10 @@ public enum WorkerProgram {
                 order.pools.compactMap {
                     (try? Descriptor.status(of: FilePath($0.directory)))?.identity
                 }))
+        let deadline = order.forSeconds.map { seconds in
+            Deadline(forSeconds: seconds) { output.elapsedSeconds }
+        }
+        output.follow(deadline)
         let governor = Governor(
             sensors: Governor.Sensors(
                 othersWaitedSeconds: { neighbours.waitedSeconds() },
@@ -135,6 +139,7 @@ public enum WorkerProgram {
                 }),
             // Somebody waits for an account, and it is over soon.
             mayUseBattery: order.onBattery || order.work == .report || order.work == .check,
+            deadline: deadline,
             report: { output.pacing($0) })
         do throws(Errno) {
             try input.follow { governor.obey($0) }

@@ -11,6 +11,9 @@ enum JobKind: Equatable {
 
     /// It may make holes of what reads as zeroes.
     var makesHoles: Bool { self != .defragment }
+
+    /// Its plan tells what it will save; how well content packs is known when it is packed.
+    var isPredicted: Bool { self == .dedupe || self == .sparsify }
 }
 
 /// What a worker is there for, by what it needs for it.

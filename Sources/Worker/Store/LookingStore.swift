@@ -3,10 +3,16 @@ internal import Btrfs
 internal import Engine
 
 /// What looking needs, under a governor: each kernel call waits while the job is to hold, and a
-/// cancellation ends the job at the next call.
+/// cancellation ends the job at the next call, as does the end of its time.
 struct LookingStore: ContentStore {
     let base: any ContentStore
     let governor: Governor
+    /// It looks for what comes to its end although the time is over.
+    var isOfBegun = false
+
+    private func checkpoint() throws(BtrfsError) {
+        if isOfBegun { try governor.checkpointOfBegun() } else { try governor.checkpoint() }
+    }
 
     var sectorBytes: ByteCount { base.sectorBytes }
 
@@ -14,10 +20,10 @@ struct LookingStore: ContentStore {
         of inode: InodeIdentifier, from start: FileOffset, through end: FileOffset,
         _ body: (FileExtent) throws(BtrfsError) -> Void
     ) throws(BtrfsError) {
-        try governor.checkpoint()
+        try checkpoint()
         try base.forEachFileExtent(of: inode, from: start, through: end) {
             (extent) throws(BtrfsError) in
-            try governor.checkpoint()
+            try checkpoint()
             try body(extent)
         }
     }
@@ -30,17 +36,17 @@ struct LookingStore: ContentStore {
     }
 
     func uses(ofExtentAt address: LogicalAddress) throws(BtrfsError) -> ExtentUses {
-        try governor.checkpoint()
+        try checkpoint()
         return try base.uses(ofExtentAt: address)
     }
 
     func inode(_ identifier: InodeIdentifier) throws(BtrfsError) -> InodeItem? {
-        try governor.checkpoint()
+        try checkpoint()
         return try base.inode(identifier)
     }
 
     func age(ofSubvolume tree: TreeIdentifier) throws(BtrfsError) -> SubvolumeAge? {
-        try governor.checkpoint()
+        try checkpoint()
         return try base.age(ofSubvolume: tree)
     }
 
@@ -49,21 +55,21 @@ struct LookingStore: ContentStore {
     func open(
         _ inode: InodeIdentifier, generation: Generation
     ) throws(BtrfsError) -> any OpenFile {
-        try governor.checkpoint()
+        try checkpoint()
         return try base.open(inode, generation: generation)
     }
 
     func read(
         _ file: any OpenFile, at offset: FileOffset, into buffer: UnsafeMutableRawBufferPointer
     ) throws(BtrfsError) -> Int {
-        try governor.checkpoint()
+        try checkpoint()
         return unsafe try base.read(file, at: offset, into: buffer)
     }
 
     func readEncoded(
         _ file: any OpenFile, at offset: FileOffset, lengthBytes: ByteCount
     ) throws(BtrfsError) -> EncodedExtent? {
-        try governor.checkpoint()
+        try checkpoint()
         return try base.readEncoded(file, at: offset, lengthBytes: lengthBytes)
     }
 

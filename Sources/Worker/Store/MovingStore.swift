@@ -5,14 +5,17 @@ internal import Engine
 /// The engine's verbs under a governor, for the time in which a job moves references: each kernel
 /// call waits while the job is to hold, and is smaller while others need the disk.
 ///
-/// After a cancellation only what would begin something new fails: what takes back must work then
+/// When the time is over nothing changes here: who begins batches begins no more of them. After a
+/// cancellation only what would begin something new fails: what takes back must work then
 /// more than ever.
 struct MovingStore: ExtentStore {
     let base: BtrfsStore
     let governor: Governor
 
     /// Content is read for what would be new: that ends as it does while one looks.
-    private var looking: LookingStore { LookingStore(base: base, governor: governor) }
+    private var looking: LookingStore {
+        LookingStore(base: base, governor: governor, isOfBegun: true)
+    }
 
     var sectorBytes: ByteCount { base.sectorBytes }
 
@@ -117,7 +120,7 @@ struct MovingStore: ExtentStore {
     func writePlain(
         _ bytes: UnsafeRawBufferPointer, to scratch: any ScratchFile, at offset: FileOffset
     ) throws(BtrfsError) {
-        try governor.checkpoint()
+        try governor.checkpointOfBegun()
         unsafe try base.writePlain(bytes, to: scratch, at: offset)
     }
 
@@ -125,13 +128,13 @@ struct MovingStore: ExtentStore {
         _ packed: UnsafeRawBufferPointer, contentBytes: ByteCount, lengthBytes: ByteCount,
         to scratch: any ScratchFile, at offset: FileOffset
     ) throws(BtrfsError) {
-        try governor.checkpoint()
+        try governor.checkpointOfBegun()
         unsafe try base.writePacked(
             packed, contentBytes: contentBytes, lengthBytes: lengthBytes, to: scratch, at: offset)
     }
 
     func settle(_ scratch: any ScratchFile) throws(BtrfsError) -> SettledScratch {
-        try governor.checkpoint()
+        try governor.checkpointOfBegun()
         return try base.settle(scratch)
     }
 

@@ -10,6 +10,7 @@ struct ModelJob {
     var limits = ExecutionLimits()
     var lanes = 1
     var control: any JobControl = Unhindered()
+    var order = BatchOrder.asPlanned
     var now: @Sendable () -> ContinuousClock.Instant = { .now }
     /// How many read fingerprints.
     var threads = 1
@@ -112,7 +113,10 @@ struct ModelJob {
     }
 
     /// - Parameter survey: what the plan was made from; nil to make one now.
-    func execute(_ plan: Plan, by survey: Survey? = nil) throws(BtrfsError) -> ExecutionOutcome {
+    func execute(
+        _ plan: Plan, by survey: Survey? = nil,
+        progress: @escaping @Sendable (_ done: ByteCount, _ saved: ByteCount) -> Void = { _, _ in }
+    ) throws(BtrfsError) -> ExecutionOutcome {
         let parts = (0..<lanes).map { lane in
             Executor.LaneParts(
                 scratch: store.scratch(1_000_000 + UInt64(lane)), encoder: ModelEncoder())
@@ -121,7 +125,7 @@ struct ModelJob {
             store: store, roles: roles, survey: survey ?? self.survey(), lanes: parts,
             zeroes: makesHoles ? store.zeroes() : nil, limits: limits, control: control,
             now: now)
-        return try executor.run(plan.replacements) { _, _ in }
+        return try executor.run(plan.replacements, order: order, progress: progress)
     }
 
     @discardableResult func compress() throws -> ExecutionOutcome {
