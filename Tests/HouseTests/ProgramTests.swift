@@ -121,13 +121,8 @@ struct ProgramTests {
     @Test("So is each that a script or the Makefile starts", arguments: TidyTests.scripts)
     func scripts(script: String) throws {
         let sets = [
-<<<<<<< HEAD
             "bench": "bench", "bench-disk": "bench", "bench-pacing": "bench",
-            "bench-third": "bench", "bench-versions": "bench",
-=======
-            "bench": "bench", "bench-pacing": "bench", "bench-third": "bench",
-            "bench-versions": "bench", "bench-pieces": "bench",
->>>>>>> 7f28471be42f162b5ded5ff1fbc97ae2c2f104e0
+            "bench-pieces": "bench", "bench-third": "bench", "bench-versions": "bench",
             "test-fresh": "fresh", "fresh-root": "fresh", "package": "package", "vendor": "package",
             "test-rpm": "package", "test-packages": "fresh",
         ]

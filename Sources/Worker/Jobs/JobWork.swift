@@ -208,19 +208,13 @@ private struct SiteWork {
         // Of a large pool they take as much memory as the next one.
         _ = consume survey
         _ = consume verdicts
-<<<<<<< HEAD
-        let now = try stage.survey(
-            ImageList(site: site, order: order).imageFiles(), in: store)
-=======
         let isCut = outcome.left.extents > 0
         // A look at all files takes minutes on a large pool, and the time is over; it is taken
         // where it says what the job has brought.
         if isCut, job != .defragment { return outcome }
-        let now = try Surveyor.survey(
+        let now = try stage.survey(
             ImageList(site: site, order: order).imageFiles(),
-            in: LookingStore(base: BtrfsStore(site), governor: governor, isOfBegun: true),
-            spills: site.spills)
->>>>>>> 7f28471be42f162b5ded5ff1fbc97ae2c2f104e0
+            in: LookingStore(base: BtrfsStore(site), governor: governor, isOfBegun: true))
         // What a cancelled job has not come to is not settled, and its last look is not whole.
         if governor.isCancelled { return outcome }
         result.add(from: pieces, to: now.pieces(in: scope))
@@ -252,13 +246,9 @@ private struct SiteWork {
         }
         guard var look = site.treeLook else { return }
         while !look.isDone {
-<<<<<<< HEAD
-            try look.proceed(in: site.fileSystem) { [governor] in !governor.isCancelled }
-=======
-            try look.proceed(in: site.fileSystem) {
+            try look.proceed(in: site.fileSystem) { [governor] in
                 !governor.isCancelled && !governor.isTimeOver
             }
->>>>>>> 7f28471be42f162b5ded5ff1fbc97ae2c2f104e0
             try governor.checkpoint()
         }
     }

@@ -181,11 +181,8 @@ final class Governor: JobControl {
         let waited = sensors.othersWaitedSeconds()
         let isOnBattery = !mayUseBattery && sensors.isOnBattery()
         let advice = state.withLock { $0.spaceAdvice }?()
-<<<<<<< HEAD
         let operation = state.withLock { $0.operation }?()
-=======
         let isTimeOver = deadline.map { $0.secondsLeft <= 0 } ?? false
->>>>>>> 7f28471be42f162b5ded5ff1fbc97ae2c2f104e0
         let now = nowSeconds
         let (pacing, isNews) = state.withLock { state in
             let share = waited.map { state.waits.add($0, nowSeconds: now) }
