@@ -47,6 +47,23 @@ import Testing
         #expect(job.store.log.writes <= (failing + 3) / 4 * 4)
     }
 
+    @Test(arguments: 1...3)
+    func `What is in the tree a little later is no refused write; what never comes is one`(
+        late: Int
+    ) throws {
+        let (job, laws) = ExecutorFaultTests.job(ExecutorFaultTests.several()) {
+            $0.lateLooks = late
+        }
+        if late < 3 {
+            try job.compress()
+        } else {
+            let error = #expect(throws: BtrfsError.self) { try job.compress() }
+            #expect(error?.isRefusedWrite == true && error?.isDamagedMetadata == false)
+        }
+        laws.check()
+        #expect(job.store.log.settlements > late - 1)
+    }
+
     @Test func `A plain frame that the device refuses late ends the job as well`() throws {
         let (job, laws) = ExecutorFaultTests.job(ExecutorFaultTests.partCollision()) {
             $0.onLateWrite = { _ in .ioError }

@@ -44,6 +44,8 @@ public struct ExecutionLimits: Sendable {
     public var openFiles = 256
     /// How often an extent is tried again when somebody came to use it meanwhile.
     public var rounds = 3
+    /// After how long, each time, what was written and is not in the tree is looked for again.
+    public var settlePausesMilliseconds = [10, 50, 250, 1000]
     /// For how long nothing is begun in a subvolume that has refused: a send ends, and may take
     /// hours.
     public var refusalHold = Duration.seconds(60)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 internal import Btrfs
+internal import SystemCalls
 internal import SystemPackage
 
 /// Why an extent's content was not written anew.
@@ -104,13 +105,33 @@ struct Rewriter {
         // What is given up is not shared from.
         guard results.contains(where: { (try? $0.get()) != nil }), !written.isEmpty
         else { return RewrittenBatch(results: results) }
-        let settled = try store.settle(scratch)
-        guard
-            Settlement.firstMissing(written, in: settled.extents, since: generation) == nil
-        else { throw .refusedWrite("TREE_SEARCH_V2", .ioError) }
+        let settled = try settle(written, since: generation)
         return RewrittenBatch(
             results: results, settled: settled.file,
             verdicts: Settlement.verdicts(on: settled.extents, of: written))
+    }
+
+    /// Waits until all of it is on the device and in the tree.
+    ///
+    /// Once, of thousands of jobs, a write had been waited for and was not in the tree, on a disk
+    /// that refused nothing. So what is missing is looked for a few times more. What the device has
+    /// refused never comes to be there: the kernel puts nothing into a tree for it.
+    private func settle(
+        _ written: [Settlement.Frame], since generation: Generation
+    ) throws(BtrfsError) -> SettledScratch {
+        var pauses = limits.settlePausesMilliseconds.makeIterator()
+        while true {
+            let settled = try store.settle(scratch)
+            guard
+                let missing = Settlement.firstMissing(
+                    written, in: settled.extents, since: generation)
+            else { return settled }
+            guard let pause = pauses.next() else {
+                throw .refusedWrite(
+                    "look for \(missing) in \(settled.extents.count) items", .ioError)
+            }
+            Pause.milliseconds(pause)
+        }
     }
 
     private func write(

@@ -7,7 +7,11 @@ import Btrfs
 struct ModelJob {
     let store: ModelStore
     var roles = ModelRoles()
-    var limits = ExecutionLimits()
+    var limits = {
+        var limits = ExecutionLimits()
+        limits.settlePausesMilliseconds = [0, 0]
+        return limits
+    }()
     var lanes = 1
     var control: any JobControl = Unhindered()
     var order = BatchOrder.asPlanned

@@ -42,6 +42,8 @@ final class ModelStore: ExtentStore {
         var onWrite: @Sendable (Int, inout ModelState) -> Errno? = { _, _ in nil }
         /// At each write to a scratch file: it returns, and the device refuses it afterwards.
         var onLateWrite: @Sendable (Int) -> Errno? = { _ in nil }
+        /// So many looks at what was written do not find the last of it, though it is there.
+        var lateLooks = 0
         /// Before each read of an image.
         var onRead: @Sendable (Int, InodeIdentifier) -> Errno? = { _, _ in nil }
         /// Before pages of a file are let go of.
@@ -328,7 +330,12 @@ final class ModelStore: ExtentStore {
             guarded.log.settlements += 1
             if let error = guarded.state.device.takeError(of: inode) { return (error, []) }
             guarded.state.device.letGo(of: inode, in: 0..<UInt64.max)
-            return (nil, guarded.state.fileExtents(of: inode))
+            var extents = guarded.state.fileExtents(of: inode)
+            if guarded.faults.lateLooks > 0 {
+                guarded.faults.lateLooks -= 1
+                extents.removeLast()
+            }
+            return (nil, extents)
         }
         if let error { throw .refusedWrite("fdatasync", error) }
         return SettledScratch(file: File(inode), extents: extents)
