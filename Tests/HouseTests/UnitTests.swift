@@ -124,6 +124,18 @@ struct UnitTests {
         }
     }
 
+    @Test("The weekly run is followed to its end, fails where its job does, and waits on battery")
+    func weekly() throws {
+        let name = "qubes-btrfs-weekly.service"
+        #expect(
+            try values("ExecStart", of: name) == ["/usr/bin/qvm-btrfs optimize --all --quiet"])
+        #expect(try values("Type", of: name) == ["oneshot"])
+        #expect(try values("TimeoutStartSec", of: name) == ["infinity"])
+        // What docs/client.md calls the end of a job that was cancelled, and nothing else.
+        #expect(try values("SuccessExitStatus", of: name) == ["8"])
+        #expect(try values("ConditionACPower", of: name).isEmpty)
+    }
+
     @Test("The documents give the exposure that systemd reckons")
     func exposure() throws {
         let text = try Checkout.text("docs/security.md")
