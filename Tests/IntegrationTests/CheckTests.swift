@@ -64,6 +64,20 @@ struct CheckTests {
         #expect(ofQube.findings.allSatisfy { !$0.topic.hasPrefix("mount.") })
     }
 
+    @Test("Quotas are named, and how long ago the last scrub was")
+    func upkeep() throws {
+        let fileSystem = try populated()
+        #expect(level(try check(fileSystem), "quota.on") == nil)
+        #expect(level(try check(fileSystem), "scrub.age") == .note)
+        try Command.check("btrfs", "quota", "enable", fileSystem.path)
+        try Command.check("btrfs", "scrub", "start", "-B", fileSystem.path)
+        let check = try check(fileSystem)
+        #expect(level(check, "quota.on") == .warning)
+        #expect(level(check, "scrub.age") == .good)
+        let command = check.findings.first { $0.topic == "quota.on" }?.command
+        #expect(command == "btrfs quota disable \(fileSystem.path)")
+    }
+
     @Test("A NOCOW image, a precache that holds its own, an import that was left")
     func images() throws {
         let fileSystem = try populated()

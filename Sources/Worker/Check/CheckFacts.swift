@@ -81,6 +81,16 @@ enum CheckFacts {
         return (try? directory.entries()).map { Set($0) }
     }
 
+    /// How quotas are kept, `qgroup` or `squota`; nil where they are off.
+    static func quotaMode(of fileSystem: FileSystem) -> String? {
+        let path = "/sys/fs/btrfs/\(fileSystem.identity.text)/qgroups"
+        guard (try? Descriptor.open(FilePath(path), [.readOnly, .directory])) != nil else {
+            return nil
+        }
+        // Before Linux 6.7 there was one kind, and no word for it.
+        return text(path + "/mode") ?? "qgroup"
+    }
+
     /// The security modules that are on, in the kernel's order, as `capability,yama`; nil where it
     /// does not say.
     static var securityModules: String? { text("/sys/kernel/security/lsm") }

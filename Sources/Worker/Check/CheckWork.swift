@@ -96,13 +96,22 @@ struct CheckWork {
         let usage = try FileSystemUsage(site)
         let subject = usage.pools.joined(separator: ", ")
         let point = site.point
-        var findings = DeviceRules.devices(try site.fileSystem.devices(), subject, point)
+        let devices = try site.fileSystem.devices()
+        var findings = DeviceRules.devices(devices, subject, point)
         findings += CheckRules.mount(usage.mountOptions ?? [], subject, point)
         findings += CheckRules.space(usage, subject, point)
         findings += CheckRules.checksums(site.fileSystem.checksumKind, subject)
         if let features = CheckFacts.features(of: site.fileSystem) {
             findings += CheckRules.features(features, subject, point)
         }
+        findings += UpkeepRules.scrub(
+            startedAt: ScrubStatus.lastEnded(
+                devices: devices.map(\.identifier), of: site.fileSystem),
+            now: Int64(Date().timeIntervalSince1970), subject, point)
+        findings += UpkeepRules.quotas(
+            CheckFacts.quotaMode(of: site.fileSystem), subject, point)
+        findings += UpkeepRules.operation(
+            site.fileSystem.exclusiveOperation, subject, point)
         let directories = Set(site.pools.compactMap(\.identity))
         let loops = CheckFacts.loops.filter { $0.isBelow(directories) }
         return findings + CheckRules.loops(loops, kernel, subject) + nocowDirectories(site)

@@ -106,13 +106,53 @@ enum ScrubStatus {
     static func isClean(
         since moment: Int64, devices: [UInt64], of fileSystem: FileSystem
     ) -> Bool {
+        guard let text = text(of: fileSystem) else { return false }
+        return isClean(text, since: moment, devices: devices, uuid: uuid(fileSystem))
+    }
+
+    /// When the scrub began that came to its end on every device, whatever it has found, in seconds
+    /// since 1970; nil where none is known.
+    static func lastEnded(devices: [UInt64], of fileSystem: FileSystem) -> Int64? {
+        text(of: fileSystem).flatMap {
+            lastEnded($0, devices: devices, uuid: uuid(fileSystem))
+        }
+    }
+
+    private static func text(of fileSystem: FileSystem) -> String? {
         let path = directory.appending("scrub.status.\(uuid(fileSystem))")
         guard let file = try? Descriptor.open(path, [.readOnly, .noFollow]),
             let bytes = try? file.readToEnd(limitBytes: limitBytes)
-        else { return false }
-        return isClean(
-            String(decoding: bytes, as: UTF8.self), since: moment, devices: devices,
-            uuid: uuid(fileSystem))
+        else { return nil }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    /// Pure.
+    static func lastEnded(_ text: String, devices: [UInt64], uuid: String) -> Int64? {
+        let ended = lines(text, uuid).filter {
+            $0.values["finished"] == 1 && $0.values["canceled"] == 0
+        }
+        let starts = devices.map { device in
+            ended.filter { $0.device == device }.compactMap { $0.values["t_start"] }.max()
+        }
+        // The one that was scrubbed longest ago.
+        return starts.contains(nil) ? nil : starts.compactMap(\.self).min()
+    }
+
+    /// What is noted of each device.
+    private static func lines(
+        _ text: String, _ uuid: String
+    ) -> [(device: UInt64, values: [Substring: Int64])] {
+        text.split(separator: "\n").compactMap { line in
+            guard line.hasPrefix(uuid + ":") else { return nil }
+            let fields = line.dropFirst(uuid.count + 1).split(separator: "|")
+            guard let device = fields.first.flatMap({ UInt64($0) }) else { return nil }
+            var values: [Substring: Int64] = [:]
+            for field in fields.dropFirst() {
+                let parts = field.split(separator: ":")
+                if parts.count == 2, let value = Int64(parts[1]) { values[parts[0]] = value }
+            }
+            return (device, values)
+        }
     }
 
     /// Pure.
@@ -120,14 +160,7 @@ enum ScrubStatus {
         _ text: String, since moment: Int64, devices: [UInt64], uuid: String
     ) -> Bool {
         var clean: Set<UInt64> = []
-        for line in text.split(separator: "\n") where line.hasPrefix(uuid + ":") {
-            let fields = line.dropFirst(uuid.count + 1).split(separator: "|")
-            guard let device = fields.first.flatMap({ UInt64($0) }) else { continue }
-            var values: [Substring: Int64] = [:]
-            for field in fields.dropFirst() {
-                let parts = field.split(separator: ":")
-                if parts.count == 2, let value = Int64(parts[1]) { values[parts[0]] = value }
-            }
+        for (device, values) in lines(text, uuid) {
             guard let started = values["t_start"], started >= moment, values["finished"] == 1,
                 values["canceled"] == 0, values["uncorrectable_errors"] == 0,
                 values["malloc_errors"] == 0
