@@ -145,11 +145,12 @@ import Testing
 
     static func parse(_ bytes: [UInt8]) -> InodeItem? { unsafe InodeItem(item: bytes.span.bytes) }
 
-    @Test func `An inode gives its generation, size and names`() {
+    @Test func `An inode gives its generation, size, what it maps and names`() {
         #expect(
             Self.parse(Self.bytes())
                 == InodeItem(
-                    generation: Generation(42), sizeBytes: ByteCount(UInt64(1 << 40)), links: 2))
+                    generation: Generation(42), sizeBytes: ByteCount(UInt64(1 << 40)),
+                    mappedBytes: .kibibytes(4), links: 2))
     }
 
     @Test(arguments: [UInt32(0o040755), 0o120777, 0o060600, 0o020600, 0o010600, 0o140600, 0])
