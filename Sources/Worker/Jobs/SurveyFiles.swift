@@ -41,7 +41,14 @@ struct SurveyFiles: Sendable {
                 limitBytes: files.limitBytes(part: Self.part))
         }
         let memory = SurveyMemory(newest?.kept, writer: writer, in: subvolumes)
-        let survey = try body(memory)
+        let survey: Survey
+        do throws(BtrfsError) {
+            survey = try body(memory)
+        } catch {
+            // What was written of it is of no use to anybody.
+            files.replace(newest?.index) { () throws(BtrfsError) in throw error }
+            throw error
+        }
         files.replace(newest?.index) { () throws(BtrfsError) in try memory.finish() }
         return survey
     }
