@@ -119,17 +119,19 @@ struct ManySnapshotsTests {
             let deleted = (1..<count).filter { $0 % 4 == round + 1 && $0 != 99 }
             try #require(try session.progress(until: { $0.stage == .execute }) != nil)
             let deleter = try Deleter(deleted.map { "\(fileSystem.path)/snapshots/\($0)" })
+            var isHeld = false
             if round < 2 {
-                // It is there for sure as long as it is held.
+                // It is there for sure as long as it is held; with few snapshots it may be over
+                // before it hears of that.
                 try session.say(.pause)
-                let isHeld = try session.progress { $0.pacing?.reason == .pause } != nil
-                try #require(isHeld)
-                try session.say(.resume, .cancel)
+                isHeld = try session.progress { $0.pacing?.reason == .pause } != nil
+                #expect(isHeld || !Self.isLong)
+                if isHeld { try session.say(.resume, .cancel) }
             }
             let start = ContinuousClock.now
             let last = try session.last()
             // The daemon's grace, after which it would be killed, is longer.
-            if round < 2 { #expect(ContinuousClock.now - start < .seconds(20)) }
+            if isHeld { #expect(ContinuousClock.now - start < .seconds(20)) }
             switch last {
             case .result, .cancelled: break
             default: Issue.record("\(String(describing: last))")
