@@ -89,7 +89,7 @@ struct DeletedImageTests {
             WorkerRun.order(
                 .compress(level: 9, running: false), [WorkerRun.volume("work")], on: fileSystem))
         try #require(try session.progress(until: \.isHalfWay) != nil)
-        try session.say(.pause)
+        session.say(.pause)
         _ = try #require(try session.progress { $0.pacing?.reason == .pause })
         let open = try images(openIn: session.identifier)
         try #require(!open.isEmpty, "a lane holds what it works with")
@@ -99,7 +99,7 @@ struct DeletedImageTests {
             Thread.sleep(forTimeInterval: 0.1)
         }
         #expect(try images(openIn: session.identifier) == [])
-        try session.say(.resume)
+        session.say(.resume)
         guard case .result(let result)? = try session.last() else {
             Issue.record("\(String(describing: session.messages.last))")
             return

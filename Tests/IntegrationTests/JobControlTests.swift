@@ -38,7 +38,7 @@ struct JobControlTests {
         let inventory = try fileSystem.inventory()
         let session = try session(slow, on: fileSystem)
         try #require(try session.progress(until: \.isHalfWay) != nil)
-        try session.say(.cancel)
+        session.say(.cancel)
         guard case .cancelled(let result)? = try session.last() else {
             Issue.record("\(String(describing: session.messages.last))")
             return
@@ -82,7 +82,7 @@ struct JobControlTests {
         // Comparing 16 GiB takes seconds.
         usleep(500_000)
         let start = ContinuousClock.now
-        try session.say(.cancel)
+        session.say(.cancel)
         guard case .cancelled(let result)? = try session.last() else {
             Issue.record("\(String(describing: session.messages.last))")
             return
@@ -110,7 +110,7 @@ struct JobControlTests {
         let inventory = try fileSystem.inventory()
         let session = try session(slow, on: fileSystem)
         try #require(try session.progress(until: { $0.stage == .execute }) != nil)
-        try session.say(.cancel)
+        session.say(.cancel)
         guard case .cancelled(let result)? = try session.last() else {
             Issue.record("\(String(describing: session.messages.last))")
             return
@@ -128,7 +128,7 @@ struct JobControlTests {
         let fileSystem = try populated()
         let before = try fileSystem.dataUsedBytes()
         let session = try session(work, on: fileSystem)
-        try session.say(.cancel)
+        session.say(.cancel)
         guard case .cancelled(let result)? = try session.last() else {
             Issue.record("\(String(describing: session.messages.last))")
             return
@@ -144,7 +144,7 @@ struct JobControlTests {
         let inventory = try fileSystem.inventory()
         let session = try session(slow, on: fileSystem)
         try #require(try session.progress(until: \.isHalfWay) != nil)
-        try session.say(.pause)
+        session.say(.pause)
         let isHeld = { (progress: JobProgress) in progress.pacing?.reason == .pause }
         _ = try #require(try session.progress(until: isHeld))
         // What was in the kernel when the pause came is over after one more look at it.
@@ -155,7 +155,7 @@ struct JobControlTests {
         #expect(second.doneBytes == first.doneBytes)
         #expect((second.pacing?.heldShare ?? 0) > (first.pacing?.heldShare ?? 1))
         #expect(try fileSystem.dataUsedBytes() == used)
-        try session.say(.resume)
+        session.say(.resume)
         let after = try #require(try session.progress(until: { !isHeld($0) }))
         #expect(after.pacing?.state == .full)
         guard case .result(let result)? = try session.last() else {
@@ -170,9 +170,9 @@ struct JobControlTests {
     func pausedAndCancelled() throws {
         let fileSystem = try populated()
         let session = try session(slow, on: fileSystem)
-        try session.say(.pause)
+        session.say(.pause)
         _ = try session.progress(until: { $0.pacing?.reason == .pause })
-        try session.say(.cancel)
+        session.say(.cancel)
         guard case .cancelled? = try session.last() else {
             Issue.record("\(String(describing: session.messages.last))")
             return
@@ -198,7 +198,7 @@ struct JobControlTests {
         let fileSystem = try populated()
         let session = try session(slow, on: fileSystem)
         try #require(try session.progress(until: \.isHalfWay) != nil)
-        try session.say(.pause)
+        session.say(.pause)
         let tasks = "/proc/\(session.identifier)/task"
         let threads = try FileManager.default.contentsOfDirectory(atPath: tasks)
         #expect(threads.count >= 3)
@@ -214,7 +214,7 @@ struct JobControlTests {
             let disk = try Command.run(["ionice", "-p", thread])
             #expect(disk.status != 0 || disk.output.hasPrefix("idle"), "\(disk.output)")
         }
-        try session.say(.cancel)
+        session.say(.cancel)
         _ = try session.last()
     }
 

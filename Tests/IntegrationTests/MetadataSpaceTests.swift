@@ -207,7 +207,7 @@ struct MetadataSpaceTests {
                     .compress(level: 9, running: false), [WorkerRun.volume("work")],
                     on: fileSystem))
             _ = try #require(try session.progress(until: { $0.stage == .execute }))
-            try session.say(.pause)
+            session.say(.pause)
             _ = try #require(try session.progress(until: { $0.pacing?.reason == .pause }))
             if isWritten {
                 try Files.write(Content.random(mebibytes: 64, seed: 2), to: other)
@@ -215,7 +215,7 @@ struct MetadataSpaceTests {
                 try FileManager.default.removeItem(atPath: other)
             }
             try fileSystem.synchronize()
-            try session.say(.resume)
+            session.say(.resume)
             guard case .result(let result)? = try session.last() else {
                 Issue.record("\(String(describing: session.messages.last))")
                 return

@@ -53,7 +53,7 @@ struct PiecesTests {
         while seconds <= Self.longestSeconds {
             let session = try session(seconds, on: fileSystem)
             if let progress = try session.progress(until: \.isHalfWay) {
-                try session.say(.pause)
+                session.say(.pause)
                 #expect((progress.stopsInSeconds ?? 1e9) <= Double(seconds))
                 return try result(session)
             }
@@ -125,7 +125,7 @@ struct PiecesTests {
         let fileSystem = try populated()
         let before = try fileSystem.dataUsedBytes()
         let session = try session(1, on: fileSystem)
-        try session.say(.pause)
+        session.say(.pause)
         let piece = try result(session)
         let left = try #require(piece.left)
         #expect(left.forSeconds == 1)

@@ -90,10 +90,10 @@ struct SpaceTests {
         _ = try Command.run(["sh", "-c", "cat /dev/urandom >> \(fileSystem.path)/filler; sync"])
         let session = try WorkerSession(
             WorkerRun.order(WorkerRun.dedupe, volumes, on: fileSystem))
-        try session.say(.pause)
+        session.say(.pause)
         _ = try #require(try session.progress(until: { $0.pacing?.reason == .pause }))
         try fillMetadata(fileSystem)
-        try session.say(.resume)
+        session.say(.resume)
         let held = try #require(try session.progress(until: { $0.pacing?.reason == .space }))
         #expect(held.pacing?.state == .held)
         #expect(held.pacing?.advice?.contains("MiB of metadata") == true)

@@ -94,7 +94,7 @@ struct VerdictTests {
                 .compress(level: 19, running: false), [WorkerRun.volume("work")],
                 on: fileSystem), options: ["--cache-directory", cache])
         try session.progress { $0.isHalfWay }
-        try session.say(.cancel)
+        session.say(.cancel)
         guard case .cancelled? = try session.last() else {
             Issue.record("\(session.messages.suffix(1))")
             return

@@ -28,11 +28,20 @@ final class WorkerSession {
 
     var identifier: Int32 { process.processIdentifier }
 
-    /// Says a word to it.
-    func say(_ words: WorkerControl...) throws {
+    /// Says a word to it. One that has ended meanwhile does not hear it: its last message tells.
+    func say(_ words: WorkerControl...) {
+        // Whoever writes to a pipe that nobody reads is killed, unless the signal is held back.
+        var broken = sigset_t()
+        var before = sigset_t()
+        unsafe sigemptyset(&broken)
+        unsafe sigaddset(&broken, SIGPIPE)
+        unsafe pthread_sigmask(SIG_BLOCK, &broken, &before)
         for word in words {
-            try input.fileHandleForWriting.write(contentsOf: Data("\(word.rawValue)\n".utf8))
+            try? input.fileHandleForWriting.write(contentsOf: Data("\(word.rawValue)\n".utf8))
         }
+        var now = timespec()
+        unsafe _ = sigtimedwait(&broken, nil, &now)
+        unsafe pthread_sigmask(SIG_SETMASK, &before, nil)
     }
 
     /// Its next message; nil when it has ended.
