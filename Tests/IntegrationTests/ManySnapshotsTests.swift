@@ -118,7 +118,9 @@ struct ManySnapshotsTests {
             let session = try WorkerSession(order(WorkerRun.optimize, pool, ["work", "copy"]))
             let deleted = (1..<count).filter { $0 % 4 == round + 1 && $0 != 99 }
             try #require(try session.progress(until: { $0.stage == .execute }) != nil)
-            let deleter = try Deleter(deleted.map { "\(fileSystem.path)/snapshots/\($0)" })
+            let deleter = try ProgramBeside(
+                ["btrfs", "subvolume", "delete"]
+                    + deleted.map { "\(fileSystem.path)/snapshots/\($0)" })
             var isHeld = false
             if round < 2 {
                 // It is there for sure as long as it is held; with few snapshots it may be over
@@ -141,23 +143,6 @@ struct ManySnapshotsTests {
         #expect(try Self.checksums(fileSystem.path) == inventory)
         #expect(try fileSystem.deviceUsedBytes() <= before)
         #expect(try Command.run(["touch", fileSystem.path + "/probe"]).status == 0)
-    }
-
-    /// Deletes subvolumes beside a job.
-    private final class Deleter {
-        private let process = Process()
-
-        init(_ paths: [String]) throws {
-            process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-            process.arguments = ["btrfs", "subvolume", "delete"] + paths
-            process.standardOutput = FileHandle.nullDevice
-            try process.run()
-        }
-
-        func wait() -> Int32 {
-            process.waitUntilExit()
-            return process.terminationStatus
-        }
     }
 
     private static func checksums(_ path: String) throws -> String {

@@ -6,23 +6,6 @@ import Testing
 /// A job beside what Btrfs itself does with a file system.
 @Suite("Beside a balance", .enabled(if: RealBtrfs.isAvailable, RealBtrfs.reason))
 struct OperationTests {
-    /// A program beside a job.
-    private final class Program {
-        private let process = Process()
-
-        init(_ words: String...) throws {
-            process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-            process.arguments = words
-            process.standardOutput = FileHandle.nullDevice
-            try process.run()
-        }
-
-        func wait() -> Int32 {
-            process.waitUntilExit()
-            return process.terminationStatus
-        }
-    }
-
     @Test("A job waits for it, says so, and goes on")
     func balance() throws {
         let fileSystem = try LoopFileSystem(mebibytes: 2048)
@@ -40,7 +23,8 @@ struct OperationTests {
         var held: JobProgress?
         // A balance may be over before the job has begun: the next one then.
         for round in 0..<20 where held == nil {
-            let balance = try Program("btrfs", "balance", "start", "-d", fileSystem.path)
+            let balance = try ProgramBeside(
+                ["btrfs", "balance", "start", "-d", fileSystem.path])
             let work: WorkerOrder.Work = .compress(level: round + 1, running: false)
             let session = try WorkerSession(WorkerRun.order(work, volumes, on: fileSystem))
             held = try session.progress { $0.pacing?.reason == .operation }
