@@ -75,8 +75,8 @@ public struct Fingerprints: Sendable {
         return rows.partitioningIndex(in: range) { Int($0.start) > place } - 1
     }
 
-    /// From now on checksums are asked for here and there, and no longer one behind the other.
-    func expectRandomReads() { sums.expectRandomReads() }
+    /// From now on checksums are asked for here and there, or one behind the other again.
+    func expectRandomReads(_ isRandom: Bool) { sums.expectRandomReads(isRandom) }
 
     /// For looking at the checksums.
     func reader() -> SumReader { SumReader(sums) }

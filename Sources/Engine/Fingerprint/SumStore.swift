@@ -51,8 +51,8 @@ struct SumStore: Sendable {
         last.removeAll(keepingCapacity: true)
     }
 
-    /// Blocks are asked for here and there from now on.
-    func expectRandomReads() { spill?.expectRandomReads() }
+    /// Blocks are asked for here and there from now on, or one behind the other again.
+    func expectRandomReads(_ isRandom: Bool) { spill?.expectRandomReads(isRandom) }
 
     /// A block that is in memory; nil when it is in the file.
     func heldBlock(_ index: Int) -> [UInt32]? {

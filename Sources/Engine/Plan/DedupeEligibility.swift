@@ -12,22 +12,33 @@ extension DedupePlanner {
         _ survey: Survey, scope: Scope, spills: (any SpillSource)? = nil
     ) throws(BtrfsError) -> Column<UInt32> {
         var groups: Set<Int> = []
+        var memo = FilesMemo<Set<Int>>()
         for extent in survey.extents where scope.judge(extent, in: survey) == .candidate {
-            groups.formUnion(scope.groups(of: extent, in: survey))
+            let own = memo.value(of: extent, in: survey) { scope.groups(of: extent, in: survey) }
+            if !own.isSubset(of: groups) { groups.formUnion(own) }
         }
+        var files = FilesMemo<Bool>()
         return try indices(of: survey, spills) { extent in
-            guard !groups.isDisjoint(with: scope.groups(of: extent, in: survey)) else {
-                return false
+            let mayBe = files.value(of: extent, in: survey) {
+                mayBeCompared(extent, in: survey, scope: scope, groups: groups)
             }
-            let references = survey.references(to: extent)
-            let isLiveOnly = references.allSatisfy { survey.files[$0.file].image.isLive }
-            return (scope.includesLiveOnly || !isLiveOnly)
-                && references.allSatisfy { reference in
-                    let file = survey.files[reference.file]
-                    return !file.inode.hasNoChecksums
-                        && !file.image.owners.contains { scope.volumes[$0].isSkipped }
-                } && isWritten(extent, survey, scope)
+            return mayBe && isWritten(extent, survey, scope)
         }
+    }
+
+    /// Whether the files that show an extent let it be matched with what is of some groups.
+    private static func mayBeCompared(
+        _ extent: Survey.Extent, in survey: Survey, scope: Scope, groups: Set<Int>
+    ) -> Bool {
+        guard !groups.isDisjoint(with: scope.groups(of: extent, in: survey)) else { return false }
+        let references = survey.references(to: extent)
+        let isLiveOnly = references.allSatisfy { survey.files[$0.file].image.isLive }
+        return (scope.includesLiveOnly || !isLiveOnly)
+            && references.allSatisfy { reference in
+                let file = survey.files[reference.file]
+                return !file.inode.hasNoChecksums
+                    && !file.image.owners.contains { scope.volumes[$0].isSkipped }
+            }
     }
 
     /// The extents that may become holes, wholly or in parts, and were written to.

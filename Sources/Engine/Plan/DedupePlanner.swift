@@ -89,10 +89,13 @@ public struct DedupePlanner {
         self.scope = scope
         self.sectorBytes = sectorBytes
         var groups = GroupSets()
+        var memo = FilesMemo<Int>()
         var numbers = ColumnWriter<UInt32>(spills: spills)
         for position in 0..<fingerprints.count {
             let extent = survey.extents[fingerprints.extent(position)]
-            let number = groups.number(of: scope.groups(of: extent, in: survey))
+            let number = memo.value(of: extent, in: survey) {
+                groups.number(of: scope.groups(of: extent, in: survey))
+            }
             try numbers.append(UInt32(number))
         }
         groupNumbers = try numbers.finish()
@@ -117,13 +120,32 @@ public struct DedupePlanner {
                 salts: salts[groupNumbers[position]] ?? [])
         }
         var matcher = try Matcher(members, in: fingerprints, resources: resources)
-        // By rank, then by place: the order in which the matcher has its runs, the largest extents
-        // first. They are replaced in the same order: what others are pointed into has then gone to
-        // its new place already, and nothing is moved and compared twice. A look at all for each of
-        // a few ranks takes less than an order of all would.
-        fingerprints.expectRandomReads()
-        survey.expectRandomReads(true)
-        defer { survey.expectRandomReads(false) }
+        expectRandomReads(true)
+        try replaceDoubles(by: &matcher, members, standings)
+        expectRandomReads(false)
+        try emptyUnwritten()
+        if case .packed(let requested) = compression {
+            try compressOthers(requested: requested)
+        } else {
+            countLeftAlone()
+        }
+    }
+
+    /// Keepers are anywhere. What is gone through in order must not be asked for page by page: within
+    /// bounded memory that was most of a plan's time.
+    private func expectRandomReads(_ isRandom: Bool) {
+        fingerprints.expectRandomReads(isRandom)
+        survey.expectRandomReads(isRandom)
+    }
+
+    /// Replaces what is kept elsewhere: by rank, then by place, the order in which the matcher has
+    /// its runs, the largest extents first. They are replaced in the same order: what others are
+    /// pointed into has then gone to its new place already, and nothing is moved and compared twice.
+    /// A look at all for each of a few ranks takes less than an order of all would.
+    private mutating func replaceDoubles(
+        by matcher: inout Matcher, _ members: LazyMapSequence<Range<Int>, MatchMember>,
+        _ standings: Column<Standing>
+    ) throws(BtrfsError) {
         for rank in Set(standings.lazy.map(\.rank)).sorted() {
             for position in standings.indices where standings[position].rank == rank {
                 let runs = try matcher.runs(of: members[position])
@@ -139,12 +161,6 @@ public struct DedupePlanner {
                 else { continue }
                 plan.replacements.append(replacement)
             }
-        }
-        try emptyUnwritten()
-        if case .packed(let requested) = compression {
-            try compressOthers(requested: requested)
-        } else {
-            countLeftAlone()
         }
     }
 

@@ -1,19 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 internal import Btrfs
 
-/// Two numbers that are sorted by the first, then the second.
-struct SortRecord: BitwiseCopyable, Comparable, Sendable {
-    var key: UInt64
-    var value: UInt64
-
-    static func < (left: SortRecord, right: SortRecord) -> Bool {
-        left.key != right.key ? left.key < right.key : left.value < right.value
-    }
-}
-
 /// Sorts any number of records in bounded memory: full buffers are sorted and written to a file,
 /// and merged at the end. What fits into one buffer never leaves memory.
-struct ExternalSorter<Record: BitwiseCopyable & Comparable & Sendable>: Sendable {
+struct ExternalSorter<Record: SpillRecord>: Sendable {
     /// The records held at a time.
     let capacity: Int
     private let spills: (any SpillSource)?
@@ -40,7 +30,7 @@ struct ExternalSorter<Record: BitwiseCopyable & Comparable & Sendable>: Sendable
     }
 
     private mutating func write(to spill: any SpillFile) throws(BtrfsError) {
-        buffer.sort()
+        Record.sort(&buffer)
         try spill.append(records: buffer)
         let start = runs.last?.upperBound ?? 0
         runs.append(start..<(start + buffer.count))
@@ -50,7 +40,7 @@ struct ExternalSorter<Record: BitwiseCopyable & Comparable & Sendable>: Sendable
     /// The records in order. The sorter is empty afterwards.
     mutating func finish() throws(BtrfsError) -> SortedRecords<Record> {
         guard let spill, !runs.isEmpty else {
-            buffer.sort()
+            Record.sort(&buffer)
             defer { buffer = [] }
             return SortedRecords(buffer)
         }
@@ -65,7 +55,7 @@ struct ExternalSorter<Record: BitwiseCopyable & Comparable & Sendable>: Sendable
 }
 
 /// Records in order, one after the other, from memory or from sorted runs of a file.
-struct SortedRecords<Record: BitwiseCopyable & Comparable & Sendable>: Sendable {
+struct SortedRecords<Record: SpillRecord>: Sendable {
     /// The next record of a run.
     private struct Head {
         var record: Record
@@ -132,7 +122,7 @@ struct SortedRecords<Record: BitwiseCopyable & Comparable & Sendable>: Sendable 
 }
 
 /// One sorted run, a buffer at a time.
-private struct RunCursor<Record: BitwiseCopyable & Comparable & Sendable>: Sendable {
+private struct RunCursor<Record: SpillRecord>: Sendable {
     private var buffer: [Record]
     private var position = 0
     private var left: Range<Int>

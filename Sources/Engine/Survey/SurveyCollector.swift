@@ -3,7 +3,7 @@ internal import Btrfs
 internal import SystemPackage
 
 /// One file extent item, on its way to its extent's others.
-struct SurveyItem: BitwiseCopyable, Comparable, Sendable {
+struct SurveyItem: SpillRecord {
     /// Without its references.
     let extent: Survey.Extent
     let reference: Survey.Reference

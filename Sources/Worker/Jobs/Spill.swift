@@ -66,7 +66,7 @@ private final class LentSpill: SpillFile {
         unsafe try spill.read(at: offset, into: buffer)
     }
 
-    func expectRandomReads() { spill.expectRandomReads() }
+    func expectRandomReads(_ isRandom: Bool) { spill.expectRandomReads(isRandom) }
 
     func map() throws(BtrfsError) -> Mapping { try spill.map() }
 }
@@ -117,7 +117,9 @@ final class Spill: Sendable {
         }
     }
 
-    fileprivate func expectRandomReads() { file.descriptor.adviseRandomReads() }
+    fileprivate func expectRandomReads(_ isRandom: Bool) {
+        file.descriptor.adviseRandomReads(isRandom)
+    }
 
     fileprivate func map() throws(BtrfsError) -> Mapping {
         do throws(Errno) {

@@ -99,7 +99,7 @@ private final class TestSpill: SpillFile {
         guard count == buffer.count else { throw BtrfsError("read", "a spill file", .ioError) }
     }
 
-    func expectRandomReads() { file.adviseRandomReads() }
+    func expectRandomReads(_ isRandom: Bool) { file.adviseRandomReads(isRandom) }
 
     func map() throws(BtrfsError) -> Mapping {
         do throws(Errno) {
