@@ -6,31 +6,51 @@ internal import SystemPackage
 /// nothing is done with it. What the kernel cannot read shows before anything is written.
 ///
 /// Each node is waited for before the next one is known, so that one reader leaves most of a device
-/// idle: the trees are read at a time, and large ones in several parts.
+/// idle. So there are several, and who has nothing left to read gets a part of what another has in
+/// front of it: where in a tree most of it lies is seen no sooner than there.
 public struct TreeLook: Sendable {
     /// The trees that every write changes, whatever it writes.
     private static let common: [TreeIdentifier] = [
         .extents, .checksums, .roots, .devices, .blockGroups, .freeSpace,
     ]
 
-    /// In how many parts a large tree is read, and by how many threads all of them.
-    private static let parts: UInt64 = 4
-    private static let threads = 8
+    private static let threads = 16
     private static let bufferBytes = 1 << 20
     /// How often it is asked whether to go on: once in so many items.
     private static let itemsBetweenLooks = 4096
     private static let stop = BtrfsError("look", "a tree", .interrupted)
 
     /// A tree that is to be read from one key through another.
-    private struct Part: Sendable {
+    struct Part: Equatable, Sendable {
         let tree: TreeIdentifier
         var from = ItemKey(objectIdentifier: 0, type: 0, offset: 0)
         var through = ItemKey(objectIdentifier: .max, type: .max, offset: .max)
+
+        /// Leaves what lies behind a key to somebody else: of the objects as many as were read, or
+        /// half, and of the last one as much as was read of it.
+        /// - Returns: what was left; nil where this is too short to be divided.
+        mutating func divide() -> Part? {
+            guard from < through else { return nil }
+            var middle = from
+            let objects = through.objectIdentifier - from.objectIdentifier
+            if objects > 0 {
+                middle = ItemKey(
+                    objectIdentifier: from.objectIdentifier
+                        + max(1, min(objects / 2, from.objectIdentifier)), type: 0, offset: 0)
+            } else {
+                let end = from.type == through.type ? through.offset : .max
+                guard from.offset < end else { return nil }
+                middle.offset += max(1, min((end - from.offset) / 2, from.offset))
+            }
+            guard middle <= through, let end = middle.previous, from <= end else { return nil }
+            let rest = Part(tree: tree, from: middle, through: through)
+            through = end
+            return rest
+        }
     }
 
     /// What is left.
     private var left: [Part]
-    private var isCut = false
 
     /// A look that has not begun.
     /// - Parameter subvolumes: where files are made.
@@ -46,108 +66,94 @@ public struct TreeLook: Sendable {
     public mutating func proceed(
         in fileSystem: FileSystem, mayGoOn: @escaping @Sendable () -> Bool
     ) throws(BtrfsError) {
-        if !isCut {
-            isCut = true
-            var parts: [Part] = []
-            for part in left { parts += try Self.cut(part, in: fileSystem) }
-            left = parts
-        }
-        let (parts, rest) = (left, Monitor<[Part]>([]))
-        try concurrently(count: parts.count, threads: Self.threads) {
-            (index) throws(BtrfsError) in
-            if let part = try Self.proceed(parts[index], in: fileSystem, mayGoOn) {
-                rest.withLock { $0.append(part) }
+        let work = Monitor(Work(parts: left))
+        try concurrently(count: Self.threads, threads: Self.threads) { (_) throws(BtrfsError) in
+            while let part = Self.take(from: work) {
+                defer { work.withLock { $0.reading -= 1 } }
+                do throws(BtrfsError) {
+                    try Self.read(part, of: work, in: fileSystem, mayGoOn)
+                } catch {
+                    work.withLock { $0.isOver = true }
+                    throw error
+                }
             }
         }
-        left = rest.withLock { $0 }
+        left = work.withLock { $0.parts }
     }
 
-    /// - Returns: what is left of a part; nil when it was read to its end.
-    private static func proceed(
-        _ part: Part, in fileSystem: FileSystem, _ mayGoOn: () -> Bool
-    ) throws(BtrfsError) -> Part? {
-        guard mayGoOn() else { return part }
-        var count = 0
+    /// What the readers share.
+    private struct Work {
+        var parts: [Part]
+        /// Who reads, and who waits for something to read.
+        var reading = 0
+        var waiting = 0
+        var isOver = false
+    }
+
+    /// The next part to read; nil when there will be none.
+    private static func take(from work: Monitor<Work>) -> Part? {
+        work.withLock { $0.waiting += 1 }
+        let part = work.wait { work -> Part?? in
+            if !work.isOver, let part = work.parts.popLast() {
+                work.reading += 1
+                return part
+            }
+            return work.isOver || work.reading == 0 ? .some(nil) : nil
+        }
+        work.withLock { $0.waiting -= 1 }
+        return part ?? nil
+    }
+
+    /// Reads a part, or what of it nobody else takes; what is left when it may not go on is put
+    /// back.
+    private static func read(
+        _ part: Part, of work: Monitor<Work>, in fileSystem: FileSystem, _ mayGoOn: () -> Bool
+    ) throws(BtrfsError) {
         var rest = part
+        while true {
+            guard mayGoOn() else {
+                work.withLock {
+                    $0.isOver = true
+                    $0.parts.append(rest)
+                }
+                return
+            }
+            let isWanted = { work.withLock { $0.isOver || $0.waiting > $0.parts.count } }
+            guard
+                try !isRead(&rest, in: fileSystem, until: { !mayGoOn() || isWanted() })
+            else { return }
+            work.withLock { work in
+                if work.isOver {
+                    work.parts.append(rest)
+                } else if work.waiting > work.parts.count, let other = rest.divide() {
+                    work.parts.append(other)
+                }
+            }
+            if work.withLock({ $0.isOver }) { return }
+        }
+    }
+
+    /// - Returns: whether a part was read to its end; else it is what is left of it.
+    private static func isRead(
+        _ part: inout Part, in fileSystem: FileSystem, until isEnough: () -> Bool
+    ) throws(BtrfsError) -> Bool {
+        var count = 0
+        var next = part.from
         do throws(BtrfsError) {
             try fileSystem.forEachItem(
                 in: part.tree, from: part.from, through: part.through, bufferBytes: bufferBytes
             ) { (key, _, _) throws(BtrfsError) in
                 count += 1
                 guard count % itemsBetweenLooks == 0 else { return }
-                rest.from = key
-                if !mayGoOn() { throw stop }
+                next = key
+                if isEnough() { throw stop }
             }
         } catch Self.stop {
-            return rest
+            part.from = next
+            return false
         } catch  where error.reason == .noSuchFileOrDirectory {
             // This file system has no such tree.
         }
-        return nil
-    }
-
-    // MARK: Parts
-
-    /// Cuts a tree where its keys say that about as much lies on each side: extents by their
-    /// addresses, files by their numbers. The checksums' tree has one object, and addresses as
-    /// offsets.
-    private static func cut(
-        _ whole: Part, in fileSystem: FileSystem
-    ) throws(BtrfsError) -> [Part] {
-        let key =
-            whole.tree == .checksums
-            ? ItemKey.checksum(of:) : { ItemKey(objectIdentifier: $0, type: 0, offset: 0) }
-        // Above are objects of the file system's own, which are few.
-        guard whole.tree.isLarge,
-            let end = try highest(below: 1 << 63, in: whole.tree, fileSystem, key)
-        else { return [whole] }
-        return ranges(from: whole.from, to: end, through: whole.through, key).map {
-            Part(tree: whole.tree, from: $0.lowerBound, through: $0.upperBound)
-        }
-    }
-
-    /// All keys, in ranges of which each but the last ends at about as many parts of `end`. Pure.
-    static func ranges(
-        from first: ItemKey, to end: UInt64, through last: ItemKey, _ key: (UInt64) -> ItemKey
-    ) -> [ClosedRange<ItemKey>] {
-        var result: [ClosedRange<ItemKey>] = []
-        var from = first
-        for number in 1..<parts {
-            let next = key(end / parts * number + 1)
-            guard from < next, let previous = next.previous else { continue }
-            result.append(from...previous)
-            from = next
-        }
-        return result + [from...last]
-    }
-
-    /// The highest number that has an item, to within a thousandth; nil where there is none.
-    private static func highest(
-        below limit: UInt64, in tree: TreeIdentifier, _ fileSystem: FileSystem,
-        _ key: (UInt64) -> ItemKey
-    ) throws(BtrfsError) -> UInt64? {
-        var (low, high) = (UInt64(0), limit)
-        while high - low > max(low >> 10, 1) {
-            let middle = low + (high - low) / 2
-            guard let through = key(limit).previous else { return nil }
-            do throws(BtrfsError) {
-                let isThere = try fileSystem.hasItem(
-                    in: tree, from: key(middle), through: through, writtenSince: Generation(0))
-                if isThere { low = middle } else { high = middle }
-            } catch  where error.reason == .noSuchFileOrDirectory {
-                return nil
-            }
-        }
-        return low > 0 ? low : nil
-    }
-}
-
-extension TreeIdentifier {
-    /// One that grows with what is stored.
-    fileprivate var isLarge: Bool {
-        switch self {
-        case .roots, .chunks, .devices, .freeSpace, .blockGroups: false
-        default: true
-        }
+        return true
     }
 }

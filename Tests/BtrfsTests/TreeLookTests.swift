@@ -7,19 +7,58 @@ import Testing
     private static let first = ItemKey(objectIdentifier: 0, type: 0, offset: 0)
     private static let last = ItemKey(objectIdentifier: .max, type: .max, offset: .max)
 
-    @Test func `Its parts leave no key out, wherever a tree is cut`() throws {
-        let byNumber = { ItemKey(objectIdentifier: $0, type: 0, offset: 0) }
-        for key in [byNumber, ItemKey.checksum(of:)] {
-            for end in [0, 1, 2, 3, 4, 5, 257, 1 << 20, 1 << 40, (1 << 63) - 1] as [UInt64] {
-                let ranges = TreeLook.ranges(from: Self.first, to: end, through: Self.last, key)
-                #expect(ranges.first?.lowerBound == Self.first)
-                #expect(ranges.last?.upperBound == Self.last)
-                for (range, next) in zip(ranges, ranges.dropFirst()) {
-                    #expect(range.upperBound.next == next.lowerBound)
-                }
-                if end > 1000 { #expect(ranges.count == 4) }
-            }
+    /// A part as it may be left in the middle of a tree, with ends and neighbours among them.
+    private static func part(_ generator: inout SeededGenerator) -> TreeLook.Part {
+        let numbers: [UInt64] = [0, 1, 2, 319, 1 << 38, (1 << 63) - 1, .max - 1, .max]
+        func number() -> UInt64 {
+            Bool.random(using: &generator)
+                ? numbers.randomElement(using: &generator) ?? 0
+                : .random(in: 0 ... .max, using: &generator)
         }
+        func key() -> ItemKey {
+            ItemKey(
+                objectIdentifier: number(),
+                type: [0, 108, .max].randomElement(using: &generator) ?? 1, offset: number())
+        }
+        let one = key()
+        var other = key()
+        switch Int.random(in: 0...2, using: &generator) {
+        case 0: other.objectIdentifier = one.objectIdentifier
+        case 1: other = one.next ?? one
+        default: break
+        }
+        return TreeLook.Part(tree: .extents, from: min(one, other), through: max(one, other))
+    }
+
+    @Test func `A part that is divided leaves no key out`() {
+        var generator = SeededGenerator(seed: 5)
+        var divided = 0
+        for _ in 0..<20_000 {
+            let whole = Self.part(&generator)
+            var first = whole
+            guard let second = first.divide() else {
+                #expect(first == whole)
+                continue
+            }
+            divided += 1
+            #expect(first.from == whole.from)
+            #expect(first.from <= first.through)
+            #expect(first.through.next == second.from)
+            #expect(second.from <= second.through)
+            #expect(second.through == whole.through)
+        }
+        #expect(divided > 10_000)
+    }
+
+    /// Who reads the one large file of a tree leaves half of it to another soon.
+    @Test func `A single file is divided, wherever in it one is`() {
+        var part = TreeLook.Part(
+            tree: .topmostSubvolume,
+            from: ItemKey(objectIdentifier: 319, type: 108, offset: 1 << 30))
+        var turns = 0
+        while part.through.objectIdentifier > 319, part.divide() != nil { turns += 1 }
+        #expect(part.divide()?.from.offset == 2 << 30)
+        #expect(turns < 16)
     }
 
     @Test func `In front of a key stands the one that it stands behind`() throws {

@@ -59,13 +59,17 @@ private final class KernelFolder {
     }
 
     private func waited(_ folder: KernelFolder, images: String) -> Double? {
+        neighbours(folder, images: images).waitedSeconds()
+    }
+
+    private func neighbours(_ folder: KernelFolder, images: String) -> Neighbours {
         Neighbours(
             groups: folder.path.appending("groups"), blocks: folder.path.appending("block"),
             ownGroups: folder.path.appending("own"),
             imageFolders: Set(
                 [try? Descriptor.status(of: folder.path.appending(images)).identity]
                     .compactMap { $0 })
-        ).waitedSeconds()
+        )
     }
 
     @Test func theWaitingOfAllGroupsBesideOursCountsAndOursDoesNot() throws {
@@ -82,6 +86,18 @@ private final class KernelFolder {
         let folder = try folder(own: "/system.slice/ours.service")
         #expect(waited(folder, images: "images") == 6)
         #expect(waited(folder, images: "groups") == 3)
+    }
+
+    /// A device is used for one file after the other.
+    @Test func whatIsBehindALoopDeviceIsAskedForWithEachLook() throws {
+        let folder = try folder(own: "/system.slice/ours.service")
+        let neighbours = neighbours(folder, images: "images")
+        let place = "block/loop0/loop/backing_file"
+        #expect(neighbours.waitedSeconds() == 6)
+        try folder.add([place: "\(folder.path)/other/disk.img\n"])
+        #expect(neighbours.waitedSeconds() == 3)
+        try folder.add([place: "\(folder.path)/images/appvms/work/private.img\n"])
+        #expect(neighbours.waitedSeconds() == 6)
     }
 
     @Test func aPoolThatIsReachedByALinkIsTheSamePool() throws {
