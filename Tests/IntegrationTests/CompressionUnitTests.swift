@@ -66,15 +66,17 @@ struct CompressionUnitTests {
         }
     }
 
-    @Test("A read-only view of all files, as ProtectSystem=strict makes it, keeps it from nothing")
+    @Test("A read-only view of files, and of the kernel nothing but processes: it does its work")
     func readOnlyView() throws {
         #expect(try Self.values("ProtectSystem") == ["strict"])
+        #expect(try Self.values("ProcSubset") == ["pid"])
         let fileSystem = try pool()
         for (turn, expected) in [("on", true), ("off", false)] {
             let command = words(turn, fileSystem).joined(separator: " ")
             let ending = try Command.run([
-                "unshare", "--mount", "--propagation", "unchanged", "sh", "-ec",
-                "mount --bind \(fileSystem.path) \(fileSystem.path)\n"
+                "unshare", "--mount", "--pid", "--fork", "--propagation", "unchanged", "sh", "-ec",
+                "mount -t proc -o subset=pid,hidepid=invisible none /proc\n"
+                    + "mount --bind \(fileSystem.path) \(fileSystem.path)\n"
                     + "mount -o remount,ro,bind \(fileSystem.path)\n"
                     + "! touch \(fileSystem.path)/x 2>/dev/null\n" + command,
             ])

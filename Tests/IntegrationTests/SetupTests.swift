@@ -172,6 +172,39 @@ struct SetupTests {
         #expect(try system.files() == files)
     }
 
+    @Test("Where one file system refuses, none is left with an option that was not there before")
+    func half() throws {
+        let (first, second) = (
+            try fileSystem("defaults", .nothing), try fileSystem("defaults", .nothing)
+        )
+        let pool =
+            "<pool name=\"other\" dir_path=\"\(second.pool)\" driver=\"file-reflink\"/></pools>"
+        let system = try SystemctlStandIn(
+            in: first.folder,
+            inventory: QubesXML.text(pool: first.pool, [QubesXML.Qube(name: "work")])
+                .replacing("</pools>", with: pool))
+        let before = try [first, second].map { try MountTable.lines(below: $0.folder) }
+        try Command.check("fsfreeze", "--freeze", second.path)
+        let setup: Command.Ending
+        do {
+            // One that is frozen stays so, come what may, and holds up the end of the test.
+            defer { _ = try? Command.run(["fsfreeze", "--unfreeze", second.path]) }
+            setup = try system.setup(["--yes"])
+        }
+        #expect(setup.status == 1)
+        #expect(system.journal.contains("varlibqubes: what is written is compressed from now on"))
+        #expect(system.journal.contains("other: the kernel does not set compress=zstd:1"))
+        #expect(try [first, second].map { try MountTable.lines(below: $0.folder) } == before)
+        // It is well again.
+        #expect(try system.setup(["--yes"]).status == 0)
+        for fileSystem in [first, second] {
+            let lines = try MountTable.lines(below: fileSystem.folder)
+            #expect(MountTable.compression(lines) == ["compress=zstd:1"])
+        }
+        #expect(try system.setup(["--undo", "--yes"]).status == 0)
+        #expect(try [first, second].map { try MountTable.lines(below: $0.folder) } == before)
+    }
+
     @Test("It shows what the service finds, with the command that setup runs by itself")
     func findings() throws {
         let fileSystem = try fileSystem("defaults", .nothing)

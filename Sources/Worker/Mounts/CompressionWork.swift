@@ -87,7 +87,7 @@ struct CompressionWork {
                     try mounted.setCompression(nil)
                     say("\(mounted.point): what is written is no longer compressed")
                 } else {
-                    say("\(mounted.point): left alone: another option was set there meanwhile")
+                    say("\(mounted.point): left alone: what was set is not in force there any more")
                 }
                 record.entries.remove(at: index)
             } catch {
