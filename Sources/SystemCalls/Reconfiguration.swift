@@ -11,8 +11,7 @@ extension Descriptor {
     ///
     /// The descriptor has to be of the root of a mount, for reading: EINVAL where it is not, where
     /// the file system knows no such option, or where it refuses the value. EPERM without
-    /// CAP_SYS_ADMIN. A file system that is read-only becomes writable by it, as the kernel takes
-    /// what is not said for `rw`: never call it for one that is.
+    /// CAP_SYS_ADMIN. What is read-only becomes writable where `ro` is not among the options.
     public borrowing func setFileSystemOptions(_ options: [String]) throws(Errno) {
         let context = Descriptor(owning: try checked(csystemcalls_pick_file_system(rawValue)))
         for option in options {

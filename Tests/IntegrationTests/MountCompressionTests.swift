@@ -151,8 +151,14 @@ struct MountCompressionTests {
         #expect(try off().status == 0 && !hasRecord)
     }
 
-    @Test("A read-only file system stays read-only")
+    @Test("A read-only file system stays read-only, whether it was so before or became it later")
     func readOnly() throws {
+        #expect(try on().status == 0)
+        try mount("ro")
+        #expect(try off().status == 0)
+        #expect(try fileSystem.isReadOnly)
+        #expect(try option() == nil && !hasRecord)
+        try mount("rw")
         try mount("ro")
         let ending = try on()
         #expect(ending.status == 0 && ending.errors.contains("it is mounted with ro"))

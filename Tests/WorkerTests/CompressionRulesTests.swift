@@ -29,8 +29,9 @@ struct CompressionRulesTests {
 
     @Test("What the kernel would forget is said again, and nothing is left unsaid")
     func settings() {
-        let options = ["rw", "noacl", "compress=zstd:1"]
-        #expect(MountCompression.settings(for: nil, among: options) == ["noacl", "compress=no"])
+        let options = ["ro", "noacl", "compress=zstd:1", "ssd"]
+        #expect(
+            MountCompression.settings(for: nil, among: options) == ["ro", "noacl", "compress=no"])
         #expect(
             MountCompression.settings(for: "compress=zstd:2", among: ["rw"]) == ["compress=zstd:2"])
     }

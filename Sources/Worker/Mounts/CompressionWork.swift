@@ -60,7 +60,7 @@ struct CompressionWork {
         switch MountCompression.standing(options) {
         case .plain: return nil
         case .hindered(let hindrance):
-            return "left alone: it is mounted with \(hindrance), which this would undo"
+            return "left alone: it is mounted with \(hindrance)"
         case .compressed(let found):
             if !record.has(found, on: identity) {
                 return "left alone: it is mounted with \(found), which does the same"

@@ -31,9 +31,9 @@ enum MountCompression {
 
     /// How a file system stands.
     static func standing(_ options: [String]) -> Standing {
-        // The kernel would make it writable: it reads the options as all that is wanted. And it
-        // takes `compress` for a wish to have checksums and copies on write again. Both are
-        // somebody else's decision, or that of a kernel which has found an error.
+        // Nothing is written to what is read-only, by somebody's decision or by that of a kernel
+        // that has found an error: it is not touched. And the kernel takes `compress` for a wish to
+        // have checksums and copies on write again.
         for hindrance in ["ro", "nodatacow", "nodatasum"] where options.contains(hindrance) {
             return .hindered(by: hindrance)
         }
@@ -42,10 +42,11 @@ enum MountCompression {
 
     /// What to set so that this option is in force, or none of them with nil.
     ///
-    /// `noacl` has to be said again: each reconfiguration that does not say so turns access lists
-    /// on (SB_POSIXACL in fs/btrfs/super.c). Nothing else is lost that was not said.
+    /// `ro` and `noacl` have to be said again: each reconfiguration that does not say so makes the
+    /// file system writable and turns access lists on (SB_RDONLY, SB_POSIXACL in
+    /// fs/btrfs/super.c). Nothing else is lost that was not said.
     static func settings(for option: String?, among options: [String]) -> [String] {
-        options.filter { $0 == "noacl" } + [option ?? "compress=no"]
+        options.filter { ["ro", "noacl"].contains($0) } + [option ?? "compress=no"]
     }
 
     private static func isCompression(_ option: String) -> Bool {
