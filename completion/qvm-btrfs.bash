@@ -171,13 +171,13 @@ _qvm-btrfs() {
     unset 'unparsed_words[0]'
     unparsed_words=("${unparsed_words[@]}")
     case "${subcommand}" in
-    report|check|estimate|compress|dedupe|optimize|defragment|sparsify|new-data|jobs|watch|cancel|pause|resume|audit|policy|help)
+    report|check|estimate|compress|dedupe|optimize|defragment|sparsify|new-data|jobs|watch|cancel|pause|resume|audit|policy|setup|help)
         # Offer subcommand argument completions
         "_qvm-btrfs_${subcommand}"
         ;;
     *)
         # Offer subcommand completions
-        COMPREPLY+=($(compgen -W 'report check estimate compress dedupe optimize defragment sparsify new-data jobs watch cancel pause resume audit policy help' -- "${cur}"))
+        COMPREPLY+=($(compgen -W 'report check estimate compress dedupe optimize defragment sparsify new-data jobs watch cancel pause resume audit policy setup help' -- "${cur}"))
         ;;
     esac
 }
@@ -710,6 +710,27 @@ _qvm-btrfs_policy() {
     case "${positional_number}" in
     1)
         __qvm-btrfs_add_completions -W "$(__qvm-btrfs_custom_complete ---completion policy -- positional@0 "${COMP_CWORD}" "$(__qvm-btrfs_cursor_index_in_current_word)")"
+        return
+        ;;
+    esac
+}
+
+_qvm-btrfs_setup() {
+    repeating_flags=()
+    non_repeating_flags=(--yes --dry-run --undo --json --quiet -q --verbose -v --version -h --help)
+    repeating_options=()
+    non_repeating_options=(--admin --socket)
+    __qvm-btrfs_offer_flags_options 0
+
+    # Offer option value completions
+    case "${prev}" in
+    '--admin')
+        __qvm-btrfs_add_completions -W "$(__qvm-btrfs_custom_complete ---completion setup -- --admin "${COMP_CWORD}" "$(__qvm-btrfs_cursor_index_in_current_word)")"
+        return
+        ;;
+    '--socket')
+        compopt -o filenames 2>/dev/null
+        __qvm-btrfs_add_completions -f
         return
         ;;
     esac

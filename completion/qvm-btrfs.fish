@@ -56,6 +56,8 @@ function __qvm-btrfs_parse_tokens -S
             __qvm-btrfs_parse_subcommand 0 'since=' 'caller=' 'qube=' 'journal=' 'json' 'q/quiet' 'v/verbose' 'socket=' 'version' 'h/help'
         case 'policy'
             __qvm-btrfs_parse_subcommand 1 'qube=+' 'tag=+' 'all' 'read-only' 'json' 'q/quiet' 'v/verbose' 'socket=' 'version' 'h/help'
+        case 'setup'
+            __qvm-btrfs_parse_subcommand 0 'yes' 'dry-run' 'undo' 'admin=' 'json' 'q/quiet' 'v/verbose' 'socket=' 'version' 'h/help'
         case 'help'
             __qvm-btrfs_parse_subcommand -r 1 'version'
         end
@@ -129,6 +131,7 @@ complete -c 'qvm-btrfs' -n '__qvm-btrfs_should_offer_completions_for_positional 
 complete -c 'qvm-btrfs' -n '__qvm-btrfs_should_offer_completions_for_positional "qvm-btrfs" -eq 1' -fa 'resume' -d 'Let a paused job go on.'
 complete -c 'qvm-btrfs' -n '__qvm-btrfs_should_offer_completions_for_positional "qvm-btrfs" -eq 1' -fa 'audit' -d 'Show in dom0 who asked for what, what policy said and what came of it.'
 complete -c 'qvm-btrfs' -n '__qvm-btrfs_should_offer_completions_for_positional "qvm-btrfs" -eq 1' -fa 'policy' -d 'Print the lines of policy that let a qube call the service.'
+complete -c 'qvm-btrfs' -n '__qvm-btrfs_should_offer_completions_for_positional "qvm-btrfs" -eq 1' -fa 'setup' -d 'In dom0, as root: turn on what runs by itself, or take that back.'
 complete -c 'qvm-btrfs' -n '__qvm-btrfs_should_offer_completions_for_positional "qvm-btrfs" -eq 1' -fa 'help' -d 'Show subcommand help information.'
 complete -c 'qvm-btrfs' -n '__qvm-btrfs_should_offer_completions_for_positional "qvm-btrfs report" -ge 1' -fka '(__qvm-btrfs_custom_completion ---completion report -- positional@0 (count (__qvm-btrfs_tokens -pc)) (__qvm-btrfs_tokens -tC))'
 complete -c 'qvm-btrfs' -n '__qvm-btrfs_should_offer_completions_for_flags_or_options "qvm-btrfs report" all' -l 'all' -d 'All that you may see, as without a name.'
@@ -316,4 +319,14 @@ complete -c 'qvm-btrfs' -n '__qvm-btrfs_should_offer_completions_for_flags_or_op
 complete -c 'qvm-btrfs' -n '__qvm-btrfs_should_offer_completions_for_flags_or_options "qvm-btrfs policy" socket' -l 'socket' -d 'Call the service at this socket, not through qrexec.' -rF
 complete -c 'qvm-btrfs' -n '__qvm-btrfs_should_offer_completions_for_flags_or_options "qvm-btrfs policy" version' -l 'version' -d 'Show the version.'
 complete -c 'qvm-btrfs' -n '__qvm-btrfs_should_offer_completions_for_flags_or_options "qvm-btrfs policy" h help' -s 'h' -l 'help' -d 'Show help information.'
+complete -c 'qvm-btrfs' -n '__qvm-btrfs_should_offer_completions_for_flags_or_options "qvm-btrfs setup" yes' -l 'yes' -d 'Do it without asking.'
+complete -c 'qvm-btrfs' -n '__qvm-btrfs_should_offer_completions_for_flags_or_options "qvm-btrfs setup" dry-run' -l 'dry-run' -d 'Show it, and change nothing.'
+complete -c 'qvm-btrfs' -n '__qvm-btrfs_should_offer_completions_for_flags_or_options "qvm-btrfs setup" undo' -l 'undo' -d 'Take back what setup has done.'
+complete -c 'qvm-btrfs' -n '__qvm-btrfs_should_offer_completions_for_flags_or_options "qvm-btrfs setup" admin' -l 'admin' -d 'Print the lines of policy, too, that let this qube work on the qubes it has made.' -rfka '(__qvm-btrfs_custom_completion ---completion setup -- --admin (count (__qvm-btrfs_tokens -pc)) (__qvm-btrfs_tokens -tC))'
+complete -c 'qvm-btrfs' -n '__qvm-btrfs_should_offer_completions_for_flags_or_options "qvm-btrfs setup" json' -l 'json' -d 'Write JSON to standard output, one object a line.'
+complete -c 'qvm-btrfs' -n '__qvm-btrfs_should_offer_completions_for_flags_or_options "qvm-btrfs setup" q quiet' -l 'quiet' -s 'q' -d 'Say nothing but results and errors.'
+complete -c 'qvm-btrfs' -n '__qvm-btrfs_should_offer_completions_for_flags_or_options "qvm-btrfs setup" v verbose' -l 'verbose' -s 'v' -d 'Say each call, too.'
+complete -c 'qvm-btrfs' -n '__qvm-btrfs_should_offer_completions_for_flags_or_options "qvm-btrfs setup" socket' -l 'socket' -d 'Call the service at this socket, not through qrexec.' -rF
+complete -c 'qvm-btrfs' -n '__qvm-btrfs_should_offer_completions_for_flags_or_options "qvm-btrfs setup" version' -l 'version' -d 'Show the version.'
+complete -c 'qvm-btrfs' -n '__qvm-btrfs_should_offer_completions_for_flags_or_options "qvm-btrfs setup" h help' -s 'h' -l 'help' -d 'Show help information.'
 complete -c 'qvm-btrfs' -n '__qvm-btrfs_should_offer_completions_for_flags_or_options "qvm-btrfs help" version' -l 'version' -d 'Show the version.'

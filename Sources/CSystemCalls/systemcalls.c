@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/landlock.h>
+#include <linux/mount.h>
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <string.h>
@@ -157,4 +158,20 @@ int csystemcalls_open_btrfs_inode(int mount, uint64_t subvolume, uint64_t inode,
     memcpy(request.handle.f_handle + 8, &subvolume, 8);
     memcpy(request.handle.f_handle + 16, &generation, 4);
     return open_by_handle_at(mount, &request.handle, O_RDONLY | O_CLOEXEC | O_NOATIME);
+}
+
+int csystemcalls_pick_file_system(int mount) {
+    return (int)syscall(SYS_fspick, mount, "", FSPICK_CLOEXEC | FSPICK_EMPTY_PATH);
+}
+
+int csystemcalls_set_flag(int context, const char *key) {
+    return (int)syscall(SYS_fsconfig, context, FSCONFIG_SET_FLAG, key, NULL, 0);
+}
+
+int csystemcalls_set_string(int context, const char *key, const char *value) {
+    return (int)syscall(SYS_fsconfig, context, FSCONFIG_SET_STRING, key, value, 0);
+}
+
+int csystemcalls_apply_options(int context) {
+    return (int)syscall(SYS_fsconfig, context, FSCONFIG_CMD_RECONFIGURE, NULL, NULL, 0);
 }

@@ -32,6 +32,14 @@ enum ClientError: Error, Equatable {
     case journal(String, reason: String)
     /// The command needs what only dom0 has.
     case onlyInDom0(command: String)
+    /// The command changes dom0, and this is another qube, or somebody else than root.
+    case onlyForRootOfDom0(command: String, isDom0: Bool)
+    /// There is something to do, and nobody who could say yes to it.
+    case unconfirmed(command: String)
+    /// systemd does not do something with a unit, or does not know it.
+    case unit(String, command: String, reason: String)
+    /// The file of what `setup` has done is not of its making.
+    case notASetup(String)
     /// Nobody reads our output any more, or it cannot be written.
     case output(Errno)
     /// A file of the caller's own cannot be read or written.
@@ -46,9 +54,9 @@ extension ClientError {
         switch self {
         case .service(let exception): exception.kind.exitStatus
         case .unreachable, .refused, .noQrexec, .endedEarly, .connection: .refused
-        case .unreadable, .tooLong, .output, .file, .journal, .jobOver: .failed
+        case .unreadable, .tooLong, .output, .file, .journal, .jobOver, .unit, .notASetup: .failed
         case .noSuchJob: .notFound
-        case .ambiguousJob, .onlyInDom0, .notAReport: .usage
+        case .ambiguousJob, .onlyInDom0, .notAReport, .onlyForRootOfDom0, .unconfirmed: .usage
         case .interrupted: .interrupted
         }
     }
@@ -86,6 +94,20 @@ extension ClientError {
                 + "'systemd-journal'."
         case .onlyInDom0(let command):
             "'\(command)' reads dom0's journal: run it in dom0, or give --journal a file."
+        case .onlyForRootOfDom0(let command, isDom0: true):
+            "'\(command)' changes units of systemd, which only root may: 'sudo qvm-btrfs "
+                + "\(command)'."
+        case .onlyForRootOfDom0(let command, isDom0: false):
+            "'\(command)' changes dom0: run it there, as root. Here is another qube."
+        case .unconfirmed(let command):
+            "nothing was changed, as nobody can be asked: '\(command) --yes' does it, "
+                + "'\(command) --dry-run' shows it."
+        case .unit(let unit, let command, let reason):
+            "'\(command)' did not work: \(reason). 'systemctl status \(unit)' shows more; "
+                + "'qvm-btrfs setup --undo' takes back what was done."
+        case .notASetup(let path):
+            "the file \(path) should say what 'setup' has changed, and cannot be read. Look at "
+                + "the units by 'systemctl list-unit-files \"qubes-btrfs*\"', then remove it."
         case .interrupted: nil
         case .output(.brokenPipe): nil
         case .output(let reason): "cannot write the output: \(reason)."

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import ArgumentParser
 import FoundationEssentials
+import Glibc
 import Protocol
 import SystemCalls
 import SystemPackage
@@ -40,6 +41,8 @@ struct Program {
     let environment: [String: String]
     /// There is a socket to go to; in every other qube there is qrexec.
     let isDom0: Bool
+    /// Who has started it is root.
+    var isRoot = geteuid() == 0
     /// Where dom0's policy is.
     var policyFolders = PolicyFolder.paths
     var clock = WallClock.system
@@ -68,8 +71,8 @@ struct Program {
             client.looksUpJobs = !isDom0 && command.shared.socket == nil
             return try command.execute(
                 CommandContext(
-                    client: client, console: console, isDom0: isDom0, clock: clock,
-                    policyFolders: policyFolders, message: message))
+                    client: client, console: console, isDom0: isDom0, isRoot: isRoot,
+                    clock: clock, policyFolders: policyFolders, message: message))
         } catch let error as ClientError {
             return report(error)
         } catch {

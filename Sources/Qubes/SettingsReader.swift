@@ -10,11 +10,15 @@ public enum SettingsFeature: String, CaseIterable, Sendable {
     case dedupeGroup = "btrfs.dedupe-group"
     /// `1`, or `0` for no.
     case skip = "btrfs.skip"
+    /// Of dom0 alone: `zstd:N` (1 to 15) or `zstd` (3), at which the kernel packs what is written.
+    case newData = "btrfs.new-data"
 
     /// The longest name of a group, in bytes.
     public static let groupBytes = 64
     /// The levels that frames of ours may have.
     public static let compressionLevels = Array(-15 ... -1) + Array(1...19)
+    /// The levels of the kernel's mount option that every kernel of Qubes knows.
+    public static let mountLevels = 1...15
     /// The level of plain `zstd`, as in the kernel's mount option.
     public static let defaultCompressionLevel = 3
 }
@@ -43,6 +47,7 @@ public struct SettingsError: Error, Equatable, Sendable, CustomStringConvertible
                         + "and '-'", "NAME"
                 )
             case .skip: ("1 or 0", "1")
+            case .newData: ("zstd:1 to zstd:15, or zstd", "zstd:1")
             }
         return "The feature \(feature.rawValue) of \(qube) is \(value), but can only be "
             + "\(allowed): qvm-features \(qube) \(feature.rawValue) \(example)"
@@ -151,6 +156,21 @@ extension Inventory {
             throw SettingsError(qube: name, feature: feature, value: quoted(value))
         }
         return meaning
+    }
+
+    /// The level at which the kernel is to pack what is written, by dom0's feature.
+    /// - Returns: nil where dom0 has none, or an empty one.
+    public func newDataLevel() throws(SettingsError) -> Int? {
+        let feature = SettingsFeature.newData
+        if hasUnknownDefaults {
+            throw SettingsError(qube: Qube.adminName, feature: feature, value: nil)
+        }
+        guard let value = adminFeatures[feature.rawValue], !value.isEmpty else { return nil }
+        guard let level = compressionLevel(value), SettingsFeature.mountLevels.contains(level)
+        else {
+            throw SettingsError(qube: Qube.adminName, feature: feature, value: quoted(value))
+        }
+        return level
     }
 
     /// 0 for off.

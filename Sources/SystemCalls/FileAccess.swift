@@ -182,6 +182,25 @@ extension Descriptor {
         unsafe try checked(unlinkat(rawValue, name, 0))
     }
 
+    /// Removes a directory of this one, which is empty (`unlinkat(2)`, AT_REMOVEDIR).
+    public borrowing func remove(directory name: String) throws(Errno) {
+        unsafe try checked(unlinkat(rawValue, name, AT_REMOVEDIR))
+    }
+
+    /// Puts these bytes in the place of an entry of this directory, whatever it was: once this
+    /// returns, a power cut leaves them there, and before that the old ones.
+    public borrowing func replace(
+        entry name: String, with bytes: [UInt8], mode: UInt32 = 0o600
+    ) throws(Errno) {
+        let unfinished = name + ".new"
+        let file = try open(
+            beneath: FilePath(unfinished), [.writeOnly, .create, .truncate], mode: mode)
+        try file.write(bytes)
+        try file.synchronize()
+        try rename(entry: unfinished, to: name)
+        try synchronize()
+    }
+
     /// `isatty(3)`.
     public borrowing func isTerminal() -> Bool { isatty(rawValue) == 1 }
 }

@@ -12,6 +12,9 @@ public struct Mount: Equatable, Sendable {
     /// The options of the mount and of the file system, in that order: `rw`, `compress=zstd:3`.
     public let options: [String]
 
+    /// Those of the file system alone, which are the same for all of its mounts.
+    public let fileSystemOptions: [String]
+
     /// The longest table that is read, in bytes.
     static let tableBytes = 4 * 1024 * 1024
 
@@ -23,6 +26,7 @@ public struct Mount: Equatable, Sendable {
         else { return nil }
         self.identifier = identifier
         point = String(fields[4])
+        fileSystemOptions = fields[dash + 3].split(separator: ",").map { String($0) }
         kind = String(fields[dash + 1])
         var options: [String] = []
         for option in fields[5].split(separator: ",") + fields[dash + 3].split(separator: ",")
@@ -30,6 +34,33 @@ public struct Mount: Equatable, Sendable {
             options.append(String(option))
         }
         self.options = options
+    }
+
+    /// Where it is mounted, as a path: the table has blanks, line ends and backslashes as `\040`.
+    public var path: FilePath {
+        var bytes: [UInt8] = []
+        var left = point.utf8[...]
+        while let byte = left.popFirst() {
+            let digits = left.prefix(3)
+            if byte == UInt8(ascii: "\\"), digits.count == 3,
+                let code = UInt8(String(Substring(digits)), radix: 8)
+            {
+                bytes.append(code)
+                left = left.dropFirst(3)
+            } else {
+                bytes.append(byte)
+            }
+        }
+        return FilePath(String(decoding: bytes, as: UTF8.self))
+    }
+}
+
+extension Mount {
+    /// Those that this process sees, in the kernel's order; none where it does not say.
+    public static var all: [Mount] {
+        let text = (try? Descriptor.text("/proc/self/mountinfo")) ?? ""
+        let lines: [Substring] = text.split(separator: "\n")
+        return lines.compactMap { Mount(line: $0) }
     }
 }
 
@@ -45,7 +76,7 @@ extension Descriptor {
             .compactMap { Mount(line: $0) }.first { $0.identifier == identifier }
     }
 
-    private static func text(_ path: String) throws(Errno) -> String {
+    fileprivate static func text(_ path: String) throws(Errno) -> String {
         let file = try Descriptor.open(FilePath(path), .readOnly)
         let bytes = try file.readToEnd(limitBytes: Mount.tableBytes) ?? []
         return String(decoding: bytes, as: UTF8.self)

@@ -6,8 +6,8 @@ import Testing
 @Suite("What is installed")
 struct InstallTests {
     static let units = [
-        "qubes-btrfs-weekly.service", "qubes-btrfs-weekly.timer", "qubes-btrfsd.service",
-        "qubes-btrfsd.socket",
+        "qubes-btrfs-compress.service", "qubes-btrfs-weekly.service", "qubes-btrfs-weekly.timer",
+        "qubes-btrfsd.service", "qubes-btrfsd.socket",
     ]
 
     /// What the client has wherever it is.

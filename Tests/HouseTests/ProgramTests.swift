@@ -17,7 +17,9 @@ struct ProgramTests {
         "grep": "grep", "gzip": "gzip", "mawk": "awk", "perl-base": "perl", "sed": "sed",
         "tar": "tar",
         "apt": "apt-get apt-config",
-        "util-linux": "fallocate findmnt flock ionice lsblk mountpoint setpriv setsid unshare",
+        "util-linux": """
+        fallocate findmnt flock fsfreeze ionice lsblk mountpoint setpriv setsid unshare
+        """,
     ]
     /// What `scripts/install-packages` gets, by the package that has it.
     static let installed = [

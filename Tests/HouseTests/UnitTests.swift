@@ -32,6 +32,7 @@ struct UnitTests {
             // The programs are not installed here.
             let text = try Checkout.text("systemd/\(name)")
                 .replacing("/usr/libexec/qubes/qubes-btrfsd", with: "/bin/true")
+                .replacing("/usr/libexec/qubes/qubes-btrfs-worker", with: "/bin/true")
                 .replacing("/usr/bin/qvm-btrfs", with: "/bin/true")
             try folder.write(text, to: name)
         }
@@ -64,7 +65,9 @@ struct UnitTests {
 
     @Test(
         "What a service may not do stays forbidden",
-        arguments: ["qubes-btrfsd.service", "qubes-btrfs-weekly.service"])
+        arguments: [
+            "qubes-btrfsd.service", "qubes-btrfs-weekly.service", "qubes-btrfs-compress.service",
+        ])
     func restrictions(name: String) throws {
         let expected = [
             "IPAddressDeny": "any", "LimitCORE": "0", "LockPersonality": "yes",
@@ -139,7 +142,7 @@ struct UnitTests {
     @Test("The documents give the exposure that systemd reckons")
     func exposure() throws {
         let text = try Checkout.text("docs/security.md")
-        for name in ["qubes-btrfsd.service", "qubes-btrfs-weekly.service"] {
+        for name in InstallTests.units where name.hasSuffix(".service") {
             let result = try run([
                 "systemd-analyze", "security", "--offline=true", "--no-pager",
                 "systemd/\(name)",
@@ -203,20 +206,48 @@ struct UnitTests {
     func programs() throws {
         let makefile = try Checkout.text("Makefile")
         for name in InstallTests.units {
-            for command in try values("ExecStart", of: name) {
+            let commands = try values("ExecStart", of: name) + values("ExecStopPost", of: name)
+            for command in commands {
                 let path = URL(fileURLWithPath: String(command.prefix { $0 != " " }))
                 let folder = path.deletingLastPathComponent().path
                 #expect(makefile.contains("DIR ?= \(folder)\n"), "\(command)")
-                #expect(makefile.contains("$(PROGRAMS)/\(path.lastPathComponent) "), "\(command)")
+                let (program, link) = (
+                    "$(PROGRAMS)/\(path.lastPathComponent)", "ln -sf qubes-btrfsd "
+                )
+                #expect(
+                    makefile.contains("\(program) ") || makefile.contains("\(link)\(program)\n"))
             }
         }
     }
 
-    @Test("The preset turns the socket on and leaves the timer to the user")
+    @Test("Whatever becomes of the compression of new data, the machine starts")
+    func compression() throws {
+        let name = "qubes-btrfs-compress.service"
+        for key in ["Before", "RequiredBy", "Requires", "Requisite", "BindsTo", "OnFailure"] {
+            #expect(try values(key, of: name).isEmpty, "\(key)")
+        }
+        // Wanted, and not required, by what comes last.
+        #expect(try values("WantedBy", of: name) == ["multi-user.target"])
+        #expect(try values("DefaultDependencies", of: name).isEmpty)
+        #expect(try values("TimeoutStartSec", of: name) == ["60s"])
+        // Taken back when it stops, and when it fails half-way: ExecStop is not run then.
+        let worker = "/usr/libexec/qubes/qubes-btrfs-worker mount-compression"
+        #expect(try values("ExecStart", of: name) == ["\(worker) on"])
+        #expect(try values("ExecStopPost", of: name) == ["\(worker) off"])
+        #expect(try values("RemainAfterExit", of: name) == ["yes"])
+        #expect(
+            try values("CapabilityBoundingSet", of: name) == ["CAP_SYS_ADMIN CAP_DAC_READ_SEARCH"])
+    }
+
+    @Test("The preset turns the socket on and leaves the others to the user")
     func preset() throws {
         let lines = try Checkout.lines("systemd/75-qubes-btrfs.preset").filter {
             !$0.hasPrefix("#")
         }
-        #expect(lines == ["enable qubes-btrfsd.socket", "disable qubes-btrfs-weekly.timer"])
+        #expect(
+            lines == [
+                "enable qubes-btrfsd.socket", "disable qubes-btrfs-weekly.timer",
+                "disable qubes-btrfs-compress.service",
+            ])
     }
 }

@@ -53,6 +53,10 @@ struct CheckTests {
         #expect(level(check, "mount.nodatasum") == .problem)
         #expect(level(check, "mount.autodefrag") == .warning)
         #expect(level(check, "mount.compress") == .note)
+        let compress = try #require(check.findings.first { $0.topic == "mount.compress" }?.command)
+        #expect(compress.hasPrefix("systemctl enable --now qubes-btrfs-compress.service  # or"))
+        #expect(compress.contains(#/ \/etc\/fstab: UUID=[0-9a-f-]{36} \/[^ ]+ btrfs /#))
+        #expect(compress.contains("nodatasum,") && compress.hasSuffix(",compress=zstd:1 0 0"))
         for finding in check.findings where finding.topic.hasPrefix("mount.") {
             #expect(finding.reason != nil && finding.command?.contains(fileSystem.path) == true)
         }

@@ -36,6 +36,7 @@ struct DocumentCommandTests {
         let verbs = [
             "report", "check", "estimate", "compress", "dedupe", "optimize", "defragment",
             "sparsify", "new-data", "jobs", "watch", "cancel", "pause", "resume", "audit", "policy",
+            "setup",
         ]
         for verb in verbs {
             let help = try? Command.run([Command.program("qvm-btrfs"), "help", verb]).output
@@ -90,6 +91,9 @@ struct DocumentCommandTests {
         "qvm-btrfs policy mgmt --tag created-by-mgmt": Seen(says: [
             "admin.vm.List    * mgmt @tag:created-by-mgmt allow target=dom0"
         ]),
+        "qvm-btrfs setup --dry-run": Seen(says: [
+            "new data is not compressed", "systemctl enable --now qubes-btrfs-compress.service",
+        ]),
         "job=$(qvm-btrfs compress work --no-wait)": Seen(packed: nil, jobs: ["compress work "]),
         #"qvm-btrfs watch "$job" --json"#: Seen(
             says: [#""message":"job""#], packed: ["work"], jobs: ["compress work "]),
@@ -134,6 +138,7 @@ struct DocumentCommandTests {
             script = "job=$(qvm-btrfs compress work --no-wait)\n" + script
         }
         if words.contains("audit") { script += " --journal \(try world.journal())" }
+        if words.contains("setup") { script += " --system-root \(try world.systemRoot())" }
         let ending = try world.shell(script)
         // A check finds what it finds of the machine that runs the tests.
         #expect([0, words.contains("check") ? 7 : 0].contains(ending.status), "\(ending.errors)")

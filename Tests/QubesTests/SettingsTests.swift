@@ -294,4 +294,23 @@ import Testing
             try group("alone", "root", ["dom0": ["btrfs.dedupe-group.\(name)x": "alone"]])
                 == "volume:main:appvms/alone/root")
     }
+
+    private func newDataLevel(_ features: [String: String]) throws(SettingsError) -> Int? {
+        let dom0 = Qube(name: "dom0", kind: Qube.adminKind, features: features)
+        return try Inventory(pools: [], qubes: [dom0]).newDataLevel()
+    }
+
+    @Test func `The level of new data is dom0's own, within what every kernel knows`() throws {
+        #expect(try newDataLevel([:]) == nil)
+        #expect(try newDataLevel(["btrfs.new-data": "", "btrfs.compress": "zstd:9"]) == nil)
+        #expect(try newDataLevel(["btrfs.new-data": "zstd"]) == 3)
+        #expect(try newDataLevel(["btrfs.new-data": "zstd:1"]) == 1)
+        #expect(try newDataLevel(["btrfs.new-data": "zstd:15"]) == 15)
+        for value in ["zstd:16", "zstd:-1", "zstd:0", "off", "lzo", "3"] {
+            let error = #expect(throws: SettingsError.self) {
+                try newDataLevel(["btrfs.new-data": value])
+            }
+            #expect(error?.description.contains("qvm-features dom0 btrfs.new-data zstd:1") == true)
+        }
+    }
 }

@@ -15,7 +15,8 @@ extension Documents {
         page.section("Description")
         page.blocks(try service.section(""))
         for (title, section) in [
-            ("Options", "Options"), ("Units", "Units"), ("Signals", "Signals"),
+            ("Options", "Options"), ("Units", "Units"),
+            ("Compression of new data", "Compression of new data"), ("Signals", "Signals"),
             ("Exit status", "How it ends"), ("Environment", "What it is told"),
         ] {
             page.section(title)
@@ -27,6 +28,9 @@ extension Documents {
         page.item("`systemctl enable --now qubes-btrfsd.socket`", "Have it answer calls.")
         page.item(
             "`systemctl enable --now qubes-btrfs-weekly.timer`", "Share and compress every week.")
+        page.item(
+            "`systemctl enable --now qubes-btrfs-compress.service`",
+            "Have what is written from now on compressed.")
         page.item("`journalctl -u qubes-btrfsd`", "What it has written to the journal.")
         page.section("See also")
         page.paragraph(

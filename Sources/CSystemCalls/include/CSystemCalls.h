@@ -93,3 +93,10 @@ int csystemcalls_is_ignored(int signal);
 /* A name_to_handle_at-like Btrfs file handle, opened: any inode of any subvolume, by number. */
 int csystemcalls_open_btrfs_inode(int mount, uint64_t subvolume, uint64_t inode,
                                   uint32_t generation);
+
+/* fspick(2), fsconfig(2), Linux 5.2: options of a file system that is mounted, by a descriptor of
+ * the root of one of its mounts. What is set counts once it is applied. */
+int csystemcalls_pick_file_system(int mount);
+int csystemcalls_set_flag(int context, const char *key);
+int csystemcalls_set_string(int context, const char *key, const char *value);
+int csystemcalls_apply_options(int context);

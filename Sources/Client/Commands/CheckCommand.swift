@@ -38,7 +38,7 @@ struct CheckCommand: ClientCommand {
 
 extension CommandContext {
     /// What dom0's policy says of callers: dom0 alone can read it.
-    fileprivate var policyFindings: [CheckReport.Finding] {
+    var policyFindings: [CheckReport.Finding] {
         guard isDom0 else { return [] }
         let files = PolicyFolder.files(policyFolders)
         return files.isEmpty ? [] : PolicyReview(PolicyRules(files)).findings
@@ -47,7 +47,7 @@ extension CommandContext {
 
 extension CheckReport {
     /// More findings, each among those as bad.
-    fileprivate mutating func add(_ more: [Finding]) {
+    mutating func add(_ more: [Finding]) {
         let order: [Finding.Level] = [.problem, .warning, .note, .good]
         let all = findings + more
         // What this release has no word for may be the worst of all.

@@ -10,6 +10,8 @@ struct CommandContext {
     let console: Console
     /// There is a socket to go to, and a journal with what policy said.
     var isDom0 = false
+    /// It may change the machine that it runs on.
+    var isRoot = false
     /// What it shows where the command runs.
     var clock = WallClock.system
     /// Where dom0's policy is.

@@ -24,6 +24,7 @@ public struct QvmBtrfs: ParsableCommand {
             OptimizeCommand.self, DefragmentCommand.self, SparsifyCommand.self,
             NewDataCommand.self, JobsCommand.self, WatchCommand.self, CancelCommand.self,
             PauseCommand.self, ResumeCommand.self, AuditCommand.self, PolicyCommand.self,
+            SetupCommand.self,
         ])
 
     /// What the first word may be.

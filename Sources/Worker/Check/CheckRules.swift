@@ -23,7 +23,10 @@ enum CheckRules {
         return [Finding(.good, "kernel", "dom0", "the kernel is \(release)")]
     }
 
-    static func mount(_ options: [String], _ subject: String, _ point: String) -> [Finding] {
+    /// - Parameter line: for /etc/fstab, with compression; nil where the mount is not known.
+    static func mount(
+        _ options: [String], _ subject: String, _ point: String, fstab line: String? = nil
+    ) -> [Finding] {
         let names = Set(options.map { String($0.prefix { $0 != "=" }) })
         var findings: [Finding] = []
         if names.contains("ro") {
@@ -67,11 +70,11 @@ enum CheckRules {
                         + " use grows.",
                     command: "mount -o remount,noautodefrag \(point)  # and in /etc/fstab"))
         }
-        return findings + compression(options, names, subject, point)
+        return findings + compression(options, subject, fstab: line)
     }
 
     private static func compression(
-        _ options: [String], _ names: Set<String>, _ subject: String, _ point: String
+        _ options: [String], _ subject: String, fstab line: String?
     ) -> [Finding] {
         if let option = options.first(where: { $0.hasPrefix("compress") }) {
             return [
@@ -83,7 +86,8 @@ enum CheckRules {
             Finding(
                 .note, "mount.compress", subject, "new data is not compressed as it is written",
                 reason: "What is written stays plain until a job packs it.",
-                command: "mount -o remount,compress=zstd:1 \(point)  # and in /etc/fstab")
+                command: "systemctl enable --now qubes-btrfs-compress.service"
+                    + (line.map { "  # or in /etc/fstab: \($0)" } ?? ""))
         ]
     }
 

@@ -98,7 +98,9 @@ struct CheckWork {
         let point = site.point
         let devices = try site.fileSystem.devices()
         var findings = DeviceRules.devices(devices, subject, point)
-        findings += CheckRules.mount(usage.mountOptions ?? [], subject, point)
+        findings += CheckRules.mount(
+            usage.mountOptions ?? [], subject, point,
+            fstab: site.mount.map { MountOptions.fstabLine($0, site.fileSystem.identity.text) })
         findings += CheckRules.space(usage, subject, point)
         findings += CheckRules.checksums(site.fileSystem.checksumKind, subject)
         if let features = CheckFacts.features(of: site.fileSystem) {

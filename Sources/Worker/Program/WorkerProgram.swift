@@ -10,10 +10,13 @@ internal import SystemPackage
 public enum WorkerProgram {
     /// Runs to the end.
     /// - Parameter arguments: the command line: the program's name, then options, each with a path:
-    ///   see `WorkerPlaces`.
+    ///   see `WorkerPlaces`; or the word `mount-compression`, and then no order is read.
     /// - Returns: the exit status: 0 when a report or result was written, 1 otherwise.
     public static func run(arguments: [String]) -> Int32 {
         Signals.ignoreBrokenPipes()
+        if arguments.dropFirst().first == CompressionProgram.word {
+            return CompressionProgram.run(arguments: Array(arguments.dropFirst(2)))
+        }
         // The daemon takes a job without a worker for interrupted, and may start the next one.
         do throws(Errno) { try Parent.dieWithIt() } catch { return 1 }
         Priority.stepBack()

@@ -29,6 +29,17 @@ enum MountOptions {
         levelOfOthers((try? site.home?.descriptor.mount())?.options ?? [])
     }
 
+    /// A line for /etc/fstab that mounts it as it is mounted now, with compression. What the kernel
+    /// would choose by itself is left out.
+    static func fstabLine(_ mount: Mount, _ uuid: String) -> String {
+        let usual: Set<String> = ["rw", "relatime", "ssd", "seclabel", "space_cache", "subvolid"]
+        let kept = MountCompression.others(mount.options).filter { option in
+            !usual.contains(String(option.prefix { $0 != "=" }))
+        }
+        let options = kept + [MountCompression.option(level: MountCompression.usualLevel)]
+        return "UUID=\(uuid) \(mount.point) btrfs \(options.joined(separator: ",")) 0 0"
+    }
+
     /// Of a pool's mount; nil when the kernel does not say.
     static func ofPool(_ pool: PoolSite) -> [String]? {
         guard let mount = try? pool.directory.descriptor.mount() else { return nil }

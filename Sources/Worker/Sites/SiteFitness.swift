@@ -85,9 +85,9 @@ extension Sites {
 }
 
 extension Site {
+    /// The mount that it is reached by; nil when the kernel does not say.
+    var mount: Mount? { home.flatMap { try? $0.descriptor.mount() } }
+
     /// Where it is mounted, for commands.
-    var point: String {
-        let directory = pools.first?.directory ?? systemFolders.first?.directory
-        return directory.flatMap { try? $0.descriptor.mount() }?.point ?? "/"
-    }
+    var point: String { mount?.point ?? "/" }
 }

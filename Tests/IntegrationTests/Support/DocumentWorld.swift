@@ -84,6 +84,13 @@ final class DocumentWorld {
         return "journal"
     }
 
+    /// A root with a stand-in for systemd in it.
+    func systemRoot() throws -> String {
+        try SystemctlStandIn(
+            in: folder, inventory: QubesXML.text(pool: fileSystem.pool, qubes)
+        ).root
+    }
+
     /// Says a word to a job, by its first digits, and looks what becomes of it.
     func control(_ word: String, says: String) throws {
         if word != "watch" {
