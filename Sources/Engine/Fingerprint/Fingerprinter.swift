@@ -140,30 +140,53 @@ public struct Fingerprinter: Sendable {
         var reader = kept.map { KeptFingerprints.Reader($0) }
         return indices.compactMap { index in
             let extent = survey.extents[index]
-            guard let known = known[index] ?? unpacked(extent, survey, &reader) else { return nil }
-            let isUsable = usableSectors(of: extent, survey, count: known.count)
-            var kept: FingerprintSegment.Entry?
-            if extent.compression != .none, known.allSatisfy({ $0 != nil }) {
-                kept = FingerprintSegment.Entry(
-                    address: extent.address, generation: extent.generation,
-                    sums: known.compactMap(\.self))
+            if let sums = keptSums(of: extent, &reader) {
+                return item(index, extent, sums, survey)
             }
+            guard let sums = known[index] ?? unpacked(extent, survey) else { return nil }
+            let whole = extent.compression == .none ? [] : sums.compactMap(\.self)
+            if !whole.isEmpty, whole.count == sums.count {
+                return item(index, extent, whole, survey)
+            }
+            let isUsable = usableSectors(of: extent, survey, count: sums.count)
             return FingerprintRow.Item(
                 extent: index,
-                closed: zip(known, isUsable).map { Fingerprints.closed($1 ? $0 : nil) }, kept: kept)
+                closed: sums.indices.map {
+                    Fingerprints.closed(isUsable?[$0] ?? true ? sums[$0] : nil)
+                }, kept: nil)
         }
     }
 
-    /// The checksums of a compressed extent's content; nil when there is no way to it.
-    private func unpacked(
-        _ extent: Survey.Extent, _ survey: Survey, _ kept: inout KeptFingerprints.Reader?
-    ) -> [UInt32?]? {
-        if let sums = kept?.sums(ofExtentAt: extent.address, generation: extent.generation),
+    /// What is known of all of a packed extent's content.
+    private func item(
+        _ index: Int, _ extent: Survey.Extent, _ sums: [UInt32], _ survey: Survey
+    ) -> FingerprintRow.Item {
+        var closed = sums.map { Fingerprints.closed($0) }
+        if let isUsable = usableSectors(of: extent, survey, count: sums.count) {
+            for place in closed.indices where !isUsable[place] {
+                closed[place] = Fingerprints.useless
+            }
+        }
+        return FingerprintRow.Item(
+            extent: index, closed: closed,
+            kept: FingerprintSegment.Entry(
+                address: extent.address, generation: extent.generation, sums: sums))
+    }
+
+    /// What an earlier job has found out of a packed extent's content.
+    private func keptSums(
+        of extent: Survey.Extent, _ kept: inout KeptFingerprints.Reader?
+    ) -> [UInt32]? {
+        guard extent.compression != .none,
+            let sums = kept?.sums(ofExtentAt: extent.address, generation: extent.generation),
             ByteCount(sums.count * store.sectorBytes.count)
                 == extent.contentBytes.roundedUp(to: store.sectorBytes)
-        {
-            return sums
-        }
+        else { return nil }
+        return sums
+    }
+
+    /// The checksums of a compressed extent's content; nil when there is no way to it.
+    private func unpacked(_ extent: Survey.Extent, _ survey: Survey) -> [UInt32?]? {
         if let content = decoded(extent, survey) {
             return unsafe content.withUnsafeBytes { unsafe sums(of: $0) }
         }
@@ -272,20 +295,24 @@ public struct Fingerprinter: Sendable {
         }
     }
 
-    /// Which sectors a file shows: what nobody can reach can be neither compared nor shared. Nor
-    /// can what ends within a sector, but with its own like.
+    /// Which sectors a file shows, nil when all are shown: what nobody can reach can be neither
+    /// compared nor shared. Nor can what ends within a sector, but with its own like.
     ///
     /// Counts where what is shown begins and ends, so that an extent with a million references
     /// takes a million steps and not one for each sector of each.
     private func usableSectors(
         of extent: Survey.Extent, _ survey: Survey, count: Int
-    ) -> [Bool] {
-        var changes = [Int32](repeating: 0, count: count + 1)
-        for reference in survey.references(to: extent) where !reference.isPreallocated {
+    ) -> [Bool]? {
+        let references = survey.references(to: extent)
+        var changes: [Int32] = []
+        for reference in references where !reference.isPreallocated {
             let shown = shownSectors(of: reference, survey, count: count)
+            if shown == 0..<count { return nil }
+            if changes.isEmpty { changes = [Int32](repeating: 0, count: count + 1) }
             changes[shown.lowerBound] += 1
             changes[shown.upperBound] -= 1
         }
+        if changes.isEmpty { return [Bool](repeating: false, count: count) }
         var depth: Int32 = 0
         return changes.dropLast().map { change in
             depth += change
