@@ -33,23 +33,6 @@ extension FileSystem {
         return devices
     }
 
-    /// What Btrfs does with the whole file system, and lets nothing of the kind beside it:
-    /// `balance`, `device remove`, ... (`exclusive_operation` in `/sys/fs/btrfs`, Linux 5.10). Nil
-    /// when it does nothing, has paused a balance, or the kernel does not say.
-    public var exclusiveOperation: String? {
-        let path = FilePath("/sys/fs/btrfs/\(identity.text)/exclusive_operation")
-        guard let file = try? Descriptor.open(path, .readOnly),
-            let bytes = try? file.read(maximumBytes: 64)
-        else { return nil }
-        return Self.exclusiveOperation(String(decoding: bytes, as: UTF8.self))
-    }
-
-    /// Pure.
-    static func exclusiveOperation(_ text: String) -> String? {
-        let word = text.prefix { $0 != "\n" }
-        return ["", "none", "balance paused"].contains(word) ? nil : String(word)
-    }
-
     /// `devinfo/ID/missing` in `/sys/fs/btrfs`.
     private func saysMissing(_ identifier: UInt64) -> Bool {
         let path = FilePath("/sys/fs/btrfs/\(identity.text)/devinfo/\(identifier)/missing")

@@ -15,10 +15,10 @@ public import SystemPackage
     fileprivate init(_ bytes: UnsafeRawBufferPointer) { unsafe self.bytes = bytes }
 
     /// What is looked at next will not be what lies behind (`madvise(2)`, MADV_RANDOM): nothing is
-    /// read ahead. Or it will again.
-    public func expectRandomReads(_ isRandom: Bool) {
-        let advice = isRandom ? MADV_RANDOM : MADV_NORMAL
-        unsafe madvise(UnsafeMutableRawPointer(mutating: bytes.baseAddress), bytes.count, advice)
+    /// read ahead.
+    public func expectRandomReads() {
+        unsafe madvise(
+            UnsafeMutableRawPointer(mutating: bytes.baseAddress), bytes.count, MADV_RANDOM)
     }
 
     deinit {

@@ -38,4 +38,47 @@ struct OperationTests {
         #expect(pacing.state == .held && pacing.advice == "balance" && pacing.heldAt != nil)
         #expect(try fileSystem.inventory() == inventory)
     }
+
+    /// What others do, as a line of shell that does it for some seconds: `$1` is where the file
+    /// system is mounted, `$2` a snapshot of it, `$3` a lock's file.
+    private static let others: [(word: String, shell: String)] = [
+        (
+            "scrub",
+            "for d in /sys/fs/btrfs/$(btrfs filesystem show \"$1\" | sed -n 's/.*uuid: //p')/devinfo/*;"
+                + " do echo 16M >$d/scrub_speed_max; done; exec btrfs scrub start -B \"$1\""
+        ),
+        ("btrfs send", "btrfs -q send \"$2\" | { sleep 4; cat; }"),
+        ("btrfs receive", "{ btrfs -q send \"$2\"; sleep 4; } | btrfs -q receive \"$1/received\""),
+        ("lock of flock", "exec flock --shared \"$3\" sleep 4"),
+    ]
+
+    @Test("A job waits for a scrub, a send, a receive and whoever has the lock", arguments: 0..<4)
+    func others(number: Int) throws {
+        let other = Self.others[number]
+        let fileSystem = try LoopFileSystem(mebibytes: 2048)
+        let image = fileSystem.image("appvms/work/private.img")
+        try Files.write(Content.text(mebibytes: 24, seed: 1), to: image)
+        try FileManager.default.createDirectory(
+            atPath: "\(fileSystem.path)/received", withIntermediateDirectories: false)
+        let snapshot = "\(fileSystem.path)/snapshot"
+        try Command.check("btrfs", "subvolume", "snapshot", "-r", fileSystem.path, snapshot)
+        let lock = "\(fileSystem.path).lock"
+        // What takes the scrub its time.
+        try Files.write(Content.random(mebibytes: 64, seed: 2), to: "\(fileSystem.path)/other")
+        try Command.check("sync")
+        let beside = try ProgramBeside(
+            ["sh", "-c", other.shell, "sh", fileSystem.path, snapshot, lock])
+        let order = try WorkerRun.order(
+            .compress(level: 3, running: false), [WorkerRun.volume("work")], on: fileSystem)
+        let session = try WorkerSession(order, options: ["--lock-file", lock])
+        let held = try session.progress { $0.pacing?.reason == .operation }
+        guard case .result(let result)? = try session.last() else {
+            Issue.record("\(String(describing: session.messages.last))")
+            return
+        }
+        #expect(beside.wait() == 0)
+        #expect(held?.pacing?.state == .held && held?.pacing?.advice == other.word)
+        #expect(held?.pacing?.heldAt != nil)
+        #expect(result.extentsReplaced > 0)
+    }
 }

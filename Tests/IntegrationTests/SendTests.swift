@@ -8,9 +8,10 @@ private final class HeldSend {
     private let sender = Process()
     private let pipe = Pipe()
 
-    init(_ snapshot: String) throws {
+    /// - Parameter program: `btrfs`, or a copy of it of another name.
+    init(_ snapshot: String, by program: String = "btrfs") throws {
         sender.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        sender.arguments = ["btrfs", "send", "-q", snapshot]
+        sender.arguments = [program, "send", "-q", snapshot]
         sender.standardOutput = pipe
         sender.standardError = FileHandle.nullDevice
         try sender.run()
@@ -65,11 +66,38 @@ struct SendTests {
         return try #require(UInt64(fields[6])) * 512
     }
 
+    @Test("A job waits for a send, and writes nothing meanwhile")
+    func sendIsWaitedFor() throws {
+        let fileSystem = try world()
+        let inventory = try fileSystem.inventory()
+        let send = try HeldSend(fileSystem.path + "/sent")
+        let before = try writtenBytes(fileSystem)
+        let session = try WorkerSession(
+            WorkerRun.order(WorkerRun.compress, [WorkerRun.volume("work")], on: fileSystem))
+        let held = try session.progress { $0.pacing?.advice == "btrfs send" }
+        #expect(held?.pacing?.state == .held)
+        Thread.sleep(forTimeInterval: 4)
+        let written = try writtenBytes(fileSystem) - before
+        #expect(written < 16 << 20, "\(written >> 20) MiB were written")
+        send.end()
+        guard case .result(let result)? = try session.last() else {
+            Issue.record("\(String(describing: session.messages.last))")
+            return
+        }
+        #expect(result.leftAlone.isEmpty)
+        #expect(try fileSystem.dataUsedBytes() < UInt64(Self.mebibytes) << 20 * 3 / 4)
+        #expect(try fileSystem.inventory() == inventory)
+    }
+
+    /// Who sends by a program of another name is not seen before the kernel has refused.
     @Test("A job loses a batch for each lane at most, says what it was, and does it afterwards")
     func sendIsLearnt() throws {
         let fileSystem = try world()
         let inventory = try fileSystem.inventory()
-        let send = try HeldSend(fileSystem.path + "/sent")
+        let program = fileSystem.path + ".mover"
+        try Command.check("cp", Command.check("which", "btrfs").output.trimmed, program)
+        defer { try? FileManager.default.removeItem(atPath: program) }
+        let send = try HeldSend(fileSystem.path + "/sent", by: program)
         let before = try writtenBytes(fileSystem)
         let refused = try WorkerRun.job(
             WorkerRun.compress, [WorkerRun.volume("work")], on: fileSystem)

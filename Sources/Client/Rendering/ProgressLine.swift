@@ -110,7 +110,7 @@ enum ProgressLine {
             case .pause: "paused"
             case .turn: "another job goes first"
             case .space: "no space"
-            case .operation: pacing.advice?.sanitised ?? "Btrfs is at work"
+            case .operation: pacing.advice?.sanitised ?? "others are at work"
             case .battery: "on battery"
             case .disk: "others need the disk"
             case .unknown(let word): word.sanitised
@@ -132,7 +132,7 @@ enum ProgressLine {
             return "The job waits for space on its file system: \(advice)."
         }
         let since = pacing.heldAt.map { " since \(Moment.second($0).suffix(8).prefix(5))" } ?? ""
-        return "The job waits\(since) for what Btrfs does with its file system: \(advice)."
+        return "The job waits\(since) for what others do with its file system: \(advice)."
             + " It goes on by itself."
     }
 

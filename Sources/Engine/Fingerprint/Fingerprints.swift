@@ -21,6 +21,8 @@ public struct Fingerprints: Sendable {
 
     /// The extents; only those that could be fingerprinted.
     private let rows: Column<Row>
+    /// The same for who looks for a place.
+    private let scattered: Column<Row>
     /// By their first sectors, and by their indices in the survey.
     private let starts: Fences
     private let indices: Fences
@@ -31,8 +33,9 @@ public struct Fingerprints: Sendable {
     fileprivate init(
         _ rows: Column<Row>, _ starts: Fences, _ indices: Fences, _ sums: SumStore,
         zeroSum: UInt32?
-    ) {
+    ) throws(BtrfsError) {
         self.rows = rows
+        scattered = try rows.scattered()
         self.starts = starts
         self.indices = indices
         self.sums = sums
@@ -66,13 +69,18 @@ public struct Fingerprints: Sendable {
         return Int(rows[position].start)..<end
     }
 
-    /// The sectors of the extent that a place lies in.
-    func extent(at place: Int) -> Range<Int> { range(position(at: place)) }
+    /// The extent that a place lies in, by its index in the survey, and its sectors.
+    func keeper(at place: Int) -> (extent: Int, sectors: Range<Int>) {
+        let position = position(at: place)
+        let row = scattered[position]
+        let end = position + 1 < count ? Int(scattered[position + 1].start) : sums.count
+        return (Int(row.extent), Int(row.start)..<end)
+    }
 
     /// The position of the extent that a place lies in.
     func position(at place: Int) -> Int {
         let range = starts.range(of: UInt64(place))
-        return rows.partitioningIndex(in: range) { Int($0.start) > place } - 1
+        return scattered.partitioningIndex(in: range) { Int($0.start) > place } - 1
     }
 
     /// From now on checksums are asked for here and there, or one behind the other again.
@@ -135,6 +143,6 @@ public struct FingerprintWriter: Sendable {
 
     /// The fingerprints. The writer is empty afterwards.
     public mutating func finish() throws(BtrfsError) -> Fingerprints {
-        Fingerprints(try rows.finish(), starts, indices, sums, zeroSum: zeroSum)
+        try Fingerprints(try rows.finish(), starts, indices, sums, zeroSum: zeroSum)
     }
 }

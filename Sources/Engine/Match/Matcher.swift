@@ -177,7 +177,7 @@ public struct Matcher {
     private mutating func extend(
         _ place: Int, _ keeper: Int, within limits: Range<Int>
     ) throws(BtrfsError) -> Run {
-        let other = fingerprints.extent(at: keeper)
+        let other = fingerprints.keeper(at: keeper).sectors
         var start = 0
         while place - start > limits.lowerBound, keeper - start > other.lowerBound,
             try areEqual(place - start - 1, keeper - start - 1)

@@ -83,7 +83,8 @@ public struct DedupePlanner {
         self.verdicts = verdicts
         self.price = price
         self.survey = survey
-        finder = ReferenceFinder(survey)
+        // Keepers are anywhere.
+        finder = ReferenceFinder(try survey.scattered())
         holes = HoleFinder(survey, fingerprints, scope, price, sectorBytes: sectorBytes)
         self.fingerprints = fingerprints
         self.scope = scope
@@ -120,22 +121,15 @@ public struct DedupePlanner {
                 salts: salts[groupNumbers[position]] ?? [])
         }
         var matcher = try Matcher(members, in: fingerprints, resources: resources)
-        expectRandomReads(true)
+        fingerprints.expectRandomReads(true)
         try replaceDoubles(by: &matcher, members, standings)
-        expectRandomReads(false)
+        fingerprints.expectRandomReads(false)
         try emptyUnwritten()
         if case .packed(let requested) = compression {
             try compressOthers(requested: requested)
         } else {
             countLeftAlone()
         }
-    }
-
-    /// Keepers are anywhere. What is gone through in order must not be asked for page by page: within
-    /// bounded memory that was most of a plan's time.
-    private func expectRandomReads(_ isRandom: Bool) {
-        fingerprints.expectRandomReads(isRandom)
-        survey.expectRandomReads(isRandom)
     }
 
     /// Replaces what is kept elsewhere: by rank, then by place, the order in which the matcher has
@@ -299,9 +293,8 @@ public struct DedupePlanner {
 
     /// A run as pieces that each lie within one reference of the keeper.
     private mutating func pieces(of run: Run, from start: Int) -> [Replacement.Piece] {
-        let keeperPosition = fingerprints.position(at: run.keeper)
-        let keeperStart = fingerprints.range(keeperPosition).lowerBound
-        let keeper = fingerprints.extent(keeperPosition)
+        let (keeper, sectors) = fingerprints.keeper(at: run.keeper)
+        let keeperStart = sectors.lowerBound
         var pieces: [Replacement.Piece] = []
         var done = 0
         while done < run.sectors.count {

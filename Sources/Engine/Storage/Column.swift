@@ -31,9 +31,21 @@ public struct Column<Record: BitwiseCopyable & Sendable>: RandomAccessCollection
         self.mapping = mapping
     }
 
-    /// What is asked for next will not be what lies behind: where memory is short, nothing is to be
-    /// read ahead in vain. Or it will again.
-    func expectRandomReads(_ isRandom: Bool) { mapping?.expectRandomReads(isRandom) }
+    private init(_ column: Column, mapping: Mapping) {
+        count = column.count
+        held = column.held
+        spill = column.spill
+        self.mapping = mapping
+    }
+
+    /// The same for who asks for records here and there, while others go through it in order: where
+    /// memory is short, nothing is read ahead in vain. As advice is of a mapping, it has its own.
+    func scattered() throws(BtrfsError) -> Column {
+        guard let spill, mapping != nil else { return self }
+        let other = try spill.map()
+        other.expectRandomReads()
+        return Column(self, mapping: other)
+    }
 
     /// 0.
     public var startIndex: Int { 0 }

@@ -138,10 +138,12 @@ public struct Survey: Sendable {
         return extents[place]
     }
 
-    /// Extents are asked for here and there from now on, or one behind the other again.
-    func expectRandomReads(_ isRandom: Bool) {
-        extents.expectRandomReads(isRandom)
-        references.expectRandomReads(isRandom)
+    /// The same for who asks for extents here and there.
+    func scattered() throws(BtrfsError) -> Survey {
+        var survey = self
+        survey.extents = try extents.scattered()
+        survey.references = try references.scattered()
+        return survey
     }
 
     /// The references to an extent.

@@ -11,6 +11,8 @@ struct CheckWork {
     let governor: Governor
     /// What came of the worker's own first tie.
     let landlock: Landlock.Outcome
+    /// What keeps jobs waiting while somebody holds it.
+    let lock: JobLock
 
     func run() throws(BtrfsError) -> CheckReport {
         var findings = sites.problems.map {
@@ -113,7 +115,7 @@ struct CheckWork {
         findings += UpkeepRules.quotas(
             CheckFacts.quotaMode(of: site.fileSystem), subject, point)
         findings += UpkeepRules.operation(
-            site.fileSystem.exclusiveOperation, subject, point)
+            OthersAtWork(fileSystem: site.fileSystem).work ?? lock.holder, subject, point)
         let directories = Set(site.pools.compactMap(\.identity))
         let loops = CheckFacts.loops.filter { $0.isBelow(directories) }
         return findings + CheckRules.loops(loops, kernel, subject) + nocowDirectories(site)

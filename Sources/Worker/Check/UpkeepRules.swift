@@ -44,17 +44,27 @@ enum UpkeepRules {
         ]
     }
 
-    /// - Parameter operation: as the kernel calls it; nil where it is at nothing.
+    /// - Parameter operation: what others do, as `OthersAtWork` and `JobLock` have it.
     static func operation(
         _ operation: String?, _ subject: String, _ point: String
     ) -> [Finding] {
         guard let operation else { return [] }
         return [
             Finding(
-                .note, "operation", subject, "Btrfs is at work on it: \(operation)",
+                .note, "operation", subject, "somebody is at work on it: \(operation)",
                 reason: "Jobs wait until that is over.",
-                command: operation.hasPrefix("balance")
-                    ? "btrfs balance status \(point)" : "btrfs filesystem show \(point)")
+                command: command(showing: operation, point))
         ]
+    }
+
+    private static func command(showing operation: String, _ point: String) -> String {
+        switch operation.prefix(while: { $0 != " " }) {
+        case "balance": "btrfs balance status \(point)"
+        case "scrub": "btrfs scrub status \(point)"
+        case "rescan": "btrfs quota rescan -s \(point)"
+        case "btrfs": "pgrep -a btrfs"
+        case "lock": "fuser -v \(JobLock.path)"
+        default: "btrfs filesystem show \(point)"
+        }
     }
 }

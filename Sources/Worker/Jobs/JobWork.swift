@@ -14,6 +14,7 @@ struct JobWork {
     let sites: Sites
     let output: Output
     let governor: Governor
+    let lock: JobLock
 
     /// - Returns: what was done, all of it or until the job was cancelled or its time was over.
     func run() throws(Failure) -> WorkerMessage {
@@ -113,8 +114,7 @@ struct JobWork {
         return outcome.leftAlone
     }
 
-    /// The job holds while the file system has too little room, and while Btrfs moves what is on it
-    /// or its devices: a balance writes all that a job has just written once more.
+    /// The job holds while the file system has too little room, and while others are at work on it.
     private func watchSpace(of site: Site) {
         let isHeld = Monitor(false)
         let advice = { @Sendable [spaceGuard] () -> String? in
@@ -130,8 +130,8 @@ struct JobWork {
         governor.guardSpace(advice) { bytes in
             guard let info = try? site.fileSystem.spaceInfo() else { return true }
             return SpaceGuard.hasRoom(info, for: bytes, lanes: Self.lanes)
-        } operation: {
-            site.fileSystem.exclusiveOperation
+        } operation: { [lock] in
+            OthersAtWork(fileSystem: site.fileSystem).work ?? lock.holder
         }
     }
 }

@@ -104,11 +104,11 @@ final class Governor: JobControl {
         look()
     }
 
-    /// From now on the space of this file system counts, and what Btrfs does with it.
+    /// From now on the space of this file system counts, and what others do with it.
     /// - Parameters:
     ///   - advice: says why there is too little, or nil.
     ///   - hasRoom: whether trees may grow by so much.
-    ///   - operation: what Btrfs itself does with it that no job should be beside, or nil.
+    ///   - operation: what others do with it that no job should be beside, or nil.
     func guardSpace(
         _ advice: @escaping @Sendable () -> String?,
         hasRoom: @escaping @Sendable (ByteCount) -> Bool = { _ in true },

@@ -125,7 +125,7 @@ enum SmallFile {
     static let limitBytes = 16 * 1024
 
     /// The text, or nil when it cannot be read.
-    static func text(_ path: FilePath) -> String? {
+    static func text(_ path: FilePath, limitBytes: Int = limitBytes) -> String? {
         guard let file = try? Descriptor.open(path, [.readOnly, .nonBlocking]),
             let bytes = try? file.readToEnd(limitBytes: limitBytes)
         else { return nil }

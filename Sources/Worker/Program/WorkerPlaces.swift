@@ -15,6 +15,9 @@ struct WorkerPlaces: Equatable, Sendable {
     /// Where the kernel lists mains and batteries.
     var powerSupplies: FilePath = "/sys/class/power_supply"
 
+    /// Whoever holds a lock on this file keeps jobs waiting.
+    var lockFile = JobLock.path
+
     /// What any one thing that can spill may take in memory at most: tests give it little.
     var heldBytes = Int.max
 
@@ -28,6 +31,7 @@ struct WorkerPlaces: Equatable, Sendable {
             case "--state-directory": stateDirectory = FilePath(value)
             case "--control-groups": controlGroups = FilePath(value)
             case "--power-supplies": powerSupplies = FilePath(value)
+            case "--lock-file": lockFile = FilePath(value)
             case "--held-bytes":
                 guard let bytes = Int(value), bytes >= 0 else { throw Self.wrong }
                 heldBytes = bytes

@@ -79,7 +79,7 @@ public enum WorkerProgram {
         case .report, .check:
             let governor = try govern(order, sites, output, input, places)
             defer { governor.stop() }
-            return try account(order, sites, output, governor, landlock)
+            return try account(order, sites, output, governor, landlock, places)
         case .newData(let setting):
             return .newData(
                 try NewDataWork(order: order, sites: sites, setting: setting).run())
@@ -93,7 +93,8 @@ public enum WorkerProgram {
             let governor = try govern(order, sites, output, input, places)
             defer { governor.stop() }
             return try JobWork(
-                job: job, order: order, sites: sites, output: output, governor: governor
+                job: job, order: order, sites: sites, output: output, governor: governor,
+                lock: JobLock(path: places.lockFile)
             ).run()
         }
     }
@@ -101,13 +102,14 @@ public enum WorkerProgram {
     /// A report or a check.
     private static func account(
         _ order: WorkerOrder, _ sites: Sites, _ output: Output, _ governor: Governor,
-        _ landlock: Landlock.Outcome
+        _ landlock: Landlock.Outcome, _ places: WorkerPlaces
     ) throws(Failure) -> WorkerMessage {
         do throws(BtrfsError) {
             if order.work == .check {
                 return .check(
                     try CheckWork(
-                        order: order, sites: sites, governor: governor, landlock: landlock
+                        order: order, sites: sites, governor: governor, landlock: landlock,
+                        lock: JobLock(path: places.lockFile)
                     ).run())
             }
             return .report(

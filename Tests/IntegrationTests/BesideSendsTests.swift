@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+import Foundation
+import Protocol
+import Testing
+
+/// A job never makes a send fail. The kernel refuses to send a snapshot of which a file is being
+/// shared into at that moment, and asks once, when the send begins.
+@Suite("Beside sends that begin", .enabled(if: RealBtrfs.isAvailable, RealBtrfs.reason))
+struct BesideSendsTests {
+    /// Longer: `make test-sends`.
+    private static var sends: Int {
+        ProcessInfo.processInfo.environment["SENDS"].flatMap(Int.init) ?? 25
+    }
+
+    @Test("A send begins in mid-job, again and again, and none fails")
+    func sends() throws {
+        let fileSystem = try LoopFileSystem(mebibytes: 4096)
+        let names = (0..<4).map { "qube\($0)" }
+        for (number, name) in names.enumerated() {
+            let image = fileSystem.image("appvms/\(name)/private.img")
+            try Files.write(Content.text(mebibytes: 48, seed: UInt64(number / 2)), to: image)
+        }
+        let snapshot = "\(fileSystem.path)/snapshot"
+        try Command.check("btrfs", "subvolume", "snapshot", "-r", fileSystem.path, snapshot)
+        // Each send leaves a line with its status.
+        let statuses = "\(fileSystem.path).sends"
+        try Files.write(Data(), to: statuses)
+        let sender = try ProgramBeside([
+            "sh", "-c",
+            "until [ -e \"$2.stop\" ]; do btrfs -q send -f /dev/null \"$1\" 2>/dev/null;"
+                + " echo $? >>\"$2\"; sleep 0.4; done",
+            "sh", snapshot, statuses,
+        ])
+        var round = 0
+        var sent: [Substring] = []
+        while sent.count < Self.sends {
+            round += 1
+            let work: WorkerOrder.Work = .compress(level: round % 15 + 1, running: false)
+            let session = try WorkerSession(
+                WorkerRun.order(work, names.map { WorkerRun.volume($0) }, on: fileSystem))
+            guard case .result(let result)? = try session.last() else {
+                Issue.record("\(String(describing: session.messages.last))")
+                break
+            }
+            #expect(result.extentsReplaced > 0)
+            let lines = try String(contentsOfFile: statuses, encoding: .utf8)
+            sent = lines.split(separator: "\n")
+        }
+        try Files.write(Data(), to: statuses + ".stop")
+        _ = sender.wait()
+        let refused = sent.filter { $0 != "0" }.count
+        print("SENDS \(sent.count) refused \(refused) rounds \(round)")
+        #expect(refused == 0, "\(refused) of \(sent.count) sends, in \(round) jobs")
+    }
+}
