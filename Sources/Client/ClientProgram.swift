@@ -69,7 +69,7 @@ struct Program {
             return try command.execute(
                 CommandContext(
                     client: client, console: console, isDom0: isDom0, clock: clock,
-                    policyFolders: policyFolders, message: message))
+                    policyFolders: policyFolders, environment: environment, message: message))
         } catch let error as ClientError {
             return report(error)
         } catch {
@@ -85,7 +85,7 @@ struct Program {
     /// What is said of an error; of a refusal with the name of who was refused, for whoever has to
     /// write the line that is missing.
     private func message(_ error: ClientError) -> String? {
-        guard case .refused = error, !isDom0 else { return error.message() }
+        guard error.isRefusal, !isDom0 else { return error.message() }
         return error.message(from: OwnName.read(QrexecTransport(environment: environment)))
     }
 

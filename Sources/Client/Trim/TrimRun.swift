@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+import Protocol
+
+/// Which qubes are to be trimmed, and how.
+struct TrimWish {
+    /// By their names; empty for all.
+    var names: [QubeName] = []
+    /// Of all, templates alone.
+    var templatesOnly = false
+    /// Of all, these not.
+    var exclude: [String]?
+    /// Halted ones, too.
+    var starts = false
+    /// Nobody need be asked.
+    var isSure = false
+    /// How long a trim may take, and a shutdown after it, in seconds.
+    var limitSeconds: Int
+}
+
+/// Trims qubes, one after the other: no two of them press on one disk.
+final class TrimRun {
+    private let wish: TrimWish
+    private let context: CommandContext
+    private let door: GuestDoor
+    private let starter: TrimStarter
+    private let display: TrimDisplay
+    private var sum = TrimSum()
+    private var status = ExitStatus.done
+
+    init(
+        _ wish: TrimWish, _ context: CommandContext, door: GuestDoor, admin: AdminCalls,
+        display: TrimDisplay
+    ) {
+        self.wish = wish
+        self.context = context
+        self.door = door
+        self.display = display
+        let client = context.client
+        starter = TrimStarter(admin: admin, limitSeconds: wish.limitSeconds) {
+            (template) throws(ClientError) in
+            let report = try client.report(
+                target: ServiceClient.machine, volume: "",
+                request: ReportRequest(template: template, running: true))
+            return report.qubes.filter { $0.template == template && $0.isRunning != false }
+                .map(\.name)
+        }
+    }
+
+    /// Does it.
+    func run() throws(ClientError) -> ExitStatus {
+        let found = try select()
+        let halted = try startable(found.halted)
+        let qubes = found.running.map { ($0, false) } + halted.map { ($0, true) }
+        for (index, (qube, starts)) in qubes.enumerated() {
+            do throws(ClientError) {
+                display.begins(qube.text, index + 1, of: qubes.count, starts: starts)
+                try starts ? startAndTrim(qube) : trimOne(qube)
+            } catch {
+                let left = qubes[(index + 1)...].map(\.0.text)
+                if error == .interrupted, !left.isEmpty {
+                    context.console.note(
+                        Line("Not begun: \(left.joined(separator: ", ")).", .warning))
+                }
+                throw error
+            }
+        }
+        try display.ends(sum, halted: found.skippedHalted, others: found.skippedOthers)
+        return status
+    }
+
+    /// The qubes that it is about.
+    private struct Selection {
+        var running: [QubeName] = []
+        var halted: [QubeName] = []
+        var skippedHalted = 0
+        var skippedOthers = 0
+    }
+
+    private func select() throws(ClientError) -> Selection {
+        var selection = Selection()
+        if wish.names.isEmpty {
+            let report = try context.client.report(
+                target: ServiceClient.machine, volume: "",
+                request: ReportRequest(exclude: wish.exclude))
+            for qube in report.qubes where !wish.templatesOnly || qube.kind == "TemplateVM" {
+                try add(qube, to: &selection)
+            }
+        }
+        for name in wish.names {
+            do throws(ClientError) {
+                let report = try context.client.report(target: name.text, volume: "")
+                guard let qube = report.qubes.first(where: { $0.name == name.text }) else {
+                    throw .unreadable("report")
+                }
+                try add(qube, to: &selection)
+            } catch {
+                try take(error, TrimRecord(qube: name.text, outcome: "failed"))
+            }
+        }
+        sum.skippedQubes = selection.skippedHalted + selection.skippedOthers
+        return selection
+    }
+
+    /// Of all qubes those that cannot be trimmed are counted; one that was named is told why.
+    private func add(_ qube: Report.Qube, to selection: inout Selection) throws(ClientError) {
+        guard let name = QubeName(qube.name) else { throw .unreadable("report") }
+        let isNamed = !wish.names.isEmpty
+        let mounts = MountPoint.all(ofClass: qube.kind)
+        if mounts.isEmpty {
+            if !isNamed { return selection.skippedOthers += 1 }
+            return try fail(
+                TrimRecord(
+                    qube: qube.name, outcome: "nothingLasts",
+                    reason: "cannot trim: nothing that it writes lasts (class \(qube.kind))."))
+        }
+        switch qube.isRunning {
+        case true?: selection.running.append(name)
+        case false? where wish.starts: selection.halted.append(name)
+        case false?:
+            if !isNamed { return selection.skippedHalted += 1 }
+            try fail(
+                TrimRecord(
+                    qube: qube.name, outcome: "notRunning",
+                    reason: "cannot trim: it does not run. --start starts it for this, and shuts "
+                        + "it down again."))
+        case nil:
+            try fail(
+                TrimRecord(
+                    qube: qube.name, outcome: "unknown",
+                    reason: "not touched: dom0 does not say whether it runs."))
+        }
+    }
+
+    /// Of halted qubes those that may be started, when that is wanted.
+    private func startable(_ halted: [QubeName]) throws(ClientError) -> [QubeName] {
+        var free: [QubeName] = []
+        for qube in halted {
+            if let obstacle = try starter.obstacle(qube) {
+                try fail(
+                    TrimRecord(
+                        qube: qube.text, outcome: obstacle.word,
+                        reason: obstacle.reason(context.message)))
+            } else {
+                free.append(qube)
+            }
+        }
+        if free.isEmpty || wish.isSure { return free }
+        let names = free.map(\.text).joined(separator: ", ")
+        for line in Line.wrapped(
+            "To be started, trimmed and shut down again, with all that is done in them meanwhile: "
+                + names, indent: 2)
+        { context.console.note(line) }
+        guard let answer = context.console.ask("Start them? [y/N] ") else {
+            throw .nobodyToAsk(option: "--yes")
+        }
+        if ["y", "yes"].contains(answer.lowercased()) { return free }
+        if context.client.interruption.isInterrupted { throw .interrupted }
+        sum.skippedQubes += free.count
+        return []
+    }
+
+    /// Starts a qube, trims it, and has it halted again, whatever happens on the way.
+    private func startAndTrim(_ qube: QubeName) throws(ClientError) {
+        // Somebody may have started it while others were trimmed: it is theirs then.
+        if let obstacle = try starter.obstacle(qube) {
+            return try fail(
+                TrimRecord(
+                    qube: qube.text, outcome: obstacle.word,
+                    reason: obstacle.reason(context.message)))
+        }
+        let interruption = context.client.interruption
+        var isHeld = true
+        interruption.hold()
+        defer { if isHeld { interruption.release() } }
+        if interruption.isInterrupted { throw .interrupted }
+        var failure: ClientError?
+        var record = TrimRecord(qube: qube.text, outcome: "startFailed")
+        do throws(ClientError) {
+            try start(qube)
+            record = try trim(qube)
+        } catch {
+            failure = error
+            if error == .interrupted { record.outcome = "interrupted" }
+        }
+        record.started = true
+        display.shutsDown(qube.text, isInterrupted: interruption.isInterrupted)
+        record.halted = starter.shutDown(qube) {
+            // It goes down by itself now: whoever does not want to wait for that need not.
+            interruption.release()
+            isHeld = false
+        }
+        if record.halted == false {
+            note(.notTrimmed)
+            context.console.error(
+                "\(qube): it was started for this, and has not shut down within "
+                    + "\(ByteText.duration(seconds: Double(wish.limitSeconds))). 'qvm-shutdown "
+                    + "--wait \(qube)' tries again; 'qvm-kill \(qube)' loses what it has not written."
+            )
+        }
+        guard let failure else { return try end(record) }
+        if failure.isOfOnePlace { return try take(failure, record) }
+        try display.shows(record)
+        throw failure
+    }
+
+    private func start(_ qube: QubeName) throws(ClientError) {
+        do throws(AdminError) {
+            try starter.start(qube)
+        } catch {
+            throw .admin(error)
+        }
+    }
+
+    /// Trims a qube that runs.
+    private func trim(_ qube: QubeName) throws(ClientError) -> TrimRecord {
+        var record = TrimRecord(qube: qube.text, outcome: "trimmed")
+        let before = try report(qube)
+        let mounts = MountPoint.all(ofClass: before.kind).filter { mount in
+            before.volumes.contains { $0.name == mount.volume }
+        }
+        if mounts.isEmpty {
+            record.outcome = "noVolume"
+            record.reason = "cannot trim: none of its volumes that last is on a Btrfs pool."
+        }
+        for mount in mounts {
+            let answer = try door.trim(mount, in: qube, limitSeconds: wish.limitSeconds)
+            record.trims.append(answer.record(mount))
+            if record.reason == nil,
+                let reason = answer.reason(mount, limitSeconds: wish.limitSeconds)
+            {
+                record.outcome = answer.word
+                record.reason =
+                    answer == .refused
+                    ? context.message(.guestRefused(qube: qube.text)) : "cannot trim: \(reason)"
+            }
+            // What has kept one from being trimmed keeps the other from it.
+            if !answer.isOfFileSystem { break }
+        }
+        // Whatever it has answered, it is counted what there is.
+        if record.trims.contains(where: { $0.reached }) {
+            let volumes = Set(mounts.prefix(record.trims.count).map(\.volume))
+            let after = try report(qube)
+            record.brought = TrimFigures(from: before, to: after, volumes: volumes)
+        }
+        return record
+    }
+
+    private func report(_ qube: QubeName) throws(ClientError) -> Report.Qube {
+        let report = try context.client.report(target: qube.text, volume: "")
+        guard let found = report.qubes.first(where: { $0.name == qube.text }) else {
+            throw .unreadable("report")
+        }
+        return found
+    }
+}
+
+// MARK: What is said and counted
+
+extension TrimRun {
+    /// A running one, of which a failure may be its own.
+    private func trimOne(_ qube: QubeName) throws(ClientError) {
+        do throws(ClientError) {
+            try end(try trim(qube))
+        } catch {
+            try take(error, TrimRecord(qube: qube.text, outcome: "failed"))
+        }
+    }
+
+    /// A qube that was asked.
+    private func end(_ record: TrimRecord) throws(ClientError) {
+        if record.outcome != "trimmed" { return try fail(record) }
+        sum.trimmedQubes += 1
+        add(record)
+        try display.shows(record)
+    }
+
+    private func add(_ record: TrimRecord) {
+        if let brought = record.brought { sum.brought = sum.brought + brought }
+    }
+
+    /// A qube that was to be trimmed, and was not, or not all of it.
+    private func fail(_ record: TrimRecord) throws(ClientError) {
+        sum.failedQubes += 1
+        add(record)
+        note(record.outcome == GuestAnswer.refused.word ? .refused : .notTrimmed)
+        try display.shows(record)
+        context.console.error("\(record.qube): \(record.reason ?? "not trimmed.")")
+    }
+
+    /// An error that may be about one qube alone: the others are done all the same.
+    private func take(_ error: ClientError, _ record: TrimRecord) throws(ClientError) {
+        guard error.isOfOnePlace else { throw error }
+        var record = record
+        record.reason = context.message(error)
+        sum.failedQubes += 1
+        note(error.exitStatus)
+        try display.shows(record)
+        context.console.error("\(record.qube): \(record.reason ?? "not trimmed.")")
+    }
+
+    private func note(_ status: ExitStatus) {
+        if self.status == .done { self.status = status }
+    }
+}
