@@ -18,6 +18,8 @@ public final class QubesdStandIn: Sendable {
         public var answers: [String: String] = [:]
         /// The qubes that go on running, whoever wants to shut them down.
         public var stubborn: Set<String> = []
+        /// The qubes that cannot be started.
+        public var broken: Set<String> = []
         /// Does what a start, or a shutdown, does to a qube, before that is answered.
         public var power: @Sendable (_ qube: String, _ isOn: Bool) -> Void = { _, _ in }
 
@@ -135,6 +137,7 @@ public final class QubesdStandIn: Sendable {
     ) -> [UInt8] {
         let isRunning = world.qubes[qube]?.contains("state=Running") == true
         if !isOn && !isRunning { return Array("2\0QubesVMNotStartedError\0\0\0".utf8) }
+        if isOn && world.broken.contains(qube) { return Array("2\0QubesException\0\0\0".utf8) }
         if isOn == isRunning || world.stubborn.contains(qube) && !isOn { return ok("") }
         world.power(qube, isOn)
         state.withLock { $0.world.set(qube, isOn ? "Running" : "Halted") }

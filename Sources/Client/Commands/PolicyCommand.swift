@@ -6,7 +6,7 @@ struct PolicyCommand: ClientCommand {
     static let configuration = CommandConfiguration(
         commandName: "policy",
         abstract: "Print the lines of policy that let a qube call the service.",
-        usage: "qvm-btrfs policy <admin> --qube <name>|--tag <tag>|--all [--read-only|--trim]",
+        usage: "qvm-btrfs policy <admin> --qube <name>|--tag <tag>|--all [<options>]",
         discussion: """
             Nothing is written: put the lines into /etc/qubes/policy.d/30-btrfs.policy in dom0. \
             Lines that stand before them there, or in a file with a lower name, decide first.

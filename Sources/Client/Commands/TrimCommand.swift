@@ -9,11 +9,13 @@ struct TrimCommand: ClientCommand {
         abstract: "Have running qubes give back what they have freed inside.",
         usage: "qvm-btrfs trim <qube> ...|--all|--templates [--start] [<options>]",
         discussion: """
-            Runs fstrim as root in each: of / and /rw in templates and standalones, of /rw in app \
-            qubes; what a disposable writes does not last. In dom0 it goes the way of 'qvm-run'; \
-            in a qube policy has to allow it ('qvm-btrfs policy --trim' prints the lines). \
-            What a qube answers is not shown; what a trim has brought is dom0's own count of before \
-            and after. What revisions still hold comes back when they are gone, and not before.
+            Runs fstrim as root in each: of / and /rw in templates and standalones, of /rw in \
+            app qubes; what a disposable writes does not last. In dom0 it goes the way of \
+            'qvm-run'; in a qube policy has to allow it ('qvm-btrfs policy --trim' prints the \
+            lines), and the count takes ten seconds more. \
+            What a qube answers is not shown; what a trim has brought is dom0's own count of \
+            before and after. What revisions still hold comes back when they are gone, and not \
+            before.
 
             With --start halted ones are started for it and shut down again, except those that get \
             devices at their start, those that others run from, and those whose net qube does not \

@@ -23,7 +23,7 @@ extension PolicyText {
                 says: "\(admin.text) starts them for it and shuts them down (trim --start)",
                 lines: starting.flatMap { method, argument in
                     tokens.map { line(method, argument, $0) }
-                } + machine.map { line($0, "*", "@adminvm") }),
+                } + machine.map { line($0, "+", "@adminvm") }),
         ]
     }
 
@@ -50,10 +50,10 @@ extension PolicyText {
     }
 
     private var starting: [(String, String)] {
-        [("admin.vm.Start", "*"), ("admin.vm.Shutdown", "+")]
+        [("admin.vm.Start", "+"), ("admin.vm.Shutdown", "+")]
             + TrimStarter.needs.map { ("admin.vm.property.Get", "+\($0)") }
             + Self.deviceKinds.flatMap {
-                [("admin.vm.device.\($0).Assigned", "*"), ("admin.vm.device.\($0).List", "*")]
+                [("admin.vm.device.\($0).Assigned", "+"), ("admin.vm.device.\($0).List", "+")]
             }
     }
 

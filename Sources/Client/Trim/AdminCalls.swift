@@ -34,7 +34,7 @@ enum AdminError: Error, Equatable {
             let token = target == ServiceClient.machine ? "@adminvm" : target
             let name = caller?.text ?? "THIS"
             let line =
-                "\(method) \(argument.isEmpty ? "*" : "+\(argument)") \(name) \(token) allow "
+                "\(method) +\(argument) \(name) \(token) allow "
                 + "target=dom0"
             return "the call of \(method) to '\(target)' was refused by policy. To allow it put "
                 + "this line into dom0's /etc/qubes/policy.d/\(PolicyText.file)"

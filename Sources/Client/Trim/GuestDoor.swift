@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+import FoundationEssentials
 import Protocol
-import SystemCalls
 import SystemPackage
 
 /// Where a file system of a qube is mounted in it, whose volume lasts.
@@ -94,14 +94,7 @@ struct GuestDoor {
     }
 
     private func hasAgent(_ qube: QubeName) -> Bool {
-        let socket = agents.appending("qrexec.\(qube.text)")
-        // Nobody is called by that: its owner is only asked to take a connection.
-        do throws(Errno) {
-            _ = try UnixSocket.connect(socket, timeoutSeconds: 5)
-            return true
-        } catch {
-            return false
-        }
+        FileManager.default.fileExists(atPath: agents.appending("qrexec.\(qube.text)").string)
     }
 }
 
@@ -178,9 +171,9 @@ enum GuestAnswer: Equatable, Sendable {
         case .noProgram:
             "no fstrim in it. It comes with util-linux; no qube without Linux has one."
         case .failed(let status):
-            "fstrim \(mount.rawValue) failed in it (status \(status)). Its file system is read-only "
-                + "or not mounted there, or a layer in it passes no discards on, as LUKS without "
-                + "allow_discards; 'sudo fstrim -v \(mount.rawValue)' in it says which."
+            "fstrim \(mount.rawValue) failed in it (status \(status)). Its file system is "
+                + "read-only or not mounted there, or a layer in it passes no discards on, as "
+                + "LUKS without allow_discards; 'sudo fstrim -v \(mount.rawValue)' in it says more."
         case .refused: "policy refused the command."
         case .noAgent:
             "no agent of qrexec answers in it. It is still starting, or is no qube that runs "

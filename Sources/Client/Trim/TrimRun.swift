@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import Protocol
+import SystemCalls
 
 /// Which qubes are to be trimmed, and how.
 struct TrimWish {
@@ -24,6 +25,9 @@ final class TrimRun {
     private let door: GuestDoor
     private let starter: TrimStarter
     private let display: TrimDisplay
+    /// An account that is older than this answers nobody any more. dom0 gets a new one each time.
+    private let accountAge: Duration
+    private var uncounted: [Asked] = []
     private var sum = TrimSum()
     private var status = ExitStatus.done
 
@@ -35,15 +39,11 @@ final class TrimRun {
         self.context = context
         self.door = door
         self.display = display
-        let client = context.client
-        starter = TrimStarter(admin: admin, limitSeconds: wish.limitSeconds) {
-            (template) throws(ClientError) in
-            let report = try client.report(
-                target: ServiceClient.machine, volume: "",
-                request: ReportRequest(template: template, running: true))
-            return report.qubes.filter { $0.template == template && $0.isRunning != false }
-                .map(\.name)
-        }
+        accountAge =
+            door.isDom0 ? .zero : .seconds(Limits.accountAgeSeconds) + .milliseconds(500)
+        let families = TrimFamilies(context.client)
+        starter = TrimStarter(
+            admin: admin, limitSeconds: wish.limitSeconds, children: families.running)
     }
 
     /// Does it.
@@ -55,17 +55,29 @@ final class TrimRun {
             do throws(ClientError) {
                 display.begins(qube.text, index + 1, of: qubes.count, starts: starts)
                 try starts ? startAndTrim(qube) : trimOne(qube)
+                try countUp(toLast: index + 1 == qubes.count)
             } catch {
-                let left = qubes[(index + 1)...].map(\.0.text)
-                if error == .interrupted, !left.isEmpty {
-                    context.console.note(
-                        Line("Not begun: \(left.joined(separator: ", ")).", .warning))
-                }
+                if error == .interrupted { leave(qubes[(index + 1)...].map(\.0.text)) }
                 throw error
             }
         }
         try display.ends(sum, halted: found.skippedHalted, others: found.skippedOthers)
         return status
+    }
+
+    /// A qube that was asked to trim.
+    private struct Asked {
+        let qube: QubeName
+        let record: TrimRecord
+        /// dom0's account of before.
+        let before: Report.Qube
+        /// What it was asked to trim lies on these.
+        let volumes: Set<String>
+        /// When it was done with.
+        let at: ContinuousClock.Instant
+
+        /// Something may have come of it.
+        var isToBeCounted: Bool { record.trims.contains { $0.reached } }
     }
 
     /// The qubes that it is about.
@@ -82,7 +94,11 @@ final class TrimRun {
             let report = try context.client.report(
                 target: ServiceClient.machine, volume: "",
                 request: ReportRequest(exclude: wish.exclude))
-            for qube in report.qubes where !wish.templatesOnly || qube.kind == "TemplateVM" {
+            // dom0's own files are among them; they are nobody's to trim.
+            for qube in report.qubes
+            where qube.name != ServiceClient.machine
+                && (!wish.templatesOnly || qube.kind == "TemplateVM")
+            {
                 try add(qube, to: &selection)
             }
         }
@@ -177,7 +193,11 @@ final class TrimRun {
         var record = TrimRecord(qube: qube.text, outcome: "startFailed")
         do throws(ClientError) {
             try start(qube)
-            record = try trim(qube)
+            // A report of before its start knows another image of it.
+            try wait(since: .now)
+            let asked = try ask(qube)
+            record = asked.record
+            record = try count(asked)
         } catch {
             failure = error
             if error == .interrupted { record.outcome = "interrupted" }
@@ -194,7 +214,8 @@ final class TrimRun {
             context.console.error(
                 "\(qube): it was started for this, and has not shut down within "
                     + "\(ByteText.duration(seconds: Double(wish.limitSeconds))). 'qvm-shutdown "
-                    + "--wait \(qube)' tries again; 'qvm-kill \(qube)' loses what it has not written."
+                    + "--wait \(qube)' tries again; 'qvm-kill \(qube)' loses what it has not "
+                    + "written."
             )
         }
         guard let failure else { return try end(record) }
@@ -211,8 +232,8 @@ final class TrimRun {
         }
     }
 
-    /// Trims a qube that runs.
-    private func trim(_ qube: QubeName) throws(ClientError) -> TrimRecord {
+    /// Has a qube that runs trimmed.
+    private func ask(_ qube: QubeName) throws(ClientError) -> Asked {
         var record = TrimRecord(qube: qube.text, outcome: "trimmed")
         let before = try report(qube)
         let mounts = MountPoint.all(ofClass: before.kind).filter { mount in
@@ -236,13 +257,27 @@ final class TrimRun {
             // What has kept one from being trimmed keeps the other from it.
             if !answer.isOfFileSystem { break }
         }
-        // Whatever it has answered, it is counted what there is.
-        if record.trims.contains(where: { $0.reached }) {
-            let volumes = Set(mounts.prefix(record.trims.count).map(\.volume))
-            let after = try report(qube)
-            record.brought = TrimFigures(from: before, to: after, volumes: volumes)
-        }
+        return Asked(
+            qube: qube, record: record, before: before,
+            volumes: Set(mounts.prefix(record.trims.count).map(\.volume)), at: .now)
+    }
+
+    /// What a trim has brought. Whatever the qube has answered, it is counted what there is.
+    private func count(_ asked: Asked) throws(ClientError) -> TrimRecord {
+        var record = asked.record
+        guard asked.isToBeCounted else { return record }
+        try wait(since: asked.at)
+        let after = try report(asked.qube)
+        record.brought = TrimFigures(from: asked.before, to: after, volumes: asked.volumes)
         return record
+    }
+
+    /// Waits until no account of before that moment answers us any more.
+    private func wait(since moment: ContinuousClock.Instant) throws(ClientError) {
+        while ContinuousClock.now < moment + accountAge {
+            if context.client.interruption.isInterrupted { throw .interrupted }
+            Pause.milliseconds(TrimStarter.lookMilliseconds)
+        }
     }
 
     private func report(_ qube: QubeName) throws(ClientError) -> Report.Qube {
@@ -260,9 +295,40 @@ extension TrimRun {
     /// A running one, of which a failure may be its own.
     private func trimOne(_ qube: QubeName) throws(ClientError) {
         do throws(ClientError) {
-            try end(try trim(qube))
+            let asked = try ask(qube)
+            if !asked.isToBeCounted { return try end(asked.record) }
+            uncounted.append(asked)
         } catch {
             try take(error, TrimRecord(qube: qube.text, outcome: "failed"))
+        }
+    }
+
+    /// Counts what the first ones have brought: the others are trimmed while they wait for it.
+    private func countUp(toLast: Bool) throws(ClientError) {
+        while let first = uncounted.first,
+            toLast || ContinuousClock.now >= first.at + accountAge
+        {
+            do throws(ClientError) {
+                let record = try count(first)
+                uncounted.removeFirst()
+                try end(record)
+            } catch  where error.isOfOnePlace {
+                uncounted.removeFirst()
+                try take(error, first.record)
+            } catch {
+                throw error
+            }
+        }
+    }
+
+    /// Somebody does not want to wait for the end.
+    private func leave(_ notBegun: [String]) {
+        let lists = [
+            ("Asked to trim, and not counted", uncounted.map(\.qube.text)),
+            ("Not begun", notBegun),
+        ]
+        for (says, names) in lists where !names.isEmpty {
+            context.console.note(Line("\(says): \(names.joined(separator: ", ")).", .warning))
         }
     }
 
@@ -300,5 +366,27 @@ extension TrimRun {
 
     private func note(_ status: ExitStatus) {
         if self.status == .done { self.status = status }
+    }
+}
+
+/// Which qubes run from which: asked for once, when the first wants to know.
+private final class TrimFamilies {
+    private let client: ServiceClient
+    private var known: [Report.Qube]?
+
+    init(_ client: ServiceClient) { self.client = client }
+
+    /// The qubes that run from a template, as far as we may see.
+    func running(from template: String) throws(ClientError) -> [String] {
+        let qubes: [Report.Qube]
+        if let known {
+            qubes = known
+        } else {
+            qubes = try client.report(
+                target: ServiceClient.machine, volume: "", request: ReportRequest(running: true)
+            ).qubes
+            known = qubes
+        }
+        return qubes.filter { $0.template == template && $0.isRunning != false }.map(\.name)
     }
 }

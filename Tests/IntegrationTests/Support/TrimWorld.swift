@@ -22,7 +22,7 @@ final class TrimWorld {
 
     /// - Parameters:
     ///   - running: those of the qubes that run.
-    ///   - mebibytes: of each image; half of it is written, and deleted again where it runs.
+    ///   - mebibytes: of each image. What was in it is deleted inside, and in those that run more.
     init(_ qubes: [QubesXML.Qube], running: Set<String>, mebibytes: Int = 32) throws {
         self.qubes = qubes
         fileSystem = try LoopFileSystem(mebibytes: 256 + qubes.count * mebibytes * 3 / 2)
@@ -55,6 +55,7 @@ final class TrimWorld {
             atPath: folder + "/run/qubesd.sock", withDestinationPath: daemon.qubesd.path.string)
         let listener = agent
         try WorkThread.start { while let _ = try? listener.descriptor.accept() {} }
+        for qube in qubes where !running.contains(qube.name) { try guests.forget(qube.name) }
         for name in running.sorted() {
             guests.power(name, true)
             daemon.qubesd.change { $0.set(name, "Running") }
@@ -82,6 +83,30 @@ final class TrimWorld {
 
     /// `qvm-btrfs trim` in dom0.
     func trim(_ words: String...) throws -> Command.Ending { try Command.run(self.words(words)) }
+
+    /// The same beside the test.
+    func start(_ words: String...) throws -> ProgramBeside {
+        try ProgramBeside(self.words(words))
+    }
+
+    /// A start of any qube waits for this, and says so.
+    func holdStarts() -> StartGate {
+        let gate = StartGate()
+        daemon.qubesd.change { world in
+            let power = world.power
+            world.power = { qube, isOn in
+                if isOn { gate.pass() }
+                power(qube, isOn)
+            }
+        }
+        return gate
+    }
+
+    /// Waits until a qube was asked for something.
+    func waitUntilAsked() { while asked.isEmpty { usleep(10_000) } }
+
+    /// qubesd was asked to start somebody.
+    var hasStarted: Bool { daemon.qubesd.calls.contains { $0.hasPrefix("admin.vm.Start+ ") } }
 
     /// What was asked of qubes, in order: `work: fstrim /rw`.
     var asked: [String] {
@@ -126,6 +151,22 @@ final class TrimWorld {
             daemon: daemon.socket, folder: folder, qubesd: daemon.qubesd.path
         ) { guests.run($0, service: $1) }
     }
+}
+
+/// Holds whoever starts a qube.
+final class StartGate: Sendable {
+    private let state = Monitor((isReached: false, isOpen: false))
+
+    fileprivate func pass() {
+        state.withLock { $0.isReached = true }
+        _ = state.wait { $0.isOpen ? true : nil }
+    }
+
+    /// Until somebody starts one.
+    func waitUntilReached() { _ = state.wait { $0.isReached ? true : nil } }
+
+    /// Lets it go on.
+    func open() { state.withLock { $0.isOpen = true } }
 }
 
 /// The insides of the qubes.
@@ -184,17 +225,18 @@ private struct Guests: Sendable {
         try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: path)
     }
 
-    /// An image with an ext4 that holds half as much as it can.
+    /// An image with an ext4, a quarter full.
     func make(_ qube: QubesXML.Qube, mebibytes: Int) throws {
         let image = clean(qube.name)
         try FileManager.default.createDirectory(
             atPath: images[qube.name]?.folder ?? "", withIntermediateDirectories: true)
         try Command.check("truncate", "-s", "\(mebibytes)M", image)
         try Command.check(
-            "mkfs.ext4", "-q", "-F", "-E", "lazy_itable_init=0,lazy_journal_init=0", "-J",
+            "mke2fs", "-q", "-F", "-t", "ext4", "-E", "lazy_itable_init=0,lazy_journal_init=0",
+            "-J",
             "size=4", image)
         try mount(qube.name, image)
-        try fill(qube.name, "first", mebibytes: mebibytes / 2)
+        try fill(qube.name, "first", mebibytes: mebibytes / 4)
         try Command.check("umount", mount(qube.name))
         try Command.check("sync", "-f", image)
     }
@@ -212,11 +254,23 @@ private struct Guests: Sendable {
             "conv=fsync", "status=none")
     }
 
+    /// What it had was deleted before it was shut down, and never told of.
+    func forget(_ qube: String) throws {
+        try mount(qube, clean(qube))
+        try FileManager.default.removeItem(atPath: "\(mount(qube))/first")
+        try Command.check("umount", mount(qube))
+        try Command.check("sync", "-f", clean(qube))
+    }
+
     /// What it had is deleted, and so is what it has written since its start.
     func churn(_ qube: String, mebibytes: Int) throws {
-        try fill(qube, "second", mebibytes: mebibytes)
-        try Command.check("sync", "-f", mount(qube))
-        for name in ["first", "second"] {
+        // One extent each, so that some are given back whole.
+        let seconds = (1...mebibytes).map { "second-\($0)" }
+        for name in seconds {
+            try fill(qube, name, mebibytes: 1)
+            try Command.check("sync", "-f", live(qube))
+        }
+        for name in ["first"] + seconds {
             try FileManager.default.removeItem(atPath: "\(mount(qube))/\(name)")
         }
         try Command.check("sync", "-f", mount(qube))
