@@ -84,7 +84,7 @@ struct TrimPolicyTests {
         let trim = try lines("--all", "--trim").split(separator: "\n")
             .filter { !$0.hasPrefix("admin.vm.Shutdown") }.joined(separator: "\n")
         let mgmt = try world.admin(try lines("--all") + trim)
-        let ending = try mgmt.client(["trim", "lab", "--start", "--yes"])
+        let ending = try mgmt.client(["trim", "lab", "--start", "--yes", "--time-limit", "5s"])
         #expect(ending.status == 10)
         #expect(text(ending).contains("'admin.vm.Shutdown + mgmt lab allow target=dom0'"))
         #expect(!world.hasStarted && world.asked.isEmpty)

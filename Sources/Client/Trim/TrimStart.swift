@@ -113,8 +113,14 @@ struct TrimStarter {
             // qubesd may be away for a moment: it is asked again until it answers.
             if (try? state(of: qube.text)) == Self.halted { return true }
             if !isAsked {
-                isAsked = (try? admin.call("admin.vm.Shutdown", about: qube.text)) != nil
-                if isAsked { accepted() }
+                do throws(AdminError) {
+                    try admin.call("admin.vm.Shutdown", about: qube.text)
+                    isAsked = true
+                    accepted()
+                } catch {
+                    // Policy is another than it was before the start: it will not change again.
+                    if error.isRefusal, case .qrexec = admin.way { return false }
+                }
             }
             if clock.now >= end { return false }
             Pause.milliseconds(Self.lookMilliseconds)

@@ -97,6 +97,7 @@ final class TrimWorld {
             world.power = { qube, isOn in
                 if isOn { gate.pass() }
                 power(qube, isOn)
+                if isOn { gate.end() }
             }
         }
         return gate
@@ -155,7 +156,7 @@ final class TrimWorld {
 
 /// Holds whoever starts a qube.
 final class StartGate: Sendable {
-    private let state = Monitor((isReached: false, isOpen: false))
+    private let state = Monitor((isReached: false, isOpen: false, isOver: false))
 
     fileprivate func pass() {
         state.withLock { $0.isReached = true }
@@ -165,8 +166,13 @@ final class StartGate: Sendable {
     /// Until somebody starts one.
     func waitUntilReached() { _ = state.wait { $0.isReached ? true : nil } }
 
-    /// Lets it go on.
-    func open() { state.withLock { $0.isOpen = true } }
+    fileprivate func end() { state.withLock { $0.isOver = true } }
+
+    /// Lets it go on, until it is up.
+    func open() {
+        state.withLock { $0.isOpen = true }
+        _ = state.wait { $0.isOver ? true : nil }
+    }
 }
 
 /// The insides of the qubes.
@@ -286,7 +292,7 @@ private struct Guests: Sendable {
             _ = try? Command.run(["ln", "-s", "\(folder)/agent", socket])
         } else {
             _ = try? Command.run(["rm", "-f", socket])
-            _ = try? Command.run(["umount", "-l", mount(qube)])
+            unmount(qube)
             _ = try? Command.run([
                 "mv", clean(qube), "\(clean(qube)).1@2026-11-01T00:00:00Z",
             ])
@@ -300,7 +306,20 @@ private struct Guests: Sendable {
 
     func unmountAll() {
         for qube in images.keys where isMounted(qube) {
-            _ = try? Command.run(["umount", "-l", mount(qube)])
+            unmount(qube)
+        }
+        // A loop device lets go of its image a moment after the mount is gone.
+        while let list = try? Command.run(["losetup", "--list", "--noheadings", "-O", "BACK-FILE"]),
+            list.output.contains(pool)
+        {
+            usleep(10_000)
+        }
+    }
+
+    /// Somebody who was just killed may still be in it.
+    private func unmount(_ qube: String) {
+        while isMounted(qube) {
+            if (try? Command.run(["umount", mount(qube)]))?.status != 0 { usleep(10_000) }
         }
     }
 
