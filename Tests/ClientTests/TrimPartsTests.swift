@@ -105,6 +105,40 @@ import Testing
         #expect(run.error.contains("work: not touched: dom0 does not say whether it runs."))
     }
 
+    @Test func whatOthersRunFromIsNotStarted() throws {
+        var template = qube(live: Figures(), volume: Figures())
+        template.name = "deb"
+        template.kind = "TemplateVM"
+        template.isRunning = false
+        var child = qube(live: Figures(), volume: Figures())
+        child.template = "deb"
+        child.isRunning = true
+        let answers = try [[template], [template, child]].map {
+            let report = Report(
+                generatedAt: 0, qubes: $0, total: Figures(), fileSystems: [], problems: [])
+            return ScriptedService.Step.answer(try Envelope.answer(report).encoded())
+        }
+        let run = try Run(["trim", "deb", "--start", "--yes"], answers)
+        #expect(run.status == .notTrimmed)
+        #expect(run.error.contains("deb: not started: work runs from it."))
+        #expect(run.calls.count == 2)
+    }
+
+    @Test func whoMayNotSeeWhetherOthersRunFromItStartsNothing() throws {
+        var template = qube(live: Figures(), volume: Figures())
+        template.isRunning = false
+        let report = Report(
+            generatedAt: 0, qubes: [template], total: Figures(), fileSystems: [], problems: [])
+        let run = try Run(
+            ["trim", "work", "--start", "--yes"],
+            [
+                .answer(Envelope.answer(report).encoded()),
+                .answer(Envelope.exception(.init(.noSuchQube, "because")).encoded()),
+            ])
+        #expect(run.status == .notTrimmed)
+        #expect(run.error.contains("work: not started, as it cannot be seen"))
+    }
+
     @Test(arguments: [
         (["--trim", "--all", "--read-only"], "Either --trim"),
         (["--trim"], "--qube, --tag or --all"),

@@ -133,6 +133,7 @@ struct TrimTests {
         #expect(all.output.contains("left alone: 1.\n"))
         let named = try world.trim("halted", "disp12", "work")
         #expect(named.status == 10)
+        #expect(named.output.contains("Not trimmed, and named with the reason: 2.\n"))
         #expect(named.errors.contains("halted: cannot trim: it does not run."))
         #expect(named.errors.contains("disp12: cannot trim: nothing that it writes lasts"))
         #expect(world.asked.count == 2)

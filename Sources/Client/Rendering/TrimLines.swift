@@ -16,7 +16,10 @@ enum TrimLines {
 
     /// What all of them have brought, and what the words mean.
     static func sum(_ sum: TrimSum) -> [Line] {
-        if sum.trimmedQubes == 0 { return [Line("Nothing was trimmed.")] }
+        let failed =
+            sum.failedQubes == 0
+            ? [] : [Line("Not trimmed, and named with the reason: \(sum.failedQubes).", .warning)]
+        if sum.trimmedQubes == 0 { return [Line("Nothing was trimmed.")] + failed }
         let name = sum.trimmedQubes == 1 ? "1 qube" : "\(sum.trimmedQubes) qubes"
         var lines = [row(name, sum.brought, .heading), ""]
         let brought = sum.brought
@@ -34,7 +37,7 @@ enum TrimLines {
                 "\(ByteText.size(UInt64(brought.sharedBytes))) others go on to use, as clones do.",
                 indent: 0)
         }
-        return lines
+        return lines + failed
     }
 
     /// Those that were left alone.

@@ -29,7 +29,10 @@ final class TrimDisplay {
     /// What became of one.
     func shows(_ record: TrimRecord) throws(ClientError) {
         if isJSON { return try console.raw(JSONText.tagged(.trim, record)) }
-        guard let brought = record.brought else { return }
+        // Of one that was not trimmed there is a row if something came of it all the same.
+        guard let brought = record.brought,
+            record.outcome == "trimmed" || brought != TrimFigures()
+        else { return }
         if !hasHeading { try console.data([TrimLines.heading]) }
         hasHeading = true
         try console.data([TrimLines.row(record.qube, brought)])
