@@ -171,13 +171,13 @@ _qvm-btrfs() {
     unset 'unparsed_words[0]'
     unparsed_words=("${unparsed_words[@]}")
     case "${subcommand}" in
-    report|check|estimate|compress|dedupe|optimize|defragment|sparsify|new-data|jobs|watch|cancel|pause|resume|audit|policy|setup|help)
+    report|check|estimate|compress|dedupe|optimize|defragment|sparsify|new-data|trim|jobs|watch|cancel|pause|resume|audit|policy|setup|help)
         # Offer subcommand argument completions
         "_qvm-btrfs_${subcommand}"
         ;;
     *)
         # Offer subcommand completions
-        COMPREPLY+=($(compgen -W 'report check estimate compress dedupe optimize defragment sparsify new-data jobs watch cancel pause resume audit policy setup help' -- "${cur}"))
+        COMPREPLY+=($(compgen -W 'report check estimate compress dedupe optimize defragment sparsify new-data trim jobs watch cancel pause resume audit policy setup help' -- "${cur}"))
         ;;
     esac
 }
@@ -513,6 +513,39 @@ _qvm-btrfs_new-data() {
     esac
 }
 
+_qvm-btrfs_trim() {
+    repeating_flags=()
+    non_repeating_flags=(--all --templates --start --yes --json --quiet -q --verbose -v --version -h --help)
+    repeating_options=(--exclude)
+    non_repeating_options=(--time-limit --socket)
+    __qvm-btrfs_offer_flags_options -1
+
+    # Offer option value completions
+    case "${prev}" in
+    '--exclude')
+        __qvm-btrfs_add_completions -W "$(__qvm-btrfs_custom_complete ---completion trim -- --exclude "${COMP_CWORD}" "$(__qvm-btrfs_cursor_index_in_current_word)")"
+        return
+        ;;
+    '--time-limit')
+        __qvm-btrfs_add_completions -W '30m'$'\n''1h'$'\n''2h'$'\n''4h'$'\n''8h'
+        return
+        ;;
+    '--socket')
+        compopt -o filenames 2>/dev/null
+        __qvm-btrfs_add_completions -f
+        return
+        ;;
+    esac
+
+    # Offer positional completions
+    case "${positional_number}" in
+    *)
+        __qvm-btrfs_add_completions -W "$(__qvm-btrfs_custom_complete ---completion trim -- positional@0 "${COMP_CWORD}" "$(__qvm-btrfs_cursor_index_in_current_word)")"
+        return
+        ;;
+    esac
+}
+
 _qvm-btrfs_jobs() {
     repeating_flags=()
     non_repeating_flags=(--json --quiet -q --verbose -v --version -h --help)
@@ -685,7 +718,7 @@ _qvm-btrfs_audit() {
 
 _qvm-btrfs_policy() {
     repeating_flags=()
-    non_repeating_flags=(--all --read-only --json --quiet -q --verbose -v --version -h --help)
+    non_repeating_flags=(--all --read-only --trim --json --quiet -q --verbose -v --version -h --help)
     repeating_options=(--qube --tag)
     non_repeating_options=(--socket)
     __qvm-btrfs_offer_flags_options 1

@@ -46,17 +46,39 @@ enum ClientError: Error, Equatable {
     case file(String, Errno)
     /// A file that should hold a report holds none.
     case notAReport(String)
+    /// A call of the Admin API was not answered as it should be.
+    case admin(AdminError)
+    /// qrexec refused to run a command in a qube.
+    case guestRefused(qube: String)
+    /// The program that runs commands in qubes did not start.
+    case noGuestProgram(String, Errno)
+    /// Nobody could be asked what has to be asked.
+    case nobodyToAsk(option: String)
 }
 
 extension ClientError {
+    /// Policy has refused something, or may have.
+    var isRefusal: Bool {
+        switch self {
+        case .refused, .guestRefused: true
+        case .admin(let error): error.isRefusal
+        default: false
+        }
+    }
+
     /// How the program ends for this reason.
     var exitStatus: ExitStatus {
         switch self {
         case .service(let exception): exception.kind.exitStatus
-        case .unreachable, .refused, .noQrexec, .endedEarly, .connection: .refused
+        case .unreachable, .refused, .noQrexec, .endedEarly, .connection, .guestRefused,
+            .noGuestProgram:
+            .refused
+        case .admin(let error): error.exitStatus
         case .unreadable, .tooLong, .output, .file, .journal, .jobOver, .unit, .notASetup: .failed
         case .noSuchJob: .notFound
-        case .ambiguousJob, .onlyInDom0, .notAReport, .onlyForRootOfDom0, .unconfirmed: .usage
+        case .ambiguousJob, .onlyInDom0, .notAReport, .onlyForRootOfDom0, .unconfirmed,
+            .nobodyToAsk:
+            .usage
         case .interrupted: .interrupted
         }
     }
@@ -108,6 +130,12 @@ extension ClientError {
         case .notASetup(let path):
             "the file \(path) should say what 'setup' has changed, and cannot be read. Look at "
                 + "the units by 'systemctl list-unit-files \"qubes-btrfs*\"', then remove it."
+        case .admin(let error): error.message(from: caller)
+        case .guestRefused(let qube): PolicyText.trimRefusal(of: qube, to: caller)
+        case .noGuestProgram(let program, let reason):
+            "cannot start \(program): \(reason). It comes with qrexec's own package."
+        case .nobodyToAsk(let option):
+            "this asks first, and nobody sits at a terminal: give \(option)."
         case .interrupted: nil
         case .output(.brokenPipe): nil
         case .output(let reason): "cannot write the output: \(reason)."

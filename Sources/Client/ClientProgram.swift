@@ -72,7 +72,8 @@ struct Program {
             return try command.execute(
                 CommandContext(
                     client: client, console: console, isDom0: isDom0, isRoot: isRoot,
-                    clock: clock, policyFolders: policyFolders, message: message))
+                    clock: clock, policyFolders: policyFolders, environment: environment,
+                    message: message))
         } catch let error as ClientError {
             return report(error)
         } catch {
@@ -88,7 +89,7 @@ struct Program {
     /// What is said of an error; of a refusal with the name of who was refused, for whoever has to
     /// write the line that is missing.
     private func message(_ error: ClientError) -> String? {
-        guard case .refused = error, !isDom0 else { return error.message() }
+        guard error.isRefusal, !isDom0 else { return error.message() }
         return error.message(from: OwnName.read(QrexecTransport(environment: environment)))
     }
 

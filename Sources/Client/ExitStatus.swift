@@ -23,6 +23,8 @@ public enum ExitStatus: Int32, Sendable, CaseIterable {
     case jobCancelled = 8
     /// The job did all it could, and the disk did not give back parts of the images.
     case unreadable = 9
+    /// A qube that was to be trimmed was not, or one that was started for it has not shut down.
+    case notTrimmed = 10
     /// Ctrl-C, or another signal that asked the client to end.
     case interrupted = 130
 }

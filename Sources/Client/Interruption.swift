@@ -5,6 +5,8 @@ import SystemCalls
 final class Interruption: Sendable {
     private struct State {
         var isInterrupted = false
+        /// How many things are under way that must not be left as they are.
+        var holds = 0
         var cancel: (@Sendable () -> Void)?
     }
 
@@ -14,11 +16,11 @@ final class Interruption: Sendable {
     var isInterrupted: Bool { state.withLock { $0.isInterrupted } }
 
     /// Takes a signal, on any thread.
-    /// - Returns: whether it was the first one.
+    /// - Returns: whether it was the first one, or one that has to wait for what is under way.
     func interrupt() -> Bool {
         let (isFirst, cancel) = state.withLock { state in
             defer { state.isInterrupted = true }
-            return (!state.isInterrupted, state.cancel)
+            return (!state.isInterrupted || state.holds > 0, state.cancel)
         }
         cancel?()
         return isFirst
@@ -26,6 +28,12 @@ final class Interruption: Sendable {
 
     /// The last signal is answered: the next one is a first one again.
     func clear() { state.withLock { $0.isInterrupted = false } }
+
+    /// From here until `release` no signal, however many come, ends the program by itself.
+    func hold() { state.withLock { $0.holds += 1 } }
+
+    /// What was under way is over.
+    func release() { state.withLock { $0.holds -= 1 } }
 
     /// Runs `body`; a signal calls `cancel`, once, from another thread or at once when it has come
     /// already.

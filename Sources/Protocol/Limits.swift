@@ -38,6 +38,9 @@ public enum Limits {
     public static let estimatedVolumes = 500
     /// The most moments that the history of the machine's totals keeps; older ones are thinned out.
     public static let historyPoints = 400
+    /// How old an account (a report, a check, a look at new data) may be that answers a qube, in
+    /// seconds; dom0 gets a new one each time, and what a job has changed is always told.
+    public static let accountAgeSeconds = 10
     /// The longest time between two events of a stream, in seconds.
     public static let heartbeatSeconds = 10
 }

@@ -28,9 +28,11 @@ public final class ChildProcess: Sendable {
     /// Starts a program (`posix_spawn(3)`). `executable` without a `/` is looked for in PATH.
     /// - Parameters:
     ///   - name: what it finds as its own name; nil for `executable`.
+    ///   - isMute: what it writes to standard error goes nowhere, and not where ours goes.
     public static func spawn(
         executable: String, name: String? = nil, arguments: [String], environment: [String: String],
-        standardInput: borrowing Descriptor, standardOutput: borrowing Descriptor
+        standardInput: borrowing Descriptor, standardOutput: borrowing Descriptor,
+        isMute: Bool = false
     ) throws(Errno) -> ChildProcess {
         var actions = unsafe posix_spawn_file_actions_t()
         var attributes = posix_spawnattr_t()
@@ -42,6 +44,9 @@ public final class ChildProcess: Sendable {
         }
         unsafe posix_spawn_file_actions_adddup2(&actions, standardInput.rawValue, 0)
         unsafe posix_spawn_file_actions_adddup2(&actions, standardOutput.rawValue, 1)
+        if isMute {
+            unsafe posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0)
+        }
         // Ours are close-on-exec; this is for those that a library or our own parent left open.
         unsafe csystemcalls_spawn_close_from(&actions, 3)
         var none = sigset_t()

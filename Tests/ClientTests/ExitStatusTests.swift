@@ -8,7 +8,7 @@ import Testing
 
 @Suite struct ExitStatusTests {
     @Test func theNumbersAreThePromisedOnes() {
-        #expect(ExitStatus.allCases.map(\.rawValue) == [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 130])
+        #expect(ExitStatus.allCases.map(\.rawValue) == [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 130])
         #expect(ExitStatus.done.rawValue == 0)
         #expect(ExitStatus.failed.rawValue == 1)
         #expect(ExitStatus.usage.rawValue == 2)
@@ -18,6 +18,7 @@ import Testing
         #expect(ExitStatus.jobInterrupted.rawValue == 6)
         #expect(ExitStatus.jobCancelled.rawValue == 8)
         #expect(ExitStatus.unreadable.rawValue == 9)
+        #expect(ExitStatus.notTrimmed.rawValue == 10)
         #expect(ExitStatus.interrupted.rawValue == 130)
     }
 

@@ -76,6 +76,42 @@ struct PolicyCommandTests {
         #expect(found == ["lab": reading, "work": reading, "dom0": reading])
     }
 
+    @Test("For a trim: two commands as root, where the qube runs, and nothing else as root")
+    func trim() throws {
+        let admin = try #require(QubeName("mgmt"))
+        let targets: [PolicyText.Target] = [.tag(try #require(TagName("created-by-mgmt")))]
+        let text = PolicyText(admin: admin, targets: targets, isReadOnly: false, isTrim: true).text
+        let policy = try policy(text)
+        func action(_ argument: String, from source: String = "mgmt", to target: String) -> String?
+        {
+            policy.action(
+                "qubes.VMRootExec", argument: argument, from: source, to: target, tags: Self.tags)
+        }
+        for argument in ["env+fstrim+-2F", "env+fstrim+-2Frw"] {
+            #expect(action(argument, to: "lab") == "allow")
+            #expect(action(argument, to: "work") == nil)
+            #expect(action(argument, from: "other", to: "lab") == nil)
+        }
+        for argument in ["", "env", "env+fstrim", "env+fstrim+-2Fhome", "fstrim+-2F", "sh"] {
+            #expect(action(argument, to: "lab") == nil)
+        }
+        // A call must start nothing by itself.
+        let lines = Policy.rulesOf(text).filter { $0.hasPrefix("qubes.") }
+        #expect(lines.count == 2 && lines.allSatisfy { $0.hasSuffix(" allow autostart=no") })
+        #expect(Policy.rulesOf(text).allSatisfy { $0.utf8.count <= 100 })
+        for method in ["admin.vm.Start", "admin.vm.Shutdown"] {
+            #expect(policy.action(method, from: "mgmt", to: "lab", tags: Self.tags) == "allow")
+            #expect(policy.action(method, from: "mgmt", to: "work", tags: Self.tags) == nil)
+        }
+        #expect(
+            policy.action(
+                "admin.vm.Shutdown", argument: "force", from: "mgmt", to: "lab", tags: Self.tags)
+                == nil)
+        // None of that is part of the other lines.
+        let others = try self.text(.all)
+        #expect(!others.contains("qubes.") && !others.contains("admin.vm.S"))
+    }
+
     @Test("Nobody else is let in by it, and every line is one that is sent to dom0")
     func others() throws {
         let text = try text(.all)

@@ -35,8 +35,8 @@ struct DocumentCommandTests {
         }
         let verbs = [
             "report", "check", "estimate", "compress", "dedupe", "optimize", "defragment",
-            "sparsify", "new-data", "jobs", "watch", "cancel", "pause", "resume", "audit", "policy",
-            "setup",
+            "sparsify", "new-data", "trim", "jobs", "watch", "cancel", "pause", "resume", "audit",
+            "policy", "setup",
         ]
         for verb in verbs {
             let help = try? Command.run([Command.program("qvm-btrfs"), "help", verb]).output
@@ -84,6 +84,10 @@ struct DocumentCommandTests {
         "qvm-btrfs sparsify work:private": Seen(jobs: ["sparsify work private"]),
         "qvm-btrfs compress dom0:system": Seen(jobs: ["compress dom0 system"]),
         "qvm-btrfs new-data work --compress zstd": Seen(says: ["zstd"]),
+        "qvm-btrfs trim work": Seen(says: ["EMPTIED", "work ", "1 qube "]),
+        "qvm-btrfs policy mgmt --qube work --trim": Seen(says: [
+            "qubes.VMRootExec +env+fstrim+-2Frw mgmt work allow autostart=no"
+        ]),
         "qvm-btrfs jobs": Seen(says: ["No jobs"]),
         "qvm-btrfs jobs --json": Seen(says: [#""jobs":[]"#, #""timeZone":"#]),
         "qvm-btrfs audit": Seen(says: ["mgmt called btrfs.Report for work"]),
@@ -137,6 +141,7 @@ struct DocumentCommandTests {
         if script.contains("$job") {
             script = "job=$(qvm-btrfs compress work --no-wait)\n" + script
         }
+        if words[1] == "trim" { try world.letRun("work") }
         if words.contains("audit") { script += " --journal \(try world.journal())" }
         if words.contains("setup") { script += " --system-root \(try world.systemRoot())" }
         let ending = try world.shell(script)

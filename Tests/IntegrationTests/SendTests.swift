@@ -95,7 +95,7 @@ struct SendTests {
         let fileSystem = try world()
         let inventory = try fileSystem.inventory()
         let program = fileSystem.path + ".mover"
-        try Command.check("cp", Command.check("which", "btrfs").output.trimmed, program)
+        try Command.check("sh", "-c", "cp \"$(command -v btrfs)\" \"$0\"", program)
         defer { try? FileManager.default.removeItem(atPath: program) }
         let send = try HeldSend(fileSystem.path + "/sent", by: program)
         let before = try writtenBytes(fileSystem)

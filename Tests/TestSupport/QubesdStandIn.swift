@@ -14,6 +14,14 @@ public final class QubesdStandIn: Sendable {
         public var visible: [String: Set<String>] = [:]
         /// How it behaves.
         public var behaviour = Behaviour.answers
+        /// What else it answers, by `METHOD+ARGUMENT DESTINATION`.
+        public var answers: [String: String] = [:]
+        /// The qubes that go on running, whoever wants to shut them down.
+        public var stubborn: Set<String> = []
+        /// The qubes that cannot be started.
+        public var broken: Set<String> = []
+        /// Does what a start, or a shutdown, does to a qube, before that is answered.
+        public var power: @Sendable (_ qube: String, _ isOn: Bool) -> Void = { _, _ in }
 
         /// An empty world, or one of these.
         public init(
@@ -95,7 +103,7 @@ public final class QubesdStandIn: Sendable {
             return $0.world
         }
         switch behaviour {
-        case .answers: try connection.send(answer(header, world))
+        case .answers: try connection.send(answer(header, world, state))
         case .sends(let bytes): try connection.send(bytes)
         case .hangsUp: break
         case .isSilent: _ = state.wait { $0.isStopped ? true : nil }
@@ -108,15 +116,32 @@ public final class QubesdStandIn: Sendable {
     }
 
     /// `METHOD+ARGUMENT SOURCE name DESTINATION`.
-    private static func answer(_ header: String, _ world: World) -> [UInt8] {
+    private static func answer(
+        _ header: String, _ world: World, _ state: Monitor<State>
+    ) -> [UInt8] {
         let words = header.split(separator: " ").map(String.init)
         guard words.count == 4, words[2] == "name",
             let plus = words[0].firstIndex(of: "+")
         else { return [] }
         switch words[0][..<plus] {
         case "admin.vm.List": return list(words[1], world)
-        default: return []
+        case "admin.vm.Start": return power(words[3], true, world, state)
+        case "admin.vm.Shutdown": return power(words[3], false, world, state)
+        default: return world.answers["\(words[0]) \(words[3])"].map(ok) ?? []
         }
+    }
+
+    /// A halted qube cannot be shut down, and says so.
+    private static func power(
+        _ qube: String, _ isOn: Bool, _ world: World, _ state: Monitor<State>
+    ) -> [UInt8] {
+        let isRunning = world.qubes[qube]?.contains("state=Running") == true
+        if !isOn && !isRunning { return Array("2\0QubesVMNotStartedError\0\0\0".utf8) }
+        if isOn && world.broken.contains(qube) { return Array("2\0QubesException\0\0\0".utf8) }
+        if isOn == isRunning || world.stubborn.contains(qube) && !isOn { return ok("") }
+        world.power(qube, isOn)
+        state.withLock { $0.world.set(qube, isOn ? "Running" : "Halted") }
+        return ok("")
     }
 
     private static func list(_ caller: String, _ world: World) -> [UInt8] {
@@ -128,4 +153,23 @@ public final class QubesdStandIn: Sendable {
     }
 
     private static func ok(_ content: String) -> [UInt8] { Array("0\0\(content)".utf8) }
+}
+
+extension QubesdStandIn.World {
+    /// Sets the state of a qube that there is: `Running`, `Halted`.
+    public mutating func set(_ qube: String, _ state: String) {
+        qubes[qube] = qubes[qube]?.split(separator: " ")
+            .map { $0.hasPrefix("state=") ? "state=\(state)" : String($0) }.joined(separator: " ")
+    }
+
+    /// The state of a qube.
+    public func state(of qube: String) -> String? {
+        qubes[qube]?.split(separator: " ").first { $0.hasPrefix("state=") }
+            .map { String($0.dropFirst("state=".count)) }
+    }
+}
+
+extension QubesdStandIn {
+    /// What it knows now.
+    public var world: World { state.withLock { $0.world } }
 }

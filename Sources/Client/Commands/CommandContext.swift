@@ -16,6 +16,8 @@ struct CommandContext {
     var clock = WallClock.system
     /// Where dom0's policy is.
     var policyFolders: [String] = []
+    /// That of this process: where programs are looked for, and what they get.
+    var environment: [String: String] = [:]
     /// What is said of an error.
     var message: (ClientError) -> String? = { $0.message() }
 
@@ -64,9 +66,9 @@ struct CommandContext {
 
 extension ClientError {
     /// The next qube may fare better.
-    fileprivate var isOfOnePlace: Bool {
+    var isOfOnePlace: Bool {
         switch self {
-        case .service, .refused: true
+        case .service, .refused, .admin: true
         default: false
         }
     }

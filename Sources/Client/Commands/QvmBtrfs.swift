@@ -13,7 +13,8 @@ public struct QvmBtrfs: ParsableCommand {
 
             Exit status: 0 done, 1 failed, 2 wrong usage, 3 refused or not reachable, 4 no such \
             qube, volume or job, 5 busy, 6 the job was interrupted, 7 a check has found something, \
-            8 the job was cancelled, 9 the disk did not give back parts of images, 130 Ctrl-C.
+            8 the job was cancelled, 9 the disk did not give back parts of images, 10 a qube was \
+            not trimmed, 130 Ctrl-C.
 
             Example: qvm-btrfs report
             """,
@@ -22,7 +23,8 @@ public struct QvmBtrfs: ParsableCommand {
             ReportCommand.self, CheckCommand.self, EstimateCommand.self,
             CompressCommand.self, DedupeCommand.self,
             OptimizeCommand.self, DefragmentCommand.self, SparsifyCommand.self,
-            NewDataCommand.self, JobsCommand.self, WatchCommand.self, CancelCommand.self,
+            NewDataCommand.self, TrimCommand.self, JobsCommand.self, WatchCommand.self,
+            CancelCommand.self,
             PauseCommand.self, ResumeCommand.self, AuditCommand.self, PolicyCommand.self,
             SetupCommand.self,
         ])

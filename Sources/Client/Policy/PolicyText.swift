@@ -49,9 +49,12 @@ struct PolicyText: Equatable, Sendable {
     let admin: QubeName
     let targets: [Target]
     let isReadOnly: Bool
+    /// What a trim needs beyond all that, and nothing else.
+    var isTrim = false
 
     /// In the order of the file.
     var groups: [Group] {
+        if isTrim { return trimGroups }
         let whose = targets.map(\.text).joined(separator: ", ")
         let tokens = targets.flatMap(\.tokens)
         // The list on dom0 holds those jobs alone that the caller may see.

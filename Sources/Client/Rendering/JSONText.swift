@@ -31,6 +31,10 @@ enum JSONText {
         case heartbeat
         /// The last message: the `JobRecord` of the job that is over.
         case job
+        /// What became of a qube that was to be trimmed: a `TrimRecord`.
+        case trim
+        /// The last message of a trim: a `TrimSum`.
+        case trimmed
     }
 
     /// A message whose moments people may want to read, with the time zone of this machine.

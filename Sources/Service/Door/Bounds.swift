@@ -34,7 +34,7 @@ struct Bounds: Sendable {
     var accountWorkersOfDom0 = 2
     /// For how long what one account has found answers others, in seconds; a job that ends makes it
     /// worthless at once.
-    var accountSeconds = 10.0
+    var accountSeconds = Double(Limits.accountAgeSeconds)
     /// The least time between two accounts that one qube is given, in seconds.
     var accountSpacingSeconds = 0.05
     /// How long qubesd's word on what a caller sees counts, in seconds.

@@ -12,7 +12,7 @@ final class DaemonRun {
     let fileSystem: LoopFileSystem
     let socket: FilePath
     let log: String
-    private let qubesd: QubesdStandIn
+    let qubesd: QubesdStandIn
     private var process = Process()
     private let arguments: [String]
     private let program: String

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import Foundation
 import Protocol
+import SystemCalls
+import SystemPackage
+import TestSupport
 import Testing
 
 /// A machine with the qubes of the documents, and a shell in its dom0.
@@ -15,6 +18,7 @@ final class DocumentWorld {
     /// A file of dom0's own.
     let system: String
     private(set) var before: [String] = []
+    private var agent: SharedDescriptor?
     /// Where the shell starts.
     var folder: String { fileSystem.folder }
 
@@ -37,7 +41,8 @@ final class DocumentWorld {
         try FileManager.default.createDirectory(
             atPath: fileSystem.folder + "/bin", withIntermediateDirectories: true)
         let program = Command.program("qvm-btrfs")
-        try Data("#!/bin/sh\nexec \(program) \"$@\" --socket \(daemon.socket)\n".utf8)
+        let run = "test \"$1\" = trim && set -- \"$@\" --qubes-run \"\(folder)/run\""
+        try Data("#!/bin/sh\n\(run)\nexec \(program) \"$@\" --socket \(daemon.socket)\n".utf8)
             .write(to: URL(fileURLWithPath: wrapper))
         try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: wrapper)
         before = try sums()
@@ -48,6 +53,17 @@ final class DocumentWorld {
         try Command.run([
             "sh", "-c", "cd \"$1\" && PATH=\"$1/bin:$PATH\" && \(script)", "sh", folder,
         ])
+    }
+
+    /// Has a qube run, with an agent that does whatever it is asked for.
+    func letRun(_ qube: String) throws {
+        let run = folder + "/run/qubes"
+        try FileManager.default.createDirectory(
+            atPath: run, withIntermediateDirectories: true)
+        agent = SharedDescriptor(
+            try UnixSocket.listen(FilePath("\(run)/qrexec.\(qube)"), mode: 0o600))
+        try Command.check("ln", "-s", "/bin/true", folder + "/bin/qrexec-client")
+        daemon.qubesd.change { $0.set(qube, "Running") }
     }
 
     /// SHA-256 of every image, in order.

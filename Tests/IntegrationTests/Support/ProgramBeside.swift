@@ -12,6 +12,9 @@ final class ProgramBeside {
         try process.run()
     }
 
+    /// Sends it a signal.
+    func signal(_ number: Int32) { kill(process.processIdentifier, number) }
+
     /// Its exit status, when it has ended.
     func wait() -> Int32 {
         process.waitUntilExit()

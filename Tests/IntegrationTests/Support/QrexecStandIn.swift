@@ -21,8 +21,12 @@ final class QrexecStandIn {
     ///   - caller: the qube in which the client runs.
     ///   - qubes: what policy knows of; a target that is not among them becomes `@default`.
     ///   - folder: of a test, for the programs and the socket.
+    ///   - qubesd: where calls of the Admin API go.
+    ///   - guest: runs a service of a qube, and gives its exit status.
     init(
-        caller: String, policy: Policy, qubes: Qubes, daemon: FilePath, folder: String
+        caller: String, policy: Policy, qubes: Qubes, daemon: FilePath, folder: String,
+        qubesd: FilePath? = nil,
+        guest: (@Sendable (_ qube: String, _ service: String) -> Int32)? = nil
     ) throws {
         self.folder = folder + "/qube-\(caller)"
         try FileManager.default.createDirectory(
@@ -41,12 +45,14 @@ final class QrexecStandIn {
             shutdown($s, 1);
             sysread($s, my $word, 1) or exit 125;
             exit 126 if $word eq "d";
+            if ($word eq "s") { sysread($s, my $status, 3); exit $status }
             while (sysread($s, my $piece, 65536)) { syswrite(STDOUT, $piece) }
 
             """)
         try Self.script(self.folder + "/qubesdb-read", "#!/bin/sh\necho \(caller)\n")
         let answers = Answers(
-            caller: caller, policy: policy, qubes: qubes, daemon: daemon)
+            caller: caller, policy: policy, qubes: qubes, daemon: daemon, qubesd: qubesd,
+            guest: guest)
         try WorkThread.start {
             while let connection = try? listener.descriptor.accept() {
                 answers.start(SharedDescriptor(connection))
@@ -74,6 +80,8 @@ private struct Answers: Sendable {
     let policy: Policy
     let qubes: QrexecStandIn.Qubes
     let daemon: FilePath
+    let qubesd: FilePath?
+    let guest: (@Sendable (_ qube: String, _ service: String) -> Int32)?
 
     func start(_ qube: SharedDescriptor) {
         try? WorkThread.start { try? serve(qube) }
@@ -81,7 +89,7 @@ private struct Answers: Sendable {
 
     private func serve(_ qube: SharedDescriptor) throws {
         // The service is connected before the qube has said anything.
-        let service = SharedDescriptor(try UnixSocket.connect(daemon))
+        var service = SharedDescriptor(try UnixSocket.connect(daemon))
         let said = try qube.descriptor.readToEnd(limitBytes: 1 << 20) ?? []
         let parts = said.split(
             separator: 0, maxSplits: 2, omittingEmptySubsequences: false
@@ -94,6 +102,13 @@ private struct Answers: Sendable {
             name[0], argument: argument, from: caller, to: isKnown ? target : "@default",
             tags: qubes)
         guard action == "allow" else { return try qube.descriptor.write(Array("d".utf8)) }
+        if name[0].hasPrefix("qubes."), let guest {
+            let status = String(guest(target, parts[1]))
+            return try qube.descriptor.write(Array("s\(status)".utf8))
+        }
+        if name[0].hasPrefix("admin."), let qubesd {
+            service = SharedDescriptor(try UnixSocket.connect(qubesd))
+        }
         try qube.descriptor.write(Array("a".utf8))
         let header = CallHeader(
             service: name[0], argument: argument, source: caller,

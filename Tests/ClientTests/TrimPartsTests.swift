@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+import FoundationEssentials
+import Protocol
+import Testing
+
+@testable import Client
+
+/// The parts of a trim that need no qube.
+@Suite struct TrimPartsTests {
+    @Test(arguments: [
+        (["fstrim", "-av"], "fstrim+--av"), (["env", "fstrim", "/rw"], "env+fstrim+-2Frw"),
+        (["a b", "é", "x_y.z", "--", ""], "a-20b+-C3-A9+x_y.z+----+"), (["\u{1}+"], "-01-2B"),
+    ])
+    func wordsAreWrittenAsTheServiceReadsThem(words: [String], argument: String) {
+        #expect(VMRootExec.encode(words) == argument)
+    }
+
+    @Test(arguments: [
+        ("TemplateVM", [MountPoint.root, .private]), ("StandaloneVM", [.root, .private]),
+        ("AppVM", [.private]), ("DispVM", []), ("AdminVM", []), ("RemoteVM", []),
+    ])
+    func onlyWhatLastsIsTrimmed(kind: String, mounts: [MountPoint]) {
+        #expect(MountPoint.all(ofClass: kind) == mounts)
+    }
+
+    @Test func aStatusIsReadAsThatOfQrexecOrOfTheCommand() {
+        #expect(GuestAnswer(untrustedStatus: 0, isDom0: true) == .trimmed)
+        #expect(GuestAnswer(untrustedStatus: 126, isDom0: true) == .noProgram)
+        #expect(GuestAnswer(untrustedStatus: 126, isDom0: false) == .refused)
+        #expect(GuestAnswer(untrustedStatus: 127, isDom0: false) == .noProgram)
+        #expect(GuestAnswer(untrustedStatus: 64, isDom0: false) == .failed(status: 64))
+        #expect(GuestAnswer(untrustedStatus: 255, isDom0: true) == .unknown(status: 255))
+    }
+
+    private func qube(live: Figures, volume: Figures) -> Report.Qube {
+        let image = Report.Image(
+            path: "x", role: "dirty", sizeBytes: 0, nocow: false, figures: live)
+        return Report.Qube(
+            name: "work", kind: "AppVM", figures: volume,
+            volumes: [.init(name: "private", pool: "p", figures: volume, images: [image])])
+    }
+
+    @Test func whatARevisionAndWhatAnotherQubeHoldsDoesNotComeBackAtOnce() {
+        let before = qube(
+            live: Figures(dataBytes: 100, diskBytes: 90),
+            volume: Figures(diskBytes: 200, exclusiveBytes: 150))
+        let after = qube(
+            live: Figures(dataBytes: 40, diskBytes: 30),
+            volume: Figures(diskBytes: 175, exclusiveBytes: 145))
+        let figures = TrimFigures(from: before, to: after, volumes: ["private"])
+        #expect(figures.emptiedBytes == 60)
+        #expect(figures.freedBytes == 5)
+        #expect(figures.sharedBytes == 20)
+        #expect(figures.heldBytes == 35)
+        #expect(TrimFigures(from: before, to: after, volumes: ["root"]) == TrimFigures())
+        let grown = TrimFigures(from: after, to: before, volumes: ["private"])
+        #expect(grown.emptiedBytes == -60 && grown.freedBytes == -5)
+        #expect(TrimLines.row("work", grown).text.contains("-60 B"))
+    }
+
+    @Test(arguments: [
+        "", "0", "1\0x", "0\0\u{1b}[2J", "2\0\u{1b}[2J\0", "0\0a\tb", "9\0x",
+    ])
+    func anAnswerThatIsNoneOfTheAdminAPIIsRefused(untrusted: String) {
+        #expect(throws: AdminError.unreadable(method: "m")) {
+            try AdminCalls.content(Array(untrusted.utf8), "m", "work")
+        }
+    }
+
+    @Test func anExceptionIsItsClassAlone() {
+        let expected = AdminError.exception(method: "m", target: "work", kind: "QubesException")
+        #expect(throws: expected) {
+            try AdminCalls.content(Array("2\0QubesException\0\0\u{1b}[2J\0".utf8), "m", "work")
+        }
+    }
+
+    @Test func whileSomethingIsUnderWayNoSignalIsTheLastOne() {
+        let interruption = Interruption()
+        interruption.hold()
+        #expect(interruption.interrupt() && interruption.interrupt())
+        interruption.release()
+        #expect(!interruption.interrupt())
+    }
+
+    @Test(arguments: [
+        ([], "Say which"), (["work", "--all"], "Say which"),
+        (["--all", "--templates"], "Say which"),
+        (["work", "--exclude", "vault"], "--exclude"), (["dom0"], "dom0's own"),
+        (["work", "--yes"], "--yes is for --start"), (["work:private"], "work:private"),
+        (["work", "--time-limit", "0s"], "--time-limit"),
+    ])
+    func wrongUsageIsSaid(arguments: [String], says: String) throws {
+        let run = try Run(["trim"] + arguments)
+        #expect(run.status == .usage)
+        #expect(run.error.contains(says))
+        #expect(run.calls.isEmpty)
+    }
+
+    @Test func nothingIsTouchedThatDom0DoesNotKnowToRun() throws {
+        let report = Report(
+            generatedAt: 0, qubes: [qube(live: Figures(), volume: Figures())], total: Figures(),
+            fileSystems: [], problems: [])
+        let run = try Run(["trim", "work"], [.answer(Envelope.answer(report).encoded())])
+        #expect(run.status == .notTrimmed)
+        #expect(run.error.contains("work: not touched: dom0 does not say whether it runs."))
+    }
+
+    @Test func whatOthersRunFromIsNotStarted() throws {
+        var template = qube(live: Figures(), volume: Figures())
+        template.name = "deb"
+        template.kind = "TemplateVM"
+        template.isRunning = false
+        var child = qube(live: Figures(), volume: Figures())
+        child.template = "deb"
+        child.isRunning = true
+        let answers = try [[template], [template, child]].map {
+            let report = Report(
+                generatedAt: 0, qubes: $0, total: Figures(), fileSystems: [], problems: [])
+            return ScriptedService.Step.answer(try Envelope.answer(report).encoded())
+        }
+        let run = try Run(["trim", "deb", "--start", "--yes"], answers)
+        #expect(run.status == .notTrimmed)
+        #expect(run.error.contains("deb: not started: work runs from it."))
+        #expect(run.calls.count == 2)
+    }
+
+    @Test func whoMayNotSeeWhetherOthersRunFromItStartsNothing() throws {
+        var template = qube(live: Figures(), volume: Figures())
+        template.isRunning = false
+        let report = Report(
+            generatedAt: 0, qubes: [template], total: Figures(), fileSystems: [], problems: [])
+        let run = try Run(
+            ["trim", "work", "--start", "--yes"],
+            [
+                .answer(Envelope.answer(report).encoded()),
+                .answer(Envelope.exception(.init(.noSuchQube, "because")).encoded()),
+            ])
+        #expect(run.status == .notTrimmed)
+        #expect(run.error.contains("work: not started, as it cannot be seen"))
+    }
+
+    @Test(arguments: [
+        (["--trim", "--all", "--read-only"], "Either --trim"),
+        (["--trim"], "--qube, --tag or --all"),
+        (["--trim", "--qube", "dom0"], "The machine is not trimmed"),
+        (["--trim", "--qube", "mgmt"], "no policy to trim itself"),
+    ])
+    func whatNoLinesAreForIsSaid(arguments: [String], says: String) throws {
+        let run = try Run(["policy", "mgmt"] + arguments)
+        #expect(run.status == .usage)
+        #expect(run.error.contains(says))
+    }
+}
