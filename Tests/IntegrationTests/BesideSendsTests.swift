@@ -12,32 +12,44 @@ struct BesideSendsTests {
         ProcessInfo.processInfo.environment["SENDS"].flatMap(Int.init) ?? 25
     }
 
+    /// Images with new content, and a snapshot that is sent from now on.
+    private func snapshot(
+        _ fileSystem: LoopFileSystem, _ names: [String], round: Int, _ newest: String
+    ) throws {
+        for (number, name) in names.enumerated() {
+            let image = fileSystem.image("appvms/\(name)/private.img")
+            let seed = UInt64(number / 2 + 10 * round)
+            try Files.write(Content.text(mebibytes: 48, seed: seed), to: image)
+        }
+        let path = "\(fileSystem.path)/snapshot\(round)"
+        try Command.check("btrfs", "subvolume", "snapshot", "-r", fileSystem.path, path)
+        try Command.check("sync")
+        try Files.write(Data(path.utf8), to: newest)
+    }
+
     @Test("A send begins in mid-job, again and again, and none fails")
     func sends() throws {
         let fileSystem = try LoopFileSystem(mebibytes: 4096)
         let names = (0..<4).map { "qube\($0)" }
-        for (number, name) in names.enumerated() {
-            let image = fileSystem.image("appvms/\(name)/private.img")
-            try Files.write(Content.text(mebibytes: 48, seed: UInt64(number / 2)), to: image)
-        }
-        let snapshot = "\(fileSystem.path)/snapshot"
-        try Command.check("btrfs", "subvolume", "snapshot", "-r", fileSystem.path, snapshot)
         // Each send leaves a line with its status.
         let statuses = "\(fileSystem.path).sends"
         try Files.write(Data(), to: statuses)
+        let newest = "\(fileSystem.path).newest"
+        try snapshot(fileSystem, names, round: 0, newest)
         let sender = try ProgramBeside([
             "sh", "-c",
-            "until [ -e \"$2.stop\" ]; do btrfs -q send -f /dev/null \"$1\" 2>/dev/null;"
+            "until [ -e \"$2.stop\" ]; do"
+                + " btrfs -q send -f /dev/null \"$(cat \"$1\")\" 2>/dev/null;"
                 + " echo $? >>\"$2\"; sleep 0.4; done",
-            "sh", snapshot, statuses,
+            "sh", newest, statuses,
         ])
         var round = 0
         var sent: [Substring] = []
         while sent.count < Self.sends {
+            if round > 0 { try snapshot(fileSystem, names, round: round, newest) }
             round += 1
-            let work: WorkerOrder.Work = .compress(level: round % 15 + 1, running: false)
             let session = try WorkerSession(
-                WorkerRun.order(work, names.map { WorkerRun.volume($0) }, on: fileSystem))
+                WorkerRun.order(WorkerRun.compress, names.map { WorkerRun.volume($0) }, on: fileSystem))
             guard case .result(let result)? = try session.last() else {
                 Issue.record("\(String(describing: session.messages.last))")
                 break

@@ -134,8 +134,8 @@ public struct DedupePlanner {
 
     /// Replaces what is kept elsewhere: by rank, then by place, the order in which the matcher has
     /// its runs, the largest extents first. They are replaced in the same order: what others are
-    /// pointed into has then gone to its new place already, and nothing is moved and compared twice.
-    /// A look at all for each of a few ranks takes less than an order of all would.
+    /// pointed into has then gone to its new place already, and nothing is moved and compared
+    /// twice. A look at all for each of a few ranks takes less than an order of all would.
     private mutating func replaceDoubles(
         by matcher: inout Matcher, _ members: LazyMapSequence<Range<Int>, MatchMember>,
         _ standings: Column<Standing>

@@ -9,8 +9,8 @@ public protocol SpillFile: AnyObject, Sendable {
     func append(_ bytes: UnsafeRawBufferPointer) throws(BtrfsError)
     /// Reads bytes that were added, until the buffer is full.
     func read(at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws(BtrfsError)
-    /// What `read` is asked for next will not be what lies behind: nothing is to be read ahead. Or it
-    /// will again.
+    /// What `read` is asked for next will not be what lies behind: nothing is to be read ahead. Or
+    /// it will again.
     func expectRandomReads(_ isRandom: Bool)
     /// All that was added so far, at least a byte, as memory.
     func map() throws(BtrfsError) -> Mapping

@@ -162,6 +162,15 @@ final class Governor: JobControl {
         _ = state.wait { [self] _ in isOpen.load(ordering: .acquiring) ? true : nil }
     }
 
+    /// Looks around at once, and waits if there is a reason.
+    /// - Returns: whether there was one.
+    func waitForOthers() -> Bool {
+        look()
+        if isOpen.load(ordering: .acquiring) { return false }
+        hold()
+        return true
+    }
+
     /// How much of a range may be read ahead now, in bytes.
     func readAheadBytes(_ wanted: UInt64) -> UInt64 {
         guard isHindered else { return wanted }

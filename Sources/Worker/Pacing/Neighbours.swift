@@ -101,8 +101,8 @@ struct Neighbours: Sendable {
         return sum
     }
 
-    /// Whether a file lies below the images' folders. Each look asks it of each device, and a walk up
-    /// its path for each of a hundred devices took an eighth of a job's time.
+    /// Whether a file lies below the images' folders. Each look asks it of each device, and a walk
+    /// up its path for each of a hundred devices took an eighth of a job's time.
     private func isImage(_ path: Substring, behind name: String) -> Bool {
         if let known = backings.withLock({ $0[name] }), known.path == path { return known.isImage }
         let device = LoopDevice(name: name, backingFile: FilePath(String(path)), isDirect: false)

@@ -92,6 +92,7 @@ struct MovingStore: ExtentStore {
         with destination: any OpenFile, at destinationOffset: FileOffset
     ) throws(BtrfsError) -> DedupeOutcome {
         var done = ByteCount.zero
+        var refusals = 0
         while done < lengthBytes {
             governor.hold()
             let left = lengthBytes - done
@@ -105,6 +106,12 @@ struct MovingStore: ExtentStore {
                 // What was done counts; whoever goes on from there meets the error again.
                 if done > .zero { return .shared(done) }
                 throw error
+            }
+            if outcome == .failed(.resourceTemporarilyUnavailable) {
+                // Somebody has begun to send. If it is over as one looks, it is asked once more.
+                refusals += 1
+                if governor.waitForOthers() { refusals = 0 }
+                if refusals < 2, !governor.isCancelled { continue }
             }
             guard case .shared(let count) = outcome, count > .zero else {
                 return done > .zero ? .shared(done) : outcome

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+import SystemCalls
+import SystemPackage
+import Testing
+
+@testable import Worker
+
+@Suite struct OthersAtWorkTests {
+    private func transfer(_ line: String) -> OthersAtWork.Transfer? {
+        OthersAtWork.Transfer(words: line.split(separator: " ").map(String.init))
+    }
+
+    @Test func aSendAndAReceiveAreToldByTheirWords() {
+        for line in [
+            "btrfs send /a/b", "btrfs -q send -p /a/b /a/c", "/usr/bin/btrfs se x",
+            "btrfs --format json send x", "btrfs -v -v sen x",
+        ] {
+            #expect(transfer(line)?.kind == .send, "\(line)")
+        }
+        for line in ["btrfs receive /a", "btrfs rec -f /x /a"] {
+            #expect(transfer(line)?.kind == .receive, "\(line)")
+        }
+        // What begins as well otherwise is what `btrfs` refuses, or another command.
+        for line in [
+            "", "btrfs", "btrfs s x", "btrfs re x", "btrfs scrub start /send",
+            "btrfs subvolume list send", "btrfs rescue x", "btrfs sendx y", "btrfs --format send",
+        ] {
+            #expect(transfer(line) == nil, "\(line)")
+        }
+        #expect(transfer("btrfs send -p /a/b c -f /d")?.absolutePaths == ["/a/b", "/d"])
+    }
+
+    @Test func whoHoldsALockIsInTheKernelsList() {
+        let locks = """
+            1: POSIX  ADVISORY  WRITE 10 00:13:5678 0 EOF
+            2: FLOCK  ADVISORY  READ  20 08:11:77 0 EOF
+            2: -> FLOCK  ADVISORY  WRITE 30 08:11:99 0 EOF
+            3: OFDLCK ADVISORY  WRITE -1 08:11:78 0 EOF
+            4: FLOCK
+            """
+        func holder(_ inode: UInt64, _ device: UInt64 = 0x811) -> Int? {
+            JobLock.holder(
+                of: FileStatus.Identity(device: device, inode: inode), in: locks)
+        }
+        #expect(holder(77) == 20)
+        #expect(holder(78) == -1)
+        #expect(holder(5678, 0x13) == 10)
+        // Who waits holds nothing.
+        #expect(holder(99) == nil)
+        #expect(holder(77, 0x812) == nil)
+    }
+}
