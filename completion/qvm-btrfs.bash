@@ -171,13 +171,13 @@ _qvm-btrfs() {
     unset 'unparsed_words[0]'
     unparsed_words=("${unparsed_words[@]}")
     case "${subcommand}" in
-    report|check|estimate|compress|dedupe|optimize|defragment|sparsify|new-data|jobs|watch|cancel|pause|resume|audit|policy|setup|help)
+    report|check|estimate|compress|dedupe|optimize|defragment|sparsify|new-data|jobs|watch|cancel|pause|resume|audit|policy|setup|follow|help)
         # Offer subcommand argument completions
         "_qvm-btrfs_${subcommand}"
         ;;
     *)
         # Offer subcommand completions
-        COMPREPLY+=($(compgen -W 'report check estimate compress dedupe optimize defragment sparsify new-data jobs watch cancel pause resume audit policy setup help' -- "${cur}"))
+        COMPREPLY+=($(compgen -W 'report check estimate compress dedupe optimize defragment sparsify new-data jobs watch cancel pause resume audit policy setup follow help' -- "${cur}"))
         ;;
     esac
 }
@@ -726,6 +726,26 @@ _qvm-btrfs_setup() {
     case "${prev}" in
     '--admin')
         __qvm-btrfs_add_completions -W "$(__qvm-btrfs_custom_complete ---completion setup -- --admin "${COMP_CWORD}" "$(__qvm-btrfs_cursor_index_in_current_word)")"
+        return
+        ;;
+    '--socket')
+        compopt -o filenames 2>/dev/null
+        __qvm-btrfs_add_completions -f
+        return
+        ;;
+    esac
+}
+
+_qvm-btrfs_follow() {
+    repeating_flags=()
+    non_repeating_flags=(--json --quiet -q --verbose -v --version -h --help)
+    repeating_options=()
+    non_repeating_options=(--quiet-minutes --socket)
+    __qvm-btrfs_offer_flags_options 0
+
+    # Offer option value completions
+    case "${prev}" in
+    '--quiet-minutes')
         return
         ;;
     '--socket')

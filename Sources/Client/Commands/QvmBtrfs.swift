@@ -24,7 +24,7 @@ public struct QvmBtrfs: ParsableCommand {
             OptimizeCommand.self, DefragmentCommand.self, SparsifyCommand.self,
             NewDataCommand.self, JobsCommand.self, WatchCommand.self, CancelCommand.self,
             PauseCommand.self, ResumeCommand.self, AuditCommand.self, PolicyCommand.self,
-            SetupCommand.self,
+            SetupCommand.self, FollowCommand.self,
         ])
 
     /// What the first word may be.
