@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import FoundationEssentials
 import Protocol
+import SystemCalls
 import SystemPackage
 import Testing
 
@@ -149,6 +150,32 @@ import Testing
         try fixture.waitForProgress(of: again.job)
         try fixture.restart(keeping: file)
         #expect(records(fixture).compactMap(\.continues) == [job])
+    }
+
+    @Test func itIsKeptBeforeTheWorkersEnd() throws {
+        let fixture = try ServiceFixture(
+            worker: """
+                say progress
+                IFS= read -r word
+                \(ServiceFixture.waitForGate)
+                say cancelled
+                """, graceSeconds: 60)
+        let job = try fixture.submit()
+        try fixture.waitForProgress(of: job)
+        let stopped = Monitor(false)
+        let daemon = fixture.daemon
+        try WorkThread.start {
+            daemon.stop()
+            stopped.withLock { $0 = true }
+        }
+        // Its worker ends no sooner than this test lets it.
+        let deadline = ContinuousClock.now + .seconds(15)
+        while !hasFile(fixture), ContinuousClock.now < deadline { Pause.milliseconds(5) }
+        #expect(hasFile(fixture))
+        #expect(!stopped.withLock { $0 })
+        try fixture.openGate()
+        _ = stopped.wait { $0 ? true : nil }
+        #expect(hasFile(fixture))
     }
 
     @Test func aFileThatCannotBeReadStopsNothing() throws {

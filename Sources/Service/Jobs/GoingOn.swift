@@ -92,7 +92,7 @@ extension JobRunner {
         line.target = old.target
         line.job = job
         line.outcome = AuditLog.accepted
-        line.detail = "goes on after shutdown, by dom0, as job \(old.job) was interrupted"
+        line.detail = "\(AuditRecord.goesOn), as job \(old.job) was interrupted"
         audit.write(line)
     }
 }

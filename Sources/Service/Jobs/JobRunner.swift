@@ -89,7 +89,7 @@ struct JobRunner: Sendable {
 
     /// Cancels, pauses or resumes a job. One that waits is over at once; a worker acts within a
     /// second, and its job is over when it has measured what it brought. A pause is not written
-    /// down: it ends with the daemon, as the job does.
+    /// down until the daemon ends.
     /// - Parameter accepted: called when the job can be changed, before anything of it is noted.
     /// - Returns: the job as it stands now.
     func change(
