@@ -769,6 +769,26 @@ _qvm-btrfs_setup() {
     esac
 }
 
+_qvm-btrfs_follow() {
+    repeating_flags=()
+    non_repeating_flags=(--json --quiet -q --verbose -v --version -h --help)
+    repeating_options=()
+    non_repeating_options=(--quiet-minutes --socket)
+    __qvm-btrfs_offer_flags_options 0
+
+    # Offer option value completions
+    case "${prev}" in
+    '--quiet-minutes')
+        return
+        ;;
+    '--socket')
+        compopt -o filenames 2>/dev/null
+        __qvm-btrfs_add_completions -f
+        return
+        ;;
+    esac
+}
+
 _qvm-btrfs_help() {
     repeating_flags=()
     non_repeating_flags=(--version)

@@ -60,6 +60,8 @@ function __qvm-btrfs_parse_tokens -S
             __qvm-btrfs_parse_subcommand 1 'qube=+' 'tag=+' 'all' 'read-only' 'trim' 'json' 'q/quiet' 'v/verbose' 'socket=' 'version' 'h/help'
         case 'setup'
             __qvm-btrfs_parse_subcommand 0 'yes' 'dry-run' 'undo' 'admin=' 'json' 'q/quiet' 'v/verbose' 'socket=' 'version' 'h/help'
+        case 'follow'
+            __qvm-btrfs_parse_subcommand 0 'quiet-minutes=' 'json' 'q/quiet' 'v/verbose' 'socket=' 'version' 'h/help'
         case 'help'
             __qvm-btrfs_parse_subcommand -r 1 'version'
         end
@@ -135,6 +137,7 @@ complete -c 'qvm-btrfs' -n '__qvm-btrfs_should_offer_completions_for_positional 
 complete -c 'qvm-btrfs' -n '__qvm-btrfs_should_offer_completions_for_positional "qvm-btrfs" -eq 1' -fa 'audit' -d 'Show in dom0 who asked for what, what policy said and what came of it.'
 complete -c 'qvm-btrfs' -n '__qvm-btrfs_should_offer_completions_for_positional "qvm-btrfs" -eq 1' -fa 'policy' -d 'Print the lines of policy that let a qube call the service.'
 complete -c 'qvm-btrfs' -n '__qvm-btrfs_should_offer_completions_for_positional "qvm-btrfs" -eq 1' -fa 'setup' -d 'In dom0, as root: turn on what runs by itself, or take that back.'
+complete -c 'qvm-btrfs' -n '__qvm-btrfs_should_offer_completions_for_positional "qvm-btrfs" -eq 1' -fa 'follow' -d 'In dom0: listen to qubesd, and optimize a qube that has new data.'
 complete -c 'qvm-btrfs' -n '__qvm-btrfs_should_offer_completions_for_positional "qvm-btrfs" -eq 1' -fa 'help' -d 'Show subcommand help information.'
 complete -c 'qvm-btrfs' -n '__qvm-btrfs_should_offer_completions_for_positional "qvm-btrfs report" -ge 1' -fka '(__qvm-btrfs_custom_completion ---completion report -- positional@0 (count (__qvm-btrfs_tokens -pc)) (__qvm-btrfs_tokens -tC))'
 complete -c 'qvm-btrfs' -n '__qvm-btrfs_should_offer_completions_for_flags_or_options "qvm-btrfs report" all' -l 'all' -d 'All that you may see, as without a name.'
@@ -346,4 +349,11 @@ complete -c 'qvm-btrfs' -n '__qvm-btrfs_should_offer_completions_for_flags_or_op
 complete -c 'qvm-btrfs' -n '__qvm-btrfs_should_offer_completions_for_flags_or_options "qvm-btrfs setup" socket' -l 'socket' -d 'Call the service at this socket, not through qrexec.' -rF
 complete -c 'qvm-btrfs' -n '__qvm-btrfs_should_offer_completions_for_flags_or_options "qvm-btrfs setup" version' -l 'version' -d 'Show the version.'
 complete -c 'qvm-btrfs' -n '__qvm-btrfs_should_offer_completions_for_flags_or_options "qvm-btrfs setup" h help' -s 'h' -l 'help' -d 'Show help information.'
+complete -c 'qvm-btrfs' -n '__qvm-btrfs_should_offer_completions_for_flags_or_options "qvm-btrfs follow" quiet-minutes' -l 'quiet-minutes' -d 'How long nothing is to be heard of a qube first: 1 to 1440.' -rfka ''
+complete -c 'qvm-btrfs' -n '__qvm-btrfs_should_offer_completions_for_flags_or_options "qvm-btrfs follow" json' -l 'json' -d 'Write JSON to standard output, one object a line.'
+complete -c 'qvm-btrfs' -n '__qvm-btrfs_should_offer_completions_for_flags_or_options "qvm-btrfs follow" q quiet' -l 'quiet' -s 'q' -d 'Say nothing but results and errors.'
+complete -c 'qvm-btrfs' -n '__qvm-btrfs_should_offer_completions_for_flags_or_options "qvm-btrfs follow" v verbose' -l 'verbose' -s 'v' -d 'Say each call, too.'
+complete -c 'qvm-btrfs' -n '__qvm-btrfs_should_offer_completions_for_flags_or_options "qvm-btrfs follow" socket' -l 'socket' -d 'Call the service at this socket, not through qrexec.' -rF
+complete -c 'qvm-btrfs' -n '__qvm-btrfs_should_offer_completions_for_flags_or_options "qvm-btrfs follow" version' -l 'version' -d 'Show the version.'
+complete -c 'qvm-btrfs' -n '__qvm-btrfs_should_offer_completions_for_flags_or_options "qvm-btrfs follow" h help' -s 'h' -l 'help' -d 'Show help information.'
 complete -c 'qvm-btrfs' -n '__qvm-btrfs_should_offer_completions_for_flags_or_options "qvm-btrfs help" version' -l 'version' -d 'Show the version.'

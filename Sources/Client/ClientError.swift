@@ -34,6 +34,14 @@ enum ClientError: Error, Equatable {
     case onlyInDom0(command: String)
     /// The command changes dom0, and this is another qube, or somebody else than root.
     case onlyForRootOfDom0(command: String, isDom0: Bool)
+    /// The command needs qubesd, which only dom0 has.
+    case onlyBesideQubesd(command: String)
+    /// qubesd does not answer at its socket.
+    case noQubesd(socket: String, reason: Errno)
+    /// qubesd has ended its events.
+    case qubesdEnded(socket: String)
+    /// What came from qubesd are no events.
+    case unreadableQubesd(socket: String)
     /// There is something to do, and nobody who could say yes to it.
     case unconfirmed(command: String)
     /// systemd does not do something with a unit, or does not know it.
@@ -71,13 +79,15 @@ extension ClientError {
         switch self {
         case .service(let exception): exception.kind.exitStatus
         case .unreachable, .refused, .noQrexec, .endedEarly, .connection, .guestRefused,
-            .noGuestProgram:
+            .noGuestProgram, .noQubesd, .qubesdEnded:
             .refused
         case .admin(let error): error.exitStatus
-        case .unreadable, .tooLong, .output, .file, .journal, .jobOver, .unit, .notASetup: .failed
+        case .unreadable, .tooLong, .output, .file, .journal, .jobOver, .unit, .notASetup,
+            .unreadableQubesd:
+            .failed
         case .noSuchJob: .notFound
         case .ambiguousJob, .onlyInDom0, .notAReport, .onlyForRootOfDom0, .unconfirmed,
-            .nobodyToAsk:
+            .nobodyToAsk, .onlyBesideQubesd:
             .usage
         case .interrupted: .interrupted
         }
@@ -121,6 +131,17 @@ extension ClientError {
                 + "\(command)'."
         case .onlyForRootOfDom0(let command, isDom0: false):
             "'\(command)' changes dom0: run it there, as root. Here is another qube."
+        case .onlyBesideQubesd(let command):
+            "'\(command)' listens to qubesd, which runs in dom0 alone: start it there."
+        case .noQubesd(let socket, let reason):
+            "cannot reach qubesd at \(socket): \(reason). Is qubesd.service running, and is this "
+                + "user in the group 'qubes'? It is tried again."
+        case .qubesdEnded(let socket):
+            "qubesd has ended its events at \(socket), as it does when it restarts. It is called "
+                + "again; what changes meanwhile is left to the weekly run."
+        case .unreadableQubesd(let socket):
+            "what comes from qubesd at \(socket) are no events that this release knows. It is "
+                + "called again."
         case .unconfirmed(let command):
             "nothing was changed, as nobody can be asked: '\(command) --yes' does it, "
                 + "'\(command) --dry-run' shows it."

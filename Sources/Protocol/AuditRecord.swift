@@ -58,6 +58,10 @@ public struct AuditRecord: Equatable, Sendable {
     /// The outcome of a call whose caller went away, or took nothing any more, before its end.
     public static let goneOutcome = "gone"
 
+    /// How the detail of a request begins that nobody has made: the service asks once more for
+    /// what its own end has interrupted.
+    public static let goesOn = "goes on after shutdown, by dom0"
+
     /// A record of this event, and of nothing else yet.
     public init(_ event: AuditEvent) { self.event = event }
 

@@ -91,6 +91,9 @@ public struct JobRecord: Codable, Equatable, Sendable {
     public var result: JobResult?
     /// What went wrong, when it failed.
     public var error: String?
+    /// The id of the job that the service's end had interrupted and that goes on with this one; nil
+    /// for one that was asked for.
+    public var continues: String?
 
     /// No more events will come. Of a state that this release does not know, the end's moment
     /// tells.

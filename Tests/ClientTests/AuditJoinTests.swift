@@ -39,6 +39,18 @@ import Testing
         #expect(entries.map(\.state) == [nil, "BtrfsError", "done"])
     }
 
+    @Test func whatGoesOnAfterAShutdownWasAskedForByTheServiceItself() {
+        let detail = AuditRecord.goesOn + ", as job 0 was interrupted"
+        let entries = AuditHistory.entries([
+            // Of a call that never came: it is none of the job's that goes on.
+            Sample.policy(0), Sample.service(1, job: Sample.job, detail: detail),
+            Sample.service(9, .jobEnd, job: Sample.job, outcome: "done", savedBytes: 5),
+        ])
+        #expect(entries.map(\.decision) == [.allowed, .continued])
+        #expect(entries.map(\.outcome) == [.notReached, .over])
+        #expect(entries.map(\.caller) == ["mgmt", "mgmt"])
+    }
+
     @Test func whatWasSetIsKeptWhenTheCallEnds() {
         let entries = AuditHistory.entries([
             Sample.service(

@@ -11,9 +11,10 @@ import Testing
     private static let on = UnitStanding(isEnabled: true, isActive: true)
 
     private func standings(
-        socket: UnitStanding = off, timer: UnitStanding = off, compression: UnitStanding = off
+        socket: UnitStanding = off, timer: UnitStanding = off, compression: UnitStanding = off,
+        follow: UnitStanding = off
     ) -> [SetupUnit: UnitStanding] {
-        [.socket: socket, .timer: timer, .compression: compression]
+        [.socket: socket, .timer: timer, .compression: compression, .follow: follow]
     }
 
     /// What `systemctl` would be called with.
@@ -26,6 +27,7 @@ import Testing
             commands(SetupPlan.on(standings())) == [
                 "enable --now qubes-btrfsd.socket", "enable --now qubes-btrfs-weekly.timer",
                 "enable --now qubes-btrfs-compress.service",
+                "enable --now qubes-btrfs-follow.service",
             ])
         let some = standings(
             socket: Self.on, timer: UnitStanding(isEnabled: true, isActive: false),
@@ -33,8 +35,10 @@ import Testing
         #expect(
             commands(SetupPlan.on(some)) == [
                 "start qubes-btrfs-weekly.timer", "enable --now qubes-btrfs-compress.service",
+                "enable --now qubes-btrfs-follow.service",
             ])
-        let all = standings(socket: Self.on, timer: Self.on, compression: Self.on)
+        let all = standings(
+            socket: Self.on, timer: Self.on, compression: Self.on, follow: Self.on)
         #expect(SetupPlan.on(all).isEmpty)
     }
 
@@ -44,9 +48,11 @@ import Testing
             socket: Self.on, timer: UnitStanding(isEnabled: true, isActive: false),
             compression: UnitStanding(isEnabled: false, isActive: true))
         record.add(SetupPlan.on(before), before)
-        let now = standings(socket: Self.on, timer: Self.on, compression: Self.on)
+        let now = standings(
+            socket: Self.on, timer: Self.on, compression: Self.on, follow: Self.on)
         #expect(
             commands(SetupPlan.undo(record, now)) == [
+                "disable --now qubes-btrfs-follow.service",
                 "disable qubes-btrfs-compress.service", "stop qubes-btrfs-weekly.timer",
             ])
         // Somebody has turned it off since.
@@ -60,7 +66,7 @@ import Testing
         let halfOn = standings(
             socket: Self.on, timer: UnitStanding(isEnabled: true, isActive: false))
         record.add(SetupPlan.on(halfOn), halfOn)
-        #expect(record.units.count == 3)
+        #expect(record.units.count == 4)
         #expect(record.units.allSatisfy { !$0.wasEnabled && !$0.wasActive })
     }
 

@@ -6,7 +6,8 @@ import Testing
 @Suite("What is installed")
 struct InstallTests {
     static let units = [
-        "qubes-btrfs-compress.service", "qubes-btrfs-weekly.service", "qubes-btrfs-weekly.timer",
+        "qubes-btrfs-compress.service", "qubes-btrfs-continue.service",
+        "qubes-btrfs-follow.service", "qubes-btrfs-weekly.service", "qubes-btrfs-weekly.timer",
         "qubes-btrfsd.service", "qubes-btrfsd.socket",
     ]
 

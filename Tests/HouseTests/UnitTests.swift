@@ -67,6 +67,7 @@ struct UnitTests {
         "What a service may not do stays forbidden",
         arguments: [
             "qubes-btrfsd.service", "qubes-btrfs-weekly.service", "qubes-btrfs-compress.service",
+            "qubes-btrfs-continue.service", "qubes-btrfs-follow.service",
         ])
     func restrictions(name: String) throws {
         let expected = [
@@ -239,6 +240,37 @@ struct UnitTests {
             try values("CapabilityBoundingSet", of: name) == ["CAP_SYS_ADMIN CAP_DAC_READ_SEARCH"])
     }
 
+    @Test("What a shutdown interrupts goes on with the machine's start, and keeps it from nothing")
+    func continuing() throws {
+        let name = "qubes-btrfs-continue.service"
+        // With the socket, and not by a link of its own that an upgrade would have to make.
+        #expect(try values("Wants", of: "qubes-btrfsd.socket") == [name])
+        #expect(try values("WantedBy", of: name).isEmpty)
+        #expect(try values("Before", of: name).isEmpty)
+        // Where the daemon keeps it: see `ContinuationStore`.
+        #expect(
+            try values("ConditionPathExists", of: name) == ["/var/lib/qubes-btrfs/continue.json"])
+        #expect(try values("StateDirectory", of: "qubes-btrfsd.service") == ["qubes-btrfs"])
+        #expect(
+            try Checkout.text("Sources/Service/Jobs/Continuation.swift")
+                .contains("\"continue.json\""))
+        #expect(try values("CapabilityBoundingSet", of: name) == [""])
+        // Any call starts the daemon; this one changes nothing.
+        #expect(try values("ExecStart", of: name) == ["/usr/bin/qvm-btrfs jobs --quiet"])
+    }
+
+    @Test("What follows qubesd is nobody of the group qubes, and has no capability")
+    func following() throws {
+        let name = "qubes-btrfs-follow.service"
+        #expect(try values("DynamicUser", of: name) == ["yes"])
+        #expect(try values("SupplementaryGroups", of: name) == ["qubes"])
+        #expect(try values("CapabilityBoundingSet", of: name) == [""])
+        #expect(try values("AmbientCapabilities", of: name).isEmpty)
+        #expect(try values("MemoryMax", of: name) == ["128M"])
+        #expect(try values("WantedBy", of: name) == ["multi-user.target"])
+        #expect(try values("Before", of: name).isEmpty)
+    }
+
     @Test("The preset turns the socket on and leaves the others to the user")
     func preset() throws {
         let lines = try Checkout.lines("systemd/75-qubes-btrfs.preset").filter {
@@ -247,7 +279,7 @@ struct UnitTests {
         #expect(
             lines == [
                 "enable qubes-btrfsd.socket", "disable qubes-btrfs-weekly.timer",
-                "disable qubes-btrfs-compress.service",
+                "disable qubes-btrfs-compress.service", "disable qubes-btrfs-follow.service",
             ])
     }
 }

@@ -48,8 +48,9 @@ struct BesideSendsTests {
         while sent.count < Self.sends {
             if round > 0 { try snapshot(fileSystem, names, round: round, newest) }
             round += 1
+            let volumes = names.map { WorkerRun.volume($0) }
             let session = try WorkerSession(
-                WorkerRun.order(WorkerRun.compress, names.map { WorkerRun.volume($0) }, on: fileSystem))
+                WorkerRun.order(WorkerRun.compress, volumes, on: fileSystem))
             guard case .result(let result)? = try session.last() else {
                 Issue.record("\(String(describing: session.messages.last))")
                 break

@@ -44,7 +44,8 @@ struct OperationTests {
     private static let others: [(word: String, shell: String)] = [
         (
             "scrub",
-            "for d in /sys/fs/btrfs/$(btrfs filesystem show \"$1\" | sed -n 's/.*uuid: //p')/devinfo/*;"
+            "id=$(btrfs filesystem show \"$1\" | sed -n 's/.*uuid: //p');"
+                + " for d in /sys/fs/btrfs/$id/devinfo/*;"
                 + " do echo 16M >$d/scrub_speed_max; done; exec btrfs scrub start -B \"$1\""
         ),
         ("btrfs send", "btrfs -q send \"$2\" | { sleep 4; cat; }"),

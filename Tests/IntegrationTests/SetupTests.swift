@@ -8,6 +8,7 @@ import Testing
 struct SetupTests {
     private static let units = [
         "qubes-btrfsd.socket", "qubes-btrfs-weekly.timer", "qubes-btrfs-compress.service",
+        "qubes-btrfs-follow.service",
     ]
     private static let compression = "qubes-btrfs-compress.service"
 

@@ -52,6 +52,11 @@ public final class QubesdStandIn: Sendable {
         var world: World
         var calls: [String] = []
         var isStopped = false
+        /// What `admin.Events` sends, all of it to whoever listens.
+        var events: [[UInt8]] = []
+        /// Grows with each end of all listeners.
+        var restarts = 0
+        var listeners = 0
     }
 
     /// The socket's path.
@@ -88,6 +93,26 @@ public final class QubesdStandIn: Sendable {
     /// Changes the world while it runs.
     public func change(_ body: (inout World) -> Void) { state.withLock { body(&$0.world) } }
 
+    /// Tells all who listen to `admin.Events` now.
+    public func fire(_ event: [UInt8]) { state.withLock { $0.events.append(event) } }
+
+    /// Ends the events of all who listen, as qubesd does when it restarts.
+    public func dropListeners() { state.withLock { $0.restarts += 1 } }
+
+    /// Waits until so many listen to `admin.Events`.
+    public func waitForListeners(_ count: Int, timeoutSeconds: Double = 60) -> Bool {
+        state.wait(timeoutSeconds: timeoutSeconds) { $0.listeners >= count ? true : nil } ?? false
+    }
+
+    /// An event as qubesd writes it: subject, name, then fields.
+    public static func event(
+        _ name: String, subject: String = "", fields: [(String, String)] = []
+    ) -> [UInt8] {
+        var bytes = Array("1\0\(subject)\0\(name)\0".utf8)
+        for (key, value) in fields { bytes += Array("\(key)\0\(value)\0".utf8) }
+        return bytes + [0]
+    }
+
     /// The headers of all calls so far, in order, without their NUL.
     public var calls: [String] { state.withLock { $0.calls } }
 
@@ -103,6 +128,8 @@ public final class QubesdStandIn: Sendable {
             return $0.world
         }
         switch behaviour {
+        case .answers where header.hasPrefix("admin.Events+ dom0 "):
+            try sendEvents(connection, state)
         case .answers: try connection.send(answer(header, world, state))
         case .sends(let bytes): try connection.send(bytes)
         case .hangsUp: break
@@ -112,6 +139,28 @@ public final class QubesdStandIn: Sendable {
             while state.wait(timeoutSeconds: 0.05, until: { $0.isStopped ? true : nil }) == nil {
                 try connection.send(Array("a".utf8))
             }
+        }
+    }
+
+    /// What is fired from now on, until there is a restart.
+    private static func sendEvents(
+        _ connection: borrowing Descriptor, _ state: Monitor<State>
+    ) throws(Errno) {
+        try connection.send(event("connection-established"))
+        let (first, restarts) = state.withLock { state in
+            state.listeners += 1
+            return (state.events.count, state.restarts)
+        }
+        defer { state.withLock { $0.listeners -= 1 } }
+        var sent = first
+        while true {
+            let next = state.wait { state -> [[UInt8]]? in
+                if state.isStopped || state.restarts != restarts { return [] }
+                return state.events.count > sent ? Array(state.events[sent...]) : nil
+            }
+            guard let next, !next.isEmpty else { return }
+            for event in next { try connection.send(event) }
+            sent += next.count
         }
     }
 

@@ -16,6 +16,8 @@ extension Documents {
         page.blocks(try service.section(""))
         for (title, section) in [
             ("Options", "Options"), ("Units", "Units"),
+            ("Interrupted by a shutdown", "Interrupted by a shutdown"),
+            ("Updated templates and new qubes", "Updated templates and new qubes"),
             ("Compression of new data", "Compression of new data"), ("Signals", "Signals"),
             ("Exit status", "How it ends"), ("Environment", "What it is told"),
         ] {
@@ -31,6 +33,9 @@ extension Documents {
         page.item(
             "`systemctl enable --now qubes-btrfs-compress.service`",
             "Have what is written from now on compressed.")
+        page.item(
+            "`systemctl enable --now qubes-btrfs-follow.service`",
+            "Optimize a template soon after it was updated.")
         page.item("`journalctl -u qubes-btrfsd`", "What it has written to the journal.")
         page.section("See also")
         page.paragraph(

@@ -15,6 +15,9 @@ struct AuditEntry: Equatable, Sendable, Encodable {
         case policyError
         /// dom0 itself called, by hand or by a timer: no policy is asked.
         case dom0
+        /// The service itself asked again for what its end had interrupted: policy had been asked
+        /// then.
+        case continued
         /// The journal does not have it, or not any more.
         case unknown
     }

@@ -71,7 +71,9 @@ struct AuditHistory {
     private mutating func addRequest(_ record: AuditRecord, _ microseconds: Int64) {
         var entry = Self.entry(record, microseconds)
         var time = microseconds
-        if record.caller != Self.machine, let index = decision(for: record, microseconds) {
+        if record.detail.hasPrefix(AuditRecord.goesOn) {
+            entry.decision = .continued
+        } else if record.caller != Self.machine, let index = decision(for: record, microseconds) {
             decided[index].isTaken = true
             time = decided[index].microseconds
             learnName(policy: decided[index].line.target, service: record.target)

@@ -26,7 +26,7 @@ public struct QvmBtrfs: ParsableCommand {
             NewDataCommand.self, TrimCommand.self, JobsCommand.self, WatchCommand.self,
             CancelCommand.self,
             PauseCommand.self, ResumeCommand.self, AuditCommand.self, PolicyCommand.self,
-            SetupCommand.self,
+            SetupCommand.self, FollowCommand.self,
         ])
 
     /// What the first word may be.

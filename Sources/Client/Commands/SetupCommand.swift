@@ -10,9 +10,9 @@ struct SetupCommand: ClientCommand {
         usage: "qvm-btrfs setup [--yes|--dry-run] [--undo] [--admin <qube>]",
         discussion: """
             Shows what check finds and what it would do, and asks. It turns on the service, the \
-            weekly optimize and the compression of what is written from now on, as far as they \
-            are off; --undo turns off what it has turned on, and nothing that was on before. \
-            Policy and /etc/fstab are left to you.
+            weekly optimize, the compression of what is written from now on and the optimize of \
+            what is updated, restored or cloned, as far as they are off; --undo turns off what it \
+            has turned on, and nothing that was on before. Policy and /etc/fstab are left to you.
 
             Example: qvm-btrfs setup --dry-run
             """)

@@ -36,6 +36,7 @@ enum AuditLines {
         case .deniedByUser: "denied by the user\(reason)"
         case .policyError: "policy failed\(reason)"
         case .dom0: "dom0 itself"
+        case .continued: AuditRecord.goesOn
         case .unknown: "policy's word is not in the journal"
         }
     }

@@ -33,7 +33,8 @@ enum JobLines {
     private static func whose(_ record: JobRecord) -> String {
         let caller = record.caller.isEmpty ? "" : ", for \(record.caller.sanitised)"
         let asked = record.startedAt == nil ? " at \(Moment.minute(record.submittedAt))" : ""
-        return title(record) + (caller.isEmpty && asked.isEmpty ? "" : "\(caller)\(asked)")
+        let before = record.continues.map { $0.sanitised.shortened(to: wordWidth) }
+        return title(record) + caller + asked + (before.map { "; goes on after \($0)" } ?? "")
     }
 
     /// Whatever a later release says, whole: the table may have shortened it.

@@ -5,6 +5,7 @@ enum SetupUnit: String, CaseIterable {
     case socket = "qubes-btrfsd.socket"
     case timer = "qubes-btrfs-weekly.timer"
     case compression = "qubes-btrfs-compress.service"
+    case follow = "qubes-btrfs-follow.service"
 
     /// What it is there for, for people.
     var purpose: String {
@@ -12,6 +13,7 @@ enum SetupUnit: String, CaseIterable {
         case .socket: "the service answers calls"
         case .timer: "all qubes are optimized every week"
         case .compression: "what is written from now on is compressed"
+        case .follow: "a template that was updated and a qube that is new are optimized soon"
         }
     }
 
@@ -21,6 +23,7 @@ enum SetupUnit: String, CaseIterable {
         case .socket: "the service answers no calls; a job that runs ends, what it did stays"
         case .timer: "nothing runs by itself"
         case .compression: "new data is written as before; what is packed stays packed"
+        case .follow: "updated templates and new qubes wait for the weekly run"
         }
     }
 }

@@ -10,6 +10,8 @@ final class Daemon: Sendable {
     private let entrance: Entrance
     private let handler: CallHandler
     private let audit: AuditLog
+    /// Nil where it cannot be opened: then nothing goes on.
+    private let continuations: ContinuationStore?
     private let isStopping = Monitor(false)
 
     /// Reads history and starts. From here on calls are answered.
@@ -30,6 +32,7 @@ final class Daemon: Sendable {
             qubesXML: settings.qubesXML, qubesdSocket: settings.qubesdSocket,
             systemRoot: settings.systemRoot, keptSeconds: bounds.visibilitySeconds)
         let accounts = AccountMaker(workers: workers, bounds: bounds)
+        continuations = try? ContinuationStore(stateDirectory: settings.stateDirectory)
         do {
             let store = try JobStore(stateDirectory: settings.stateDirectory)
             let jobs = Jobs(history: try JobRunner.history(store, audit: audit), bounds: bounds)
@@ -40,8 +43,9 @@ final class Daemon: Sendable {
                 qubes: qubes, accounts: accounts, runner: runner,
                 history: HistoryStore(stateDirectory: settings.stateDirectory, audit: audit),
                 audit: audit, bounds: bounds)
-            try runner.start()
             audit.write(AuditRecord(.start))
+            runner.goOn(continuations)
+            try runner.start()
             try WorkThread.start { [self] in acceptAll() }
         } catch {
             throw StartError(description: "\(error)")
@@ -58,12 +62,12 @@ final class Daemon: Sendable {
     var isAnswering: Bool { !entrance.isEmpty }
 
     /// Takes no more calls, ends reports, and has the running job's worker end, which takes back
-    /// what is half moved; the job is noted down as interrupted.
+    /// what is half moved; the job is noted down as interrupted, and goes on with the next daemon.
     func stop() {
         isStopping.withLock { $0 = true }
         listener.descriptor.shutdownBoth()
         handler.accounts.stop()
-        handler.runner.jobs.stop()
+        handler.runner.stop(continuations)
         audit.flush()
         audit.write(AuditRecord(.stop))
     }

@@ -80,6 +80,8 @@ struct JobEntry: Sendable {
 
 /// A job that has its worker.
 struct RunningJob: Sendable {
+    /// What was asked.
+    var request: JobRequest?
     /// Nil until it is started, and again when it has ended.
     var worker: WorkerProcess?
     /// Somebody wants it to end.

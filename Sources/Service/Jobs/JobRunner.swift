@@ -30,8 +30,8 @@ struct JobRunner: Sendable {
         self.onEnd = onEnd
     }
 
-    /// Reads the history. Jobs that were waiting or running when the daemon ended are interrupted:
-    /// to start them again is for whoever asked, not for a daemon that may have died of them.
+    /// Reads the history. Jobs that were waiting or running when the daemon ended are interrupted;
+    /// those that its orderly end has interrupted go on, see `goOn`.
     static func history(_ store: JobStore, audit: AuditLog) throws(JobStore.Failure) -> [JobRecord]
     {
         let history = try store.load()
@@ -71,13 +71,17 @@ struct JobRunner: Sendable {
 
     /// Takes a job in: it is on disk before it may run, so that no record overtakes its successor.
     /// It runs once it is given to `jobs.enqueue`.
+    /// - Parameter continues: the id of the interrupted job that goes on with it.
     /// - Returns: its id.
-    func submit(_ request: JobRequest, targetName: String) throws(Refusal) -> String {
-        let record = JobRecord(
+    func submit(
+        _ request: JobRequest, targetName: String, continues: String? = nil
+    ) throws(Refusal) -> String {
+        var record = JobRecord(
             job: JobID.random().text, operation: request.operation, caller: request.caller,
             target: targetName, argument: request.argument.text,
             exclude: request.excluded.isEmpty ? nil : request.excluded.sorted(),
             submittedAt: Jobs.now)
+        record.continues = continues
         try jobs.reserve(record, request)
         keepWaiting(record)
         return record.job
@@ -85,7 +89,7 @@ struct JobRunner: Sendable {
 
     /// Cancels, pauses or resumes a job. One that waits is over at once; a worker acts within a
     /// second, and its job is over when it has measured what it brought. A pause is not written
-    /// down: it ends with the daemon, as the job does.
+    /// down until the daemon ends.
     /// - Parameter accepted: called when the job can be changed, before anything of it is noted.
     /// - Returns: the job as it stands now.
     func change(
@@ -240,7 +244,7 @@ struct JobRunner: Sendable {
     private static let tooLate = "Its time was over before its turn came; nothing was begun."
     private static let madeRoom =
         "It was paused for too long while other jobs waited for it; start it again."
-    private static let daemonEnded = "The service ended before the job did."
+    static let daemonEnded = "The service ended before the job did."
 
     // MARK: History and audit
 
@@ -252,6 +256,9 @@ struct JobRunner: Sendable {
             audit.trouble("a job's record could not be written: \(error)")
         }
     }
+
+    /// Writes a record of a job that is over.
+    func write(_ record: JobRecord) { Self.keep(record, store, audit) }
 
     private func drop(_ old: [String]) {
         for job in old {

@@ -16,6 +16,16 @@ final class Jobs: Sendable {
 
         /// Nothing of ours touches anything any more.
         var isOver: Bool { isRunnerOver && archive.entries.allSatisfy { $0.running == nil } }
+
+        /// Whether a caller may ask for one more job now.
+        mutating func checkPlace(of caller: String, _ bounds: Bounds) throws(Refusal) {
+            let queued = archive.entries.filter { $0.waiting != nil }.map(\.record)
+            try bounds.checkQueue(queued.map(\.caller), adding: caller)
+            if caller != QubeName.machine, !submissions.take(caller) {
+                throw Refusal(
+                    .busy, "This qube has asked for too many jobs; try again in a minute.")
+            }
+        }
     }
 
     private let bounds: Bounds
@@ -42,12 +52,8 @@ final class Jobs: Sendable {
             guard !state.isStopping else {
                 throw Refusal(.busy, "The service is being stopped; try again in a minute.")
             }
-            let queued = state.archive.entries.filter { $0.waiting != nil }.map(\.record)
-            try bounds.checkQueue(queued.map(\.caller), adding: record.caller)
-            if record.caller != QubeName.machine, !state.submissions.take(record.caller) {
-                throw Refusal(
-                    .busy, "This qube has asked for too many jobs; try again in a minute.")
-            }
+            // What goes on had its place when it was asked for.
+            if record.continues == nil { try state.checkPlace(of: record.caller, bounds) }
             state.archive.append(
                 JobEntry(record: record, phase: .waiting(request, isReady: false)))
         }
@@ -147,7 +153,7 @@ final class Jobs: Sendable {
             else { return nil }
             state.turns += 1
             // Here and not later: from now on a worker has to be told, and not the queue.
-            entry.phase = .running(RunningJob())
+            entry.phase = .running(RunningJob(request: request))
             entry.turn = state.turns
             entry.record.state = .running
             entry.record.startedAt = Self.now
@@ -226,6 +232,21 @@ final class Jobs: Sendable {
 
     /// The runner starts nothing any more.
     func runnerIsOver() { state.withLock { $0.isRunnerOver = true } }
+
+    /// Takes and starts no job any more.
+    /// - Returns: those that wait or run and that nobody wants to end, but for those that have gone
+    ///   on once already.
+    func beginStop() -> [(record: JobRecord, request: JobRequest)] {
+        state.withLock { state in
+            state.isStopping = true
+            return state.archive.entries.compactMap { entry in
+                guard entry.record.continues == nil, entry.running?.isCancelled != true,
+                    let request = entry.waiting?.request ?? entry.running?.request
+                else { return nil }
+                return (entry.record, request)
+            }
+        }
+    }
 
     /// Has the running jobs' workers end, starts no other, and waits until their ends are noted
     /// down.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 internal import Btrfs
 internal import Engine
+internal import SystemPackage
 
 /// The engine's verbs under a governor, for the time in which a job moves references: each kernel
 /// call waits while the job is to hold, and is smaller while others need the disk.

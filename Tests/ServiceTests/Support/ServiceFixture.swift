@@ -96,6 +96,11 @@ final class ServiceFixture {
     /// Ends the daemon and starts another with the same files.
     func restart() throws {
         daemon.stop()
+        try restartStopped()
+    }
+
+    /// Starts another daemon after `daemon.stop()`.
+    func restartStopped() throws {
         daemon = try Daemon(
             settings, listener: try UnixSocket.listen(directory.appending("socket"), mode: 0o600),
             bounds: bounds)
