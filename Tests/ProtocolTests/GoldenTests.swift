@@ -223,6 +223,24 @@ import Testing
                 + #""unallocatedBytes":5}"#)
     }
 
+    @Test func settingsOfAVolume() throws {
+        var volume = Report.Volume(
+            name: "private", pool: "p", figures: Sample.figures, images: [])
+        volume.settings = Report.Settings(
+            compress: .init("zstd:9", .template, template: "deb"), dedupeGroup: .init("x", .hidden),
+            skip: .init(nil, .byDefault))
+        try check(
+            volume,
+            #"{"figures":"# + Sample.figuresJSON + #","images":[],"name":"private","pool":"p","#
+                + #""settings":{"compress":{"origin":"template","template":"deb","#
+                + #""value":"zstd:9"},"dedupeGroup":{"origin":"hidden","value":"x"},"#
+                + #""skip":{"origin":"default"}}}"#)
+        #expect(
+            Report.Setting.Origin.allCases.map(\.rawValue) == [
+                "qube", "template", "dom0", "default", "hidden",
+            ])
+    }
+
     @Test func checks() throws {
         try check(
             CheckReport(
