@@ -214,6 +214,16 @@ import Testing
                 + #","gains":[{"bytes":3,"measuredAt":4,"operation":"optimize"}],"others":"#
                 + Sample.figuresJSON
                 + #","savedByCompressionBytes":1,"savedBySharingBytes":2}"#)
+        var machine = MachineFigures(
+            everything: Sample.figures, others: Sample.figures, savedByCompressionBytes: 1,
+            savedBySharingBytes: 2)
+        machine.deletedSubvolumes = 3
+        machine.deletedSubvolumesBytes = 4
+        try check(
+            machine,
+            #"{"deletedSubvolumes":3,"deletedSubvolumesBytes":4,"everything":"#
+                + Sample.figuresJSON + #","gains":[],"others":"# + Sample.figuresJSON
+                + #","savedByCompressionBytes":1,"savedBySharingBytes":2}"#)
         try check(
             HistoryPoint(
                 at: 1, deviceBytes: 2, dataUsedBytes: 3, metadataUsedBytes: 4, unallocatedBytes: 5,

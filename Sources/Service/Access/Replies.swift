@@ -19,6 +19,10 @@ extension Report: Readable {
         // A group's name may come from a qube that the caller does not see.
         report.groups = reader.caller.isMachine ? sets(groups, reader) : []
         report.fileSystems = reader.isAboutMachine ? reader.usages(fileSystems) : []
+        if !reader.caller.isMachine {
+            report.machine?.deletedSubvolumes = nil
+            report.machine?.deletedSubvolumesBytes = nil
+        }
         if !reader.isAboutMachine {
             report.machine = nil
             report.history = nil
