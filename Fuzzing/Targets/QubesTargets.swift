@@ -51,6 +51,18 @@ private func check(_ volume: Qubes.Volume, of qube: Qube, _ inventory: Inventory
     }
 }
 
+/// What is said of features is short and harmless, and names nobody whom the caller does not see.
+private func settings(_ orders: OrderMaker, seen: Set<String>) {
+    let findings = orders.findings() + orders.settingFindings()
+    demand(findings.count <= 3 * Limits.namedItems, "findings are bounded")
+    for finding in findings {
+        demand(isOneLine(finding.message), "a finding is printable: \(finding.message)")
+        demand(
+            finding.about == .machine || seen.contains(finding.subject),
+            "a finding names what the caller sees")
+    }
+}
+
 /// A caller that sees every second qube asks about the machine.
 private func order(_ inventory: Inventory) {
     let seen = Set(inventory.qubes.enumerated().filter { $0.offset % 2 == 1 }.map(\.element.name))
@@ -65,6 +77,7 @@ private func order(_ inventory: Inventory) {
     for volume in order.volumes where volume.selected {
         demand(seen.contains(volume.qube), "only what the caller sees is selected")
     }
+    settings(orders, seen: seen)
     for problem in problems {
         demand(seen.contains(problem.subject), "a problem names what the caller sees")
     }

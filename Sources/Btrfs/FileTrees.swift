@@ -57,6 +57,27 @@ extension FileSystem {
         }
     }
 
+    /// How many subvolumes are being deleted: they stand in no directory any more, and what only
+    /// they hold comes back as the kernel goes through them.
+    public func deletedSubvolumes() throws(BtrfsError) -> Int {
+        let type = UInt8(BTRFS_ROOT_ITEM_KEY)
+        let first = ItemKey(
+            objectIdentifier: TreeIdentifier.topmostSubvolume.rawValue, type: 0, offset: 0)
+        let last = ItemKey(objectIdentifier: .max, type: .max, offset: .max)
+        var count = 0
+        var counted: UInt64?
+        try forEachItem(in: .roots, from: first, through: last) {
+            (key, _, item) throws(BtrfsError) in
+            let identifier = key.objectIdentifier
+            guard key.type == type, Self.isSubvolume(identifier), counted != identifier,
+                RootItem(item: item)?.references == 0
+            else { return }
+            counted = identifier
+            count += 1
+        }
+        return count
+    }
+
     /// BTRFS_FS_TREE_OBJECTID, and BTRFS_FIRST_FREE_OBJECTID to BTRFS_LAST_FREE_OBJECTID.
     private static func isSubvolume(_ identifier: UInt64) -> Bool {
         identifier == TreeIdentifier.topmostSubvolume.rawValue

@@ -47,6 +47,8 @@ public struct Report: Codable, Equatable, Sendable {
         public var images: [Image]
         /// What becomes of what is written from now on; nil where that is not known.
         public var newData: NewData?
+        /// What features say about it, and whose they are.
+        public var settings: Settings?
 
         /// Makes a volume.
         public init(name: String, pool: String, figures: Figures, images: [Image]) {

@@ -48,6 +48,10 @@ public struct MachineFigures: Codable, Equatable, Sendable {
     public var savedBySharingBytes: UInt64
     /// What remains to be gained; empty when nobody has estimated it.
     public var gains: [Gain]
+    /// How many subvolumes are being deleted; nil for none, and for other readers than dom0.
+    public var deletedSubvolumes: UInt64?
+    /// About what comes back when the kernel is through with them.
+    public var deletedSubvolumesBytes: UInt64?
 
     /// Makes figures.
     public init(

@@ -14,6 +14,10 @@ public struct Inventory: Equatable, Sendable {
     let listedGroups: [String: [String]]
     /// What could not be read, and is in neither of them. In the order of the file.
     public let leftOut: [LeftOut]
+    /// The qubes that are left out, as far as their names can be read.
+    let unreadQubes: Set<String>
+    /// One of them has no name that can be read.
+    let hasNamelessQube: Bool
     /// The files of what could not be read, as far as they can be known: to be left alone.
     public let protection: Protection
 
@@ -28,6 +32,9 @@ public struct Inventory: Equatable, Sendable {
         adminFeatures = qubes.first { $0.kind == Qube.adminKind }?.features ?? [:]
         listedGroups = DedupeGroup.lists(adminFeatures)
         self.leftOut = leftOut
+        let unread = leftOut.filter { $0.kind == .qube }
+        unreadQubes = Set(unread.compactMap(\.qube))
+        hasNamelessQube = unread.contains { $0.qube == nil }
         self.protection = protection
         hasUnknownDefaults =
             !qubes.contains { $0.kind == Qube.adminKind } && leftOut.contains { $0.kind == .qube }

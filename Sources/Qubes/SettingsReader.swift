@@ -32,26 +32,42 @@ public struct SettingsError: Error, Equatable, Sendable, CustomStringConvertible
     /// Its value, escaped and cut, in quotes; nil where qubes.xml could not be read there.
     public let value: String?
 
-    /// One sentence, of printable ASCII, with what to do.
-    public var description: String {
-        guard let value else {
-            return "The feature \(feature.rawValue) of \(qube) is not known, since what qubes.xml"
-                + " says of \(qube) cannot be read: qvm-btrfs check"
+    /// What is accepted instead; nil where the value is not known.
+    public var accepted: String? {
+        guard value != nil else { return nil }
+        return switch feature {
+        case .compress: "zstd:-15 to zstd:19, zstd or off"
+        case .dedupeGroup:
+            "a name of up to \(SettingsFeature.groupBytes) letters, digits, '_', '.' and '-'"
+        case .skip: "1 or 0"
+        case .newData: "zstd:1 to zstd:15, or zstd"
         }
-        let (allowed, example) =
-            switch feature {
-            case .compress: ("zstd:-15 to zstd:19, zstd or off", "zstd:3")
-            case .dedupeGroup:
-                (
-                    "a name of up to \(SettingsFeature.groupBytes) letters, digits, '_', '.' "
-                        + "and '-'", "NAME"
-                )
-            case .skip: ("1 or 0", "1")
-            case .newData: ("zstd:1 to zstd:15, or zstd", "zstd:1")
-            }
-        return "The feature \(feature.rawValue) of \(qube) is \(value), but can only be "
-            + "\(allowed): qvm-features \(qube) \(feature.rawValue) \(example)"
     }
+
+    /// The command of dom0 that mends it.
+    public var command: String {
+        guard value != nil else { return "qvm-btrfs check" }
+        let example =
+            switch feature {
+            case .compress: "zstd:3"
+            case .dedupeGroup: "NAME"
+            case .skip: "1"
+            case .newData: "zstd:1"
+            }
+        return "qvm-features \(qube) \(feature.rawValue) \(example)"
+    }
+
+    /// What is wrong, without what mends it, in printable ASCII.
+    public var fault: String {
+        guard let value, let accepted else {
+            return "The feature \(feature.rawValue) of \(qube) is not known, since what qubes.xml"
+                + " says of \(qube) cannot be read"
+        }
+        return "The feature \(feature.rawValue) of \(qube) is \(value), but can only be \(accepted)"
+    }
+
+    /// One sentence, of printable ASCII, with what to do.
+    public var description: String { "\(fault): \(command)" }
 }
 
 /// The names of dedupe groups. A chosen one begins with `named:`, the others do not.
@@ -97,15 +113,16 @@ public enum DedupeGroup {
 }
 
 extension Inventory {
-    /// What features say about a volume. The qube's own feature wins over dom0's; a feature that is
-    /// overridden is not looked at, one that counts and means nothing is an error.
+    /// What features say about a volume. The qube's own feature wins over its template's, and that
+    /// over dom0's; one that is overridden is not looked at, one that counts and means nothing is
+    /// an error.
     public func settings(
         for volume: Volume, of qube: Qube
     ) throws(SettingsError) -> VolumeSettings {
         VolumeSettings(
-            compressionLevel: try feature(.compress, of: qube, compressionLevel),
-            skip: try feature(.skip, of: qube, skips) ?? false,
-            dedupeGroup: try dedupeGroup(of: volume, of: qube),
+            compressionLevel: try compression(of: qube).value,
+            skip: try skip(of: qube).value,
+            dedupeGroup: try dedupeGroup(of: volume, of: qube).value,
             followsSource: volume.snapshotOnStart && !volume.saveOnStop)
     }
 
@@ -118,44 +135,77 @@ extension Inventory {
         return name
     }
 
+    /// The level of a qube's images, 0 for off, nil where nothing is set.
+    public func compression(of qube: Qube) throws(SettingsError) -> Sourced<Int?> {
+        let (level, origin) = try feature(.compress, of: qube, compressionLevel)
+        return Sourced(level, origin)
+    }
+
+    /// Whether jobs leave a qube out.
+    public func skip(of qube: Qube) throws(SettingsError) -> Sourced<Bool> {
+        let (skip, origin) = try feature(.skip, of: qube, skips)
+        return Sourced(skip ?? false, origin)
+    }
+
     /// A named group that dom0 lists the qube in, then that of the templates of one creator, then
     /// the volume alone.
-    private func dedupeGroup(
+    public func dedupeGroup(
         of volume: Volume, of qube: Qube
-    ) throws(SettingsError) -> String {
-        if let name = try namedGroup(of: qube) { return DedupeGroup.named(name) }
+    ) throws(SettingsError) -> Sourced<String> {
+        let (name, origin) = try namedGroup(of: qube)
+        if let name { return Sourced(DedupeGroup.named(name), origin) }
         if qube.kind == Qube.templateKind, volume.name == Volume.rootName {
-            return DedupeGroup.templates(of: qube.creator)
+            return Sourced(DedupeGroup.templates(of: qube.creator), origin)
         }
-        return DedupeGroup.volume(pool: volume.pool, identifier: volume.identifier)
+        let alone = DedupeGroup.volume(pool: volume.pool, identifier: volume.identifier)
+        return Sourced(alone, origin)
+    }
+
+    /// The features that count for a qube and mean nothing, each once. None depends on the volume.
+    public func settingErrors(of qube: Qube) -> [SettingsError] {
+        var errors: [SettingsError] = []
+        func look<Value>(_ read: () throws(SettingsError) -> Value) {
+            do throws(SettingsError) {
+                _ = try read()
+            } catch {
+                // Where nothing of a qube can be read, one feature says that as well as three.
+                let isSaid = error.value == nil && errors.contains { $0.qube == error.qube }
+                if !isSaid { errors.append(error) }
+            }
+        }
+        look { () throws(SettingsError) in try compression(of: qube) }
+        look { () throws(SettingsError) in try skip(of: qube) }
+        look { () throws(SettingsError) in try namedGroup(of: qube) }
+        return errors
     }
 
     /// Only dom0 lets a qube into a group: whoever may set a qube's features may choose among the
-    /// groups that dom0 lists it in, or none of them.
-    private func namedGroup(of qube: Qube) throws(SettingsError) -> String? {
+    /// groups that dom0 lists it in, or none of them. A template's feature says nothing of those
+    /// that start from it: it chooses among the template's groups, which are others.
+    private func namedGroup(
+        of qube: Qube
+    ) throws(SettingsError) -> (name: String?, origin: SettingOrigin) {
         let listed = listedGroups[qube.name, default: []]
-        if let wanted = try feature(.dedupeGroup, of: qube, groupName) {
-            return listed.contains(wanted) ? wanted : nil
-        }
+        let (wanted, origin) = try feature(.dedupeGroup, of: qube, groupName)
+        if let wanted { return (listed.contains(wanted) ? wanted : nil, origin) }
         let isUnwanted = qube.features[SettingsFeature.dedupeGroup.rawValue] != nil
-        return isUnwanted ? nil : listed.first
+        if isUnwanted { return (nil, origin) }
+        guard let first = listed.first else { return (nil, .builtIn) }
+        return (first, .admin)
     }
 
-    /// What a feature says: of the qube, or of dom0 where the qube has none.
-    /// - Returns: nil where neither has it, or the one that counts is empty.
+    /// What a feature says: of the qube, of what it starts from, or of dom0.
+    /// - Returns: nil where none of them has it, or the one that counts is empty.
     private func feature<Value>(
         _ feature: SettingsFeature, of qube: Qube, _ meaning: (String) -> Value?
-    ) throws(SettingsError) -> Value? {
-        let own = qube.features[feature.rawValue]
-        if own == nil, hasUnknownDefaults {
-            throw SettingsError(qube: Qube.adminName, feature: feature, value: nil)
+    ) throws(SettingsError) -> (value: Value?, origin: SettingOrigin) {
+        let (text, origin) = try counting(feature, of: qube)
+        guard let text, !text.isEmpty else { return (nil, origin) }
+        guard let meaning = meaning(text) else {
+            throw SettingsError(
+                qube: origin.owner(of: qube), feature: feature, value: quoted(text))
         }
-        guard let value = own ?? adminFeatures[feature.rawValue], !value.isEmpty else { return nil }
-        guard let meaning = meaning(value) else {
-            let name = own == nil ? Qube.adminName : qube.name
-            throw SettingsError(qube: name, feature: feature, value: quoted(value))
-        }
-        return meaning
+        return (meaning, origin)
     }
 
     /// The level at which the kernel is to pack what is written, by dom0's feature.

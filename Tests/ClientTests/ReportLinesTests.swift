@@ -37,6 +37,21 @@ import Testing
         #expect(machine.output.contains("\nTotal (1 qube) "))
     }
 
+    @Test func whatIsBeingDeletedIsARowOfItsOwn() {
+        var report = Sample.report([Sample.qube("work", bytes: 4096)])
+        report.machine = MachineFigures(
+            everything: Figures(), others: Figures(), savedByCompressionBytes: 0,
+            savedBySharingBytes: 0)
+        func rows() -> [String] {
+            ReportLines.machine(report).texts.filter { $0.contains("deleted") }
+        }
+        #expect(rows().isEmpty)
+        report.machine?.deletedSubvolumes = 2
+        report.machine?.deletedSubvolumesBytes = 3 << 30
+        #expect(
+            rows() == ["  in deleted subvolumes        3.00 GiB  2, comes back by itself"])
+    }
+
     @Test func qubesOfOneSizeAreSortedByName() {
         let names = ["c", "a", "b"]
         let lines = ReportLines.machine(

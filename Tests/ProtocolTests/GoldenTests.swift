@@ -214,6 +214,16 @@ import Testing
                 + #","gains":[{"bytes":3,"measuredAt":4,"operation":"optimize"}],"others":"#
                 + Sample.figuresJSON
                 + #","savedByCompressionBytes":1,"savedBySharingBytes":2}"#)
+        var machine = MachineFigures(
+            everything: Sample.figures, others: Sample.figures, savedByCompressionBytes: 1,
+            savedBySharingBytes: 2)
+        machine.deletedSubvolumes = 3
+        machine.deletedSubvolumesBytes = 4
+        try check(
+            machine,
+            #"{"deletedSubvolumes":3,"deletedSubvolumesBytes":4,"everything":"#
+                + Sample.figuresJSON + #","gains":[],"others":"# + Sample.figuresJSON
+                + #","savedByCompressionBytes":1,"savedBySharingBytes":2}"#)
         try check(
             HistoryPoint(
                 at: 1, deviceBytes: 2, dataUsedBytes: 3, metadataUsedBytes: 4, unallocatedBytes: 5,
@@ -221,6 +231,24 @@ import Testing
             #"{"at":1,"dataUsedBytes":3,"deviceBytes":2,"metadataUsedBytes":4,"#
                 + #""operation":"dedupe","referencedBytes":6,"savedBytes":-7,"#
                 + #""unallocatedBytes":5}"#)
+    }
+
+    @Test func settingsOfAVolume() throws {
+        var volume = Report.Volume(
+            name: "private", pool: "p", figures: Sample.figures, images: [])
+        volume.settings = Report.Settings(
+            compress: .init("zstd:9", .template, template: "deb"), dedupeGroup: .init("x", .hidden),
+            skip: .init(nil, .byDefault))
+        try check(
+            volume,
+            #"{"figures":"# + Sample.figuresJSON + #","images":[],"name":"private","pool":"p","#
+                + #""settings":{"compress":{"origin":"template","template":"deb","#
+                + #""value":"zstd:9"},"dedupeGroup":{"origin":"hidden","value":"x"},"#
+                + #""skip":{"origin":"default"}}}"#)
+        #expect(
+            Report.Setting.Origin.allCases.map(\.rawValue) == [
+                "qube", "template", "dom0", "default", "hidden",
+            ])
     }
 
     @Test func checks() throws {

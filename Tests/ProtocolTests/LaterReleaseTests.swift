@@ -34,6 +34,7 @@ import Testing
         try isRead(Pacing.State.self)
         try isRead(Pacing.Reason.self)
         try isRead(NewData.Reason.self)
+        try isRead(Report.Setting.Origin.self)
         try isRead(CheckReport.Finding.Level.self)
     }
 

@@ -133,6 +133,22 @@ import Testing
         #expect(ofNobody?.unreadable == nil && ofNobody?.unreadableCount == nil)
     }
 
+    @Test func whatIsBeingDeletedIsToldToDom0Alone() {
+        var report = Samples.report(qubes: [])
+        report.machine = MachineFigures(
+            everything: Figures(), others: Figures(), savedByCompressionBytes: 0,
+            savedBySharingBytes: 0)
+        report.machine?.deletedSubvolumes = 1
+        report.machine?.deletedSubvolumesBytes = 2
+        let own = Target(
+            caller: .machine, inventory: Inventory(pools: [], qubes: []), qube: nil,
+            systemDirectories: [])
+        #expect(Reader(own).visible(report).machine?.deletedSubvolumesBytes == 2)
+        let others = reader(of: nil, seeing: ["work", "dom0"]).visible(report).machine
+        #expect(others != nil && others?.deletedSubvolumes == nil)
+        #expect(others?.deletedSubvolumesBytes == nil)
+    }
+
     /// What a reader that sees `work` alone, and asks about it, reads of this.
     private func reader(
         of target: String? = "work", seeing visible: Set<String> = ["work"]

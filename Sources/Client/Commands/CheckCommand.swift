@@ -10,7 +10,7 @@ struct CheckCommand: ClientCommand {
         discussion: """
             Without a name, or with 'dom0': kernel, file system, mount options, loop devices, \
             room, and all images that you may see; in dom0 the lines of policy, too. With names: \
-            the images of these qubes alone. Nothing is changed.
+            the images of these qubes alone, and what features say of them. Nothing is changed.
 
             Exit status: 0 when all is well or only worth knowing, 7 when something should be \
             mended.

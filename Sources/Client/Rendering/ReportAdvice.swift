@@ -53,6 +53,9 @@ extension ReportLines {
                 "in partly used extents", machine.everything.unreachableBytes,
                 "parts that no file shows"),
         ]
+        if let bytes = machine.deletedSubvolumesBytes, let count = machine.deletedSubvolumes {
+            lines.append(line("in deleted subvolumes", bytes, "\(count), comes back by itself"))
+        }
         for gain in machine.gains {
             lines.append(
                 line(

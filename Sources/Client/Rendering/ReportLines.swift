@@ -47,6 +47,7 @@ enum ReportLines {
             lines += storageLines(qube)
             lines += nocowImages(qube)
             lines += NewDataLines.report(qube)
+            lines += settings(qube)
         }
         if lines.isEmpty { lines.append("The qube has no volume on a Btrfs pool.") }
         lines += fileSystems(report.fileSystems)
@@ -97,6 +98,18 @@ enum ReportLines {
                 Line.wrapped(
                     "\($0.path) (\($0.role), \(ByteText.size($0.sizeBytes)))", after: "  ",
                     indent: 4)
+            }
+    }
+
+    /// What features say; nothing when the service says nothing.
+    private static func settings(_ qube: Report.Qube) -> [Line] {
+        let known = qube.volumes.compactMap { volume in
+            volume.settings.map { (volume.name, $0) }
+        }
+        if known.isEmpty { return [] }
+        return ["", Line("Settings:", .heading)]
+            + Report.Settings.sentences(known).flatMap {
+                Line.wrapped("\($0).", after: "  ", indent: 4)
             }
     }
 

@@ -8,11 +8,21 @@ extension Report: Readable {
     func redacted(for reader: Reader) -> Report {
         var report = self
         report.qubes.removeAll { !reader.reads(qube: $0.name) }
+        for qube in report.qubes.indices {
+            for volume in report.qubes[qube].volumes.indices {
+                let settings = report.qubes[qube].volumes[volume].settings
+                report.qubes[qube].volumes[volume].settings = settings?.redacted(for: reader)
+            }
+        }
         report.families = sets(families, reader).filter { reader.caller.sees($0.name) }
         report.pools = sets(pools, reader)
         // A group's name may come from a qube that the caller does not see.
         report.groups = reader.caller.isMachine ? sets(groups, reader) : []
         report.fileSystems = reader.isAboutMachine ? reader.usages(fileSystems) : []
+        if !reader.caller.isMachine {
+            report.machine?.deletedSubvolumes = nil
+            report.machine?.deletedSubvolumesBytes = nil
+        }
         if !reader.isAboutMachine {
             report.machine = nil
             report.history = nil

@@ -35,9 +35,6 @@ struct Target {
 
 /// Templates, as far as the caller may see them.
 extension Target {
-    /// The most templates one above the other; it ends a circle, too.
-    private static let familyDepth = 8
-
     /// The template of a qube.
     func template(of qube: Qube) -> Qube? {
         guard let name = qube.template, caller.sees(name) else { return nil }
@@ -47,7 +44,7 @@ extension Target {
     /// A qube, what it starts from, what that starts from, and so on.
     private func lineage(of qube: Qube) -> [Qube] {
         var line = [qube]
-        while line.count < Self.familyDepth, let above = template(of: line[line.count - 1]),
+        while line.count < Inventory.templateDepth, let above = template(of: line[line.count - 1]),
             !line.contains(where: { $0.name == above.name })
         {
             line.append(above)

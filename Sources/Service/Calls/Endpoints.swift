@@ -15,6 +15,7 @@ extension CallHandler {
             var report = try accounts.report(order, for: open.target.caller)
             report.problems += problems
             report.describe(open.target, running: try? qubes.running(visibleTo: open.target.caller))
+            report.addSettings(open.target)
             let jobs = runner.jobs.records(for: open.target.caller)
             report.addEstimates(jobs, for: open.target.caller)
             if open.target.qube == nil {
@@ -39,12 +40,12 @@ extension CallHandler {
                 open.target, open.call.argument,
                 excluding: open.target.excluded(untrusted: request.exclude))
             open.accept()
-            let (order, problems) = orders.order(.check)
+            let (order, _) = orders.order(.check)
             open.ask(about: Set(order.volumes.filter(\.selected).map(\.qube)))
             var check = try accounts.check(order, for: open.target.caller)
             check.findings =
-                orders.findings(problems)
-                + unlisted(order, in: open.target.inventory) + check.findings
+                orders.findings() + unlisted(order, in: open.target.inventory)
+                + check.findings + orders.settingFindings()
             return check
         }
     }

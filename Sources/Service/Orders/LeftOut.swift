@@ -75,29 +75,20 @@ extension Inventory {
 }
 
 extension OrderMaker {
-    /// What a check says besides what its worker finds.
-    /// - Parameter problems: those of its order.
-    func findings(_ problems: [Report.Problem]) -> [CheckReport.Finding] {
-        let leftOut = target.leftOutProblems
-        let isOwn = target.caller.isMachine
-        let features = problems.filter { !leftOut.contains($0) }
-        let ofQubesXML =
-            isOwn
+    /// What a check says besides what its worker finds, but for what is as it should be.
+    func findings() -> [CheckReport.Finding] {
+        let leftOut =
+            target.caller.isMachine
             ? target.inventory.leftOut.prefix(Limits.namedItems).map(\.finding)
-            : leftOut.map { CheckReport.Finding("qubes.xml", $0) }
-        return ofQubesXML
-            + features.map {
-                CheckReport.Finding(
-                    "feature", $0,
-                    reason: "What a feature means cannot be guessed, so that jobs do nothing.")
-            }
+            : target.leftOutProblems.map { CheckReport.Finding("qubes.xml", $0) }
+        return leftOut + wrongSettings(withSystem: true).map(\.finding) + wrongNewData
     }
 }
 
 extension CheckReport.Finding {
     /// A problem as a finding.
-    fileprivate init(_ topic: String, _ problem: Report.Problem, reason: String? = nil) {
-        self.init(.problem, topic, problem.subject, problem.message, reason: reason)
+    fileprivate init(_ topic: String, _ problem: Report.Problem) {
+        self.init(.problem, topic, problem.subject, problem.message)
         about = problem.about
     }
 }

@@ -136,23 +136,11 @@ struct OrderMaker {
     ) -> (order: WorkerOrder, problems: [Report.Problem]) {
         let names = poolNames
         var volumes: [WorkerOrder.Volume] = []
-        var problems: [Report.Problem] = []
         for qube in target.inventory.qubes {
             let isSelected = isSelected(of: qube)
             let family = work == .report && target.qube == nil ? target.family(of: qube) : nil
             for volume in qube.volumes where names.contains(volume.pool) {
-                let settings: VolumeSettings?
-                do throws(SettingsError) {
-                    settings = try target.inventory.settings(for: volume, of: qube)
-                } catch {
-                    settings = nil
-                    let problem = malformed(error, of: qube)
-                    if isSelected(volume) && problems.count < Limits.namedItems
-                        && !problems.contains(problem)
-                    {
-                        problems.append(problem)
-                    }
-                }
+                let settings = try? target.inventory.settings(for: volume, of: qube)
                 var item = Self.item(volume, of: qube, settings, selected: isSelected(volume))
                 // What the caller does not see is compared with nothing: neither what a job frees
                 // nor how long it takes then tells what that holds.
@@ -161,7 +149,7 @@ struct OrderMaker {
                 volumes.append(item)
             }
         }
-        let system = work.includesSystem ? systemVolume(&problems) : nil
+        let system = work.includesSystem ? systemVolume() : nil
         var order = WorkerOrder(
             work: work, pools: target.inventory.knownPools,
             volumes: volumes + target.inventory.protectedVolumes + (system.map { [$0] } ?? []),
@@ -169,30 +157,31 @@ struct OrderMaker {
             risksReadOnly: risksReadOnly ? true : nil,
             systemDirectories: system == nil ? nil : target.certainSystemDirectories)
         if work == .check, target.qube == nil { order.otherPools = target.inventory.knownOthers }
-        return (order, target.leftOutProblems + problems)
+        let wrong = wrongSettings(withSystem: system != nil)
+        return (order, target.leftOutProblems + wrong.map(\.problem))
+    }
+
+    /// The volumes that the request is about.
+    func selectedVolumes(of qube: Qube) -> [Volume] {
+        qube.volumes.filter(isSelected(of: qube))
+    }
+
+    /// Dom0, where the request is about its own files as well.
+    var systemQube: Qube? {
+        guard target.qube == nil, argument == .whole || argument == .system,
+            target.caller.sees(Qube.adminName), includes(Qube.adminName)
+        else { return nil }
+        return target.inventory.qubes.first { $0.kind == Qube.adminKind }
     }
 
     /// What stands for dom0's own files, when the call is about them. They are a dedupe group of
     /// their own, whatever is named as the default for qubes.
-    private func systemVolume(_ problems: inout [Report.Problem]) -> WorkerOrder.Volume? {
-        guard target.qube == nil, argument == .whole || argument == .system,
-            target.caller.sees(Qube.adminName), includes(Qube.adminName),
-            let admin = target.inventory.qubes.first(where: { $0.kind == Qube.adminKind })
-        else { return nil }
+    private func systemVolume() -> WorkerOrder.Volume? {
+        guard let admin = systemQube else { return nil }
         let volume = Volume(
             name: WorkerOrder.Volume.systemName, pool: "", identifier: "", snapshotOnStart: false,
             saveOnStop: true, sizeBytes: 0)
-        let settings: VolumeSettings?
-        do throws(SettingsError) {
-            settings = try target.inventory.settings(for: volume, of: admin)
-        } catch {
-            settings = nil
-            let problem = malformed(error, of: admin)
-            // As the default for qubes it is named already.
-            if !problems.contains(where: { $0.subject == problem.subject }) {
-                problems.append(problem)
-            }
-        }
+        let settings = try? target.inventory.settings(for: volume, of: admin)
         var item = Self.item(volume, of: admin, settings, selected: true)
         item.qube = WorkerOrder.Volume.systemQube
         item.dedupeGroup = "system"
@@ -216,20 +205,5 @@ struct OrderMaker {
             dedupeGroup: settings?.dedupeGroup ?? "malformed:\(qube.name):\(volume.name)")
         if settings?.followsSource == true { item.follows = true }
         return item
-    }
-
-    /// Named once, at the qube that has the feature: a default of dom0, or what a template says of
-    /// its root, counts for others as well. A caller that may not know of that qube learns which of
-    /// those it sees is left alone.
-    private func malformed(_ error: SettingsError, of qube: Qube) -> Report.Problem {
-        guard target.caller.sees(error.qube) else {
-            return Report.Problem(
-                .qube(qube.name),
-                "Jobs leave it alone: a feature that counts for it, of a qube that is not"
-                    + " visible to the caller, has a value that cannot be. dom0 can correct it.")
-        }
-        let who = error.qube == qube.name ? "it" : "every qube for which this counts"
-        let about = error.qube == Qube.adminName ? Subject.machine : .qube(error.qube)
-        return Report.Problem(about, "Jobs leave \(who) alone: \(error)")
     }
 }

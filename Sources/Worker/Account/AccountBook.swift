@@ -11,6 +11,8 @@ struct AccountBook {
     /// What the sets of every level take on it.
     let sets: LevelFigures
     let problems: [Report.Problem]
+    /// Every subvolume was read to its end.
+    let isWhole: Bool
     /// The place of each inode in the account.
     private let placeOf: [InodeIdentifier: Int]
 
@@ -29,6 +31,7 @@ struct AccountBook {
             files: files, levels: levels.all.map(\.set),
             sectorBytes: site.fileSystem.sectorBytes, spills: site.spills)
         var problems = list.problems
+        var isWhole = true
         try site.fileSystem.forEachFileOfAllTrees { (inode, item) throws(BtrfsError) in
             try governor.checkpoint()
             accountant.add(inode, item)
@@ -37,11 +40,13 @@ struct AccountBook {
             try accountant.add(inode, extent)
         } unreadable: { tree, error in
             problems.append(Self.problem(tree, error, site))
+            isWhole = false
         }
         account = try accountant.finish()
         sets = LevelFigures(account)
         self.list = list
         self.problems = problems
+        self.isWhole = isWhole
         placeOf = Dictionary(
             files.enumerated().map { ($1.inode, $0) }, uniquingKeysWith: { first, _ in first })
     }

@@ -41,6 +41,7 @@ struct ReportWork {
         if order.wholeMachine {
             for site in sites.sites { report.fileSystems.append(try FileSystemUsage(site)) }
             report.machine = machine(books)
+            try addDeleted(to: &report, books)
         }
         return report
     }
