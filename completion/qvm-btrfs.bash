@@ -171,13 +171,13 @@ _qvm-btrfs() {
     unset 'unparsed_words[0]'
     unparsed_words=("${unparsed_words[@]}")
     case "${subcommand}" in
-    report|check|estimate|compress|dedupe|optimize|defragment|sparsify|new-data|trim|jobs|watch|cancel|pause|resume|audit|policy|setup|help)
+    report|check|estimate|compress|dedupe|optimize|defragment|sparsify|new-data|trim|jobs|watch|cancel|pause|resume|audit|policy|setup|follow|help)
         # Offer subcommand argument completions
         "_qvm-btrfs_${subcommand}"
         ;;
     *)
         # Offer subcommand completions
-        COMPREPLY+=($(compgen -W 'report check estimate compress dedupe optimize defragment sparsify new-data trim jobs watch cancel pause resume audit policy setup help' -- "${cur}"))
+        COMPREPLY+=($(compgen -W 'report check estimate compress dedupe optimize defragment sparsify new-data trim jobs watch cancel pause resume audit policy setup follow help' -- "${cur}"))
         ;;
     esac
 }

@@ -69,10 +69,11 @@ struct OperationTests {
         try Files.write(Content.random(mebibytes: 64, seed: 2), to: "\(fileSystem.path)/other")
         try Command.check("sync")
         var held: JobProgress?
-        // A small job may be over before the other has begun: the next one then.
+        // A small job may be over before the other has begun: a later one then.
         for round in 0..<20 where held == nil {
             let beside = try ProgramBeside(
                 ["sh", "-c", other.shell, "sh", fileSystem.path, snapshot, lock])
+            Thread.sleep(forTimeInterval: 0.5 * Double(round + 1))
             let order = try WorkerRun.order(
                 .compress(level: round + 1, running: false), [WorkerRun.volume("work")],
                 on: fileSystem)

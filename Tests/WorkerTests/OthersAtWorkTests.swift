@@ -39,8 +39,7 @@ import Testing
             4: FLOCK
             """
         func holder(_ inode: UInt64, _ device: UInt64 = 0x811) -> Int? {
-            JobLock.holder(
-                of: FileStatus.Identity(device: device, inode: inode), in: locks)
+            JobLock.holder(ofInode: inode, onDevice: device, in: locks)
         }
         #expect(holder(77) == 20)
         #expect(holder(78) == -1)

@@ -93,7 +93,7 @@ struct JobLock: Sendable {
     var holder: String? {
         guard let file = (try? Descriptor.status(of: path))?.identity,
             let locks = SmallFile.text(processes.appending("locks"), limitBytes: 1 << 20),
-            let process = Self.holder(of: file, in: locks)
+            let process = Self.holder(ofInode: file.inode, onDevice: file.device, in: locks)
         else { return nil }
         let name = SmallFile.text(processes.appending("\(process)").appending("comm"))
         return "lock of " + (name?.split(separator: "\n").first.map(String.init) ?? "a program")
@@ -102,16 +102,18 @@ struct JobLock: Sendable {
     /// The process that holds a lock on a file: the first in the kernel's list (`proc_locks(5)`),
     /// whose lines are `1: FLOCK  ADVISORY  WRITE 708 00:13:5678 0 EOF`. Who waits for one has an
     /// arrow in front. Pure.
-    static func holder(of file: FileStatus.Identity, in locks: String) -> Int? {
+    static func holder(
+        ofInode inode: UInt64, onDevice device: UInt64, in locks: String
+    ) -> Int? {
         // As `stat(2)` has a device's two numbers in one (`makedev(3)`).
-        let major = file.device >> 8 & 0xfff | file.device >> 32 & ~0xfff
-        let minor = file.device & 0xff | file.device >> 12 & ~0xff
+        let major = device >> 8 & 0xfff | device >> 32 & ~0xfff
+        let minor = device & 0xff | device >> 12 & ~0xff
         for line in locks.split(separator: "\n") {
             let words = line.split(separator: " ")
             guard words.count >= 6, words[1] != "->" else { continue }
             let place = words[5].split(separator: ":")
             guard place.count == 3, UInt64(place[0], radix: 16) == major,
-                UInt64(place[1], radix: 16) == minor, UInt64(place[2]) == file.inode
+                UInt64(place[1], radix: 16) == minor, UInt64(place[2]) == inode
             else { continue }
             return Int(words[4])
         }
