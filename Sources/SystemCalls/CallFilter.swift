@@ -192,9 +192,11 @@ enum ControlRequest {
         17,  // TREE_SEARCH, TREE_SEARCH_V2
         18,  // INO_LOOKUP
         20,  // SPACE_INFO
+        29,  // SCRUB_PROGRESS
         30,  // DEV_INFO
         31,  // FS_INFO
         36,  // LOGICAL_INO
+        45,  // QUOTA_RESCAN_STATUS
         52,  // GET_DEV_STATS
         54,  // FIDEDUPERANGE
         59,  // LOGICAL_INO_V2
