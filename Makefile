@@ -76,6 +76,9 @@ abuse: ## Flood the daemon for two minutes each way, plant 65,536 guesses (root)
 test-snapshots: ## Run the tests with many snapshots with 500 to 2,000 of them (root).
 	MANY_SNAPSHOTS=1 scripts/test --filter ManySnapshotsTests
 
+test-sends: ## Start 300 sends in mid-job, and want none to fail (root).
+	SENDS=300 scripts/test --filter BesideSendsTests
+
 test-faults: ## Run the tests on faulty devices with every case of theirs, five minutes (root).
 	FAULTS=all scripts/test --filter 'BadSectorTests|RefusedWriteTests|PowerCutTests|DamagedTreeTests'
 

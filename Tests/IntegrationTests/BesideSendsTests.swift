@@ -62,7 +62,6 @@ struct BesideSendsTests {
         try Files.write(Data(), to: statuses + ".stop")
         _ = sender.wait()
         let refused = sent.filter { $0 != "0" }.count
-        print("SENDS \(sent.count) refused \(refused) rounds \(round)")
         #expect(refused == 0, "\(refused) of \(sent.count) sends, in \(round) jobs")
     }
 }
