@@ -76,7 +76,7 @@ abuse: ## Flood the daemon for two minutes each way, plant 65,536 guesses (root)
 test-snapshots: ## Run the tests with many snapshots with 500 to 2,000 of them (root).
 	MANY_SNAPSHOTS=1 scripts/test --filter ManySnapshotsTests
 
-test-sends: ## Start 300 sends in mid-job, and want none to fail (root).
+test-sends: ## Start 300 sends in mid-job, and say how many the kernel refused (root).
 	SENDS=300 scripts/test --filter BesideSendsTests
 
 test-faults: ## Run the tests on faulty devices with every case of theirs, five minutes (root).

@@ -3,8 +3,9 @@ import Foundation
 import Protocol
 import Testing
 
-/// A job never makes a send fail. The kernel refuses to send a snapshot of which a file is being
-/// shared into at that moment, and asks once, when the send begins.
+/// Sends that come and go cost a job time and nothing else. The kernel refuses to share into what
+/// is being sent, and to send what is being shared into at that moment; of the second a few are
+/// seen, and how many is for `make test-sends` to say.
 @Suite("Beside sends that begin", .enabled(if: RealBtrfs.isAvailable, RealBtrfs.reason))
 struct BesideSendsTests {
     /// Longer: `make test-sends`.
@@ -27,7 +28,7 @@ struct BesideSendsTests {
         try Files.write(Data(path.utf8), to: newest)
     }
 
-    @Test("A send begins in mid-job, again and again, and none fails")
+    @Test("A job does all of its work beside sends that begin again and again")
     func sends() throws {
         let fileSystem = try LoopFileSystem(mebibytes: 4096)
         let names = (0..<4).map { "qube\($0)" }
@@ -56,12 +57,14 @@ struct BesideSendsTests {
                 break
             }
             #expect(result.extentsReplaced > 0)
+            let sending = "its snapshot is being sent (btrfs send)"
+            #expect(!result.leftAlone.contains { $0.reason == sending })
             let lines = try String(contentsOfFile: statuses, encoding: .utf8)
             sent = lines.split(separator: "\n")
         }
         try Files.write(Data(), to: statuses + ".stop")
         _ = sender.wait()
         let refused = sent.filter { $0 != "0" }.count
-        #expect(refused == 0, "\(refused) of \(sent.count) sends, in \(round) jobs")
+        print("\(refused) of \(sent.count) sends failed, beside \(round) jobs")
     }
 }
