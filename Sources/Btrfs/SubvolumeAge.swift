@@ -45,14 +45,28 @@ public struct SubvolumeAge: Equatable, Sendable {
 extension FileSystem {
     /// The age of a subvolume's tree; nil when it is gone.
     public func age(ofSubvolume tree: TreeIdentifier) throws(BtrfsError) -> SubvolumeAge? {
+        var age: SubvolumeAge?
+        try forEachRootItem(of: tree) { age = SubvolumeAge(item: $0) }
+        return age
+    }
+
+    /// Whether nobody may change the subvolume (BTRFS_SUBVOL_RDONLY of its ROOT_ITEM's flags); not
+    /// when it is gone.
+    public func isReadOnly(subvolume tree: TreeIdentifier) throws(BtrfsError) -> Bool {
+        var flags: UInt64 = 0
+        try forEachRootItem(of: tree) { flags = $0.integer(at: 208, as: UInt64.self) ?? 0 }
+        return flags & 1 != 0
+    }
+
+    private func forEachRootItem(
+        of tree: TreeIdentifier, _ body: (RawSpan) -> Void
+    ) throws(BtrfsError) {
         let type = UInt8(BTRFS_ROOT_ITEM_KEY)
         func key(_ offset: UInt64) -> ItemKey {
             ItemKey(objectIdentifier: tree.rawValue, type: type, offset: offset)
         }
-        var age: SubvolumeAge?
         try forEachItem(in: .roots, from: key(0), through: key(.max), bufferBytes: 64 << 10) {
-            (_, _, item) throws(BtrfsError) in age = SubvolumeAge(item: item)
+            (_, _, item) throws(BtrfsError) in body(item)
         }
-        return age
     }
 }

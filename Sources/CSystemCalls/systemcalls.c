@@ -9,6 +9,7 @@
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <string.h>
+#include <sys/fanotify.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
@@ -18,6 +19,14 @@ int64_t csystemcalls_cached_pages(int descriptor, uint64_t offset, uint64_t leng
     struct { uint64_t cached, dirty, under_writeback, evicted, recently_evicted; } found = {0};
     if (syscall(451, descriptor, &range, &found, 0) != 0) return -1;
     return (int64_t)found.cached;
+}
+
+int csystemcalls_start_queue(void) {
+    return fanotify_init(FAN_CLASS_NOTIF | FAN_CLOEXEC | FAN_NONBLOCK, O_RDONLY | O_CLOEXEC);
+}
+
+int csystemcalls_start_queue_add(int queue, const char *program) {
+    return fanotify_mark(queue, FAN_MARK_ADD, FAN_OPEN_EXEC, AT_FDCWD, program);
 }
 
 int csystemcalls_landlock_abi(void) {

@@ -48,4 +48,19 @@ import Testing
         #expect(holder(99) == nil)
         #expect(holder(77, 0x812) == nil)
     }
+
+    @Test("A process is told by its name and words, once it has them")
+    func deeds() throws {
+        func deed(_ name: String?, _ words: [String]) -> OthersAtWork.Deed {
+            OthersAtWork.Deed(
+                name: name.map { $0 + "\n" }, commandLine: words.map { $0 + "\0" }.joined())
+        }
+        let send = try #require(transfer("btrfs send x"))
+        #expect(deed("sh", ["sh", "-c", "btrfs send x"]) == .undecided)
+        #expect(deed("btrfs", []) == .undecided)
+        #expect(deed("btrfs", ["btrfs", "send", "x"]) == .transfers(send))
+        #expect(deed("btrfs", ["btrfs", "filesystem", "usage", "/"]) == .other)
+        #expect(deed(nil, []) == .other)
+        #expect(OthersAtWork.Deed(name: "btrfs\n", commandLine: nil) == .other)
+    }
 }

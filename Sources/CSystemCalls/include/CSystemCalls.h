@@ -30,6 +30,11 @@ static const int csystemcalls_O_TMPFILE = 020000000 | O_DIRECTORY;
  * errno: ENOSYS before that, EPERM where a filter does not know it. */
 int64_t csystemcalls_cached_pages(int descriptor, uint64_t offset, uint64_t length);
 
+/* fanotify(7): a queue that makes nobody wait and is read without waiting, and a program whose
+ * starts it tells of (FAN_OPEN_EXEC, Linux 5.0). */
+int csystemcalls_start_queue(void);
+int csystemcalls_start_queue_add(int queue, const char *program);
+
 /* landlock(7). The ABI version, or -1 with errno where the kernel has none. */
 int csystemcalls_landlock_abi(void);
 int csystemcalls_landlock_create(uint64_t handled_access_fs);

@@ -15,6 +15,8 @@ struct JobWork {
     let output: Output
     let governor: Governor
     let lock: JobLock
+    /// Of the programs that send; nil where the kernel does not tell.
+    let starts: ProgramStarts?
 
     /// - Returns: what was done, all of it or until the job was cancelled or its time was over.
     func run() throws(Failure) -> WorkerMessage {
@@ -116,6 +118,8 @@ struct JobWork {
 
     /// The job holds while the file system has too little room, and while others are at work on it.
     private func watchSpace(of site: Site) {
+        let others = OthersWatch(
+            OthersAtWork(fileSystem: site.fileSystem), lock: lock, starts: starts)
         let isHeld = Monitor(false)
         let advice = { @Sendable [spaceGuard] () -> String? in
             // Waiting for room on one that has become read-only would be for ever.
@@ -130,8 +134,10 @@ struct JobWork {
         governor.guardSpace(advice) { bytes in
             guard let info = try? site.fileSystem.spaceInfo() else { return true }
             return SpaceGuard.hasRoom(info, for: bytes, lanes: Self.lanes)
-        } operation: { [lock] in
-            OthersAtWork(fileSystem: site.fileSystem).work ?? lock.holder
+        } operation: {
+            others.work(isSuspected: $0)
+        } isSomebodyStarting: {
+            others.isSomebodyStarting
         }
     }
 }

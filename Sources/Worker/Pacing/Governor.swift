@@ -28,7 +28,7 @@ final class Governor: JobControl {
         var isOver = false
         var spaceAdvice: (@Sendable () -> String?)?
         var hasRoom: (@Sendable (ByteCount) -> Bool)?
-        var operation: (@Sendable () -> String?)?
+        var operation: (@Sendable (_ isSuspected: Bool) -> String?)?
         var meanwhile: (@Sendable () -> Void)?
         var waits = WaitMeter()
         var pace = Pace.full
@@ -43,8 +43,8 @@ final class Governor: JobControl {
     /// The most that is read ahead in one slot while others need the disk: the kernel takes such
     /// reads in at once and does them later.
     static let hinderedAheadBytes = 2 << 20
-    /// The most that one kernel call compares meanwhile.
-    static let hinderedRequest = ByteCount.mebibytes(1)
+    /// The most that one kernel call compares meanwhile, and of what may be sent at any time.
+    static let smallRequest = ByteCount.mebibytes(1)
 
     private let sensors: Sensors
     private let mayUseBattery: Bool
@@ -59,6 +59,8 @@ final class Governor: JobControl {
     private let timeOver = Atomic<Bool>(false)
     private let hindered = Atomic<Bool>(false)
     private let aheadBytes = Atomic<Int>(0)
+    /// Apart from the state: it is asked before each of many requests.
+    private let isSomebodyStarting = Mutex<(@Sendable () -> Bool)?>(nil)
 
     /// - Parameter report: gets the pacing whenever it is other than it was, and with each look
     ///   while the job does not work at full speed.
@@ -108,12 +110,16 @@ final class Governor: JobControl {
     /// - Parameters:
     ///   - advice: says why there is too little, or nil.
     ///   - hasRoom: whether trees may grow by so much.
-    ///   - operation: what others do with it that no job should be beside, or nil.
+    ///   - operation: what others do with it that no job should be beside, or nil; it is told when
+    ///     somebody must have begun something.
+    ///   - isSomebodyStarting: somebody may be about to do something of the kind.
     func guardSpace(
         _ advice: @escaping @Sendable () -> String?,
         hasRoom: @escaping @Sendable (ByteCount) -> Bool = { _ in true },
-        operation: @escaping @Sendable () -> String? = { nil }
+        operation: @escaping @Sendable (_ isSuspected: Bool) -> String? = { _ in nil },
+        isSomebodyStarting: @escaping @Sendable () -> Bool = { false }
     ) {
+        self.isSomebodyStarting.withLock { $0 = isSomebodyStarting }
         state.withLock {
             $0.spaceAdvice = advice
             $0.hasRoom = hasRoom
@@ -165,10 +171,19 @@ final class Governor: JobControl {
     /// Looks around at once, and waits if there is a reason.
     /// - Returns: whether there was one.
     func waitForOthers() -> Bool {
-        look()
+        look(isSuspected: true)
         if isOpen.load(ordering: .acquiring) { return false }
         hold()
         return true
+    }
+
+    /// Waits while somebody who may be about to do what no job should be beside has just started,
+    /// and while he does it.
+    func holdForStarts() {
+        while !isCancelled, isSomebodyStarting.withLock({ $0 })?() == true {
+            // A program's first milliseconds, in which it is not known yet what it will do.
+            if !waitForOthers() { Pause.milliseconds(2) }
+        }
     }
 
     /// How much of a range may be read ahead now, in bytes.
@@ -185,12 +200,12 @@ final class Governor: JobControl {
     private var nowSeconds: Double { (clock.now - started).inSeconds }
 
     /// Looks around, decides, and opens or closes the gate.
-    private func look() {
+    private func look(isSuspected: Bool = false) {
         // Files are read before the lock is taken.
         let waited = sensors.othersWaitedSeconds()
         let isOnBattery = !mayUseBattery && sensors.isOnBattery()
         let advice = state.withLock { $0.spaceAdvice }?()
-        let operation = state.withLock { $0.operation }?()
+        let operation = state.withLock { $0.operation }?(isSuspected)
         let isTimeOver = deadline.map { $0.secondsLeft <= 0 } ?? false
         let now = nowSeconds
         let (pacing, isNews) = state.withLock { state in

@@ -25,15 +25,46 @@ struct OthersAtWork: Sendable {
     /// kernel does not say who sends.
     private var transfer: String? {
         for name in SmallFile.names(in: processes) where name.allSatisfy(\.isNumber) {
-            let process = processes.appending(name)
-            guard SmallFile.text(process.appending("comm")) == "btrfs\n",
-                let text = SmallFile.text(process.appending("cmdline")),
-                let transfer = Transfer(words: text.split(separator: "\0").map(String.init)),
-                mayBeHere(transfer)
-            else { continue }
-            return transfer.kind.rawValue
+            if case .transfers(let transfer) = deed(of: name) { return transfer.kind.rawValue }
         }
         return nil
+    }
+
+    /// What a process does, as far as transfers go.
+    enum Deed: Equatable {
+        /// It moves a subvolume.
+        case transfers(Transfer)
+        /// It does something else, or is gone.
+        case other
+        /// It has not come so far that one could tell.
+        case undecided
+
+        /// Pure.
+        /// - Parameters:
+        ///   - name: as the kernel has it in `comm`; nil when it is gone.
+        ///   - commandLine: each word with a zero behind it.
+        init(name: String?, commandLine: String?) {
+            switch (name, commandLine) {
+            case (nil, _), (_, nil): self = .other
+            // It runs still what it will leave for `btrfs`, or nothing of the kind.
+            case (let name, _) where name != "btrfs\n": self = .undecided
+            case (_, ""): self = .undecided
+            case (_, let commandLine?):
+                let words = commandLine.split(separator: "\0").map(String.init)
+                self = Transfer(words: words).map(Deed.transfers) ?? .other
+            }
+        }
+    }
+
+    /// What a process does on this file system, or may.
+    /// - Parameter process: its number.
+    func deed(of process: String) -> Deed {
+        let folder = processes.appending(process)
+        let name = SmallFile.text(folder.appending("comm"))
+        guard name == "btrfs\n" else { return Deed(name: name, commandLine: "") }
+        let deed = Deed(name: name, commandLine: SmallFile.text(folder.appending("cmdline")))
+        if case .transfers(let transfer) = deed, !mayBeHere(transfer) { return .other }
+        return deed
     }
 
     /// Unless every directory that it names is on another file system: what is not named from the

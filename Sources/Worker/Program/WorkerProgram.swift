@@ -74,6 +74,9 @@ public enum WorkerProgram {
         if order.work != .check, let problem = sites.problemOfAllSelected(order) {
             throw Failure(unfit: problem)
         }
+        // Not every kernel tells; then they are looked for now and then.
+        let starts =
+            task.movesReferences ? try? ProgramStarts(of: OthersWatch.senders) : nil
         let landlock = try Ties.tie(for: order.work)
         switch task {
         case .report, .check:
@@ -94,7 +97,7 @@ public enum WorkerProgram {
             defer { governor.stop() }
             return try JobWork(
                 job: job, order: order, sites: sites, output: output, governor: governor,
-                lock: JobLock(path: places.lockFile)
+                lock: JobLock(path: places.lockFile), starts: starts
             ).run()
         }
     }

@@ -63,7 +63,8 @@ struct BtrfsStore: ExtentStore {
         _ inode: InodeIdentifier, generation: Generation
     ) throws(BtrfsError) -> any OpenFile {
         let image = OpenImage(
-            try fileSystem.openInode(inode, generation: generation), inode)
+            try fileSystem.openInode(inode, generation: generation), inode,
+            mayBeSent: try fileSystem.isReadOnly(subvolume: inode.subvolume))
         image.shared.descriptor.adviseRandomReads()
         openImages.add(image)
         return image

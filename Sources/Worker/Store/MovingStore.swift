@@ -94,10 +94,15 @@ struct MovingStore: ExtentStore {
     ) throws(BtrfsError) -> DedupeOutcome {
         var done = ByteCount.zero
         var refusals = 0
+        let mayBeSent = (destination as? OpenImage)?.mayBeSent == true
         while done < lengthBytes {
             governor.hold()
+            // Whoever sends finds nothing that is just being shared into: a request that has been
+            // begun is over before the program that was started asks the kernel to send.
+            if mayBeSent { governor.holdForStarts() }
             let left = lengthBytes - done
-            let step = governor.isHindered ? min(left, Governor.hinderedRequest) : left
+            let isSmall = governor.isHindered || mayBeSent
+            let step = isSmall ? min(left, Governor.smallRequest) : left
             let outcome: DedupeOutcome
             do throws(BtrfsError) {
                 outcome = try base.share(

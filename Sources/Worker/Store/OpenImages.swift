@@ -9,11 +9,14 @@ internal import SystemPackage
 final class OpenImage: OpenFile {
     let shared: SharedDescriptor
     fileprivate let inode: InodeIdentifier
+    /// Its subvolume is read-only, as what `btrfs send` sends must be.
+    let mayBeSent: Bool
     private let isClosed = Atomic<Bool>(false)
 
-    init(_ descriptor: consuming Descriptor, _ inode: InodeIdentifier) {
+    init(_ descriptor: consuming Descriptor, _ inode: InodeIdentifier, mayBeSent: Bool) {
         shared = SharedDescriptor(descriptor)
         self.inode = inode
+        self.mayBeSent = mayBeSent
     }
 
     /// What is said of an image that was let go of.
