@@ -59,17 +59,17 @@ public enum Parent {
 }
 
 /// How much of the machine a process takes.
+///
+/// Only the calling thread and those it starts afterwards step back.
 public enum Priority {
-    /// Behind everybody else: the idle class for reads and writes, where the disk's scheduler knows
-    /// classes (`ioprio_set(2)`), and the least weight for the CPU (nice 19, SCHED_BATCH).
+    /// Behind everybody else on the disk: the idle class for reads and writes, where the disk's
+    /// scheduler knows classes (`ioprio_set(2)`).
+    public static func stepBackOnDisk() { _ = csystemcalls_idle_io() }
+
+    /// The least weight for the CPU (nice 19, SCHED_BATCH). There is no way back without rights
+    /// that the daemon does not have.
     ///
     /// Not SCHED_IDLE: on a busy machine such a thread gets the CPU once a second or so, also while
     /// the kernel holds locks of the file system for it that others wait for.
-    ///
-    /// Only the calling thread and those it starts afterwards step back: call it before any other
-    /// thread is started.
-    public static func stepBack() {
-        _ = csystemcalls_idle_io()
-        _ = csystemcalls_batch_cpu()
-    }
+    public static func stepBackOnCPU() { _ = csystemcalls_batch_cpu() }
 }

@@ -17,6 +17,8 @@ struct JobWork {
     let lock: JobLock
     /// Of the programs that send; nil where the kernel does not tell.
     let starts: ProgramStarts?
+    /// Makes the calls that others may not find under way.
+    let foreground: ForegroundThread?
 
     /// - Returns: what was done, all of it or until the job was cancelled or its time was over.
     func run() throws(Failure) -> WorkerMessage {
@@ -101,7 +103,8 @@ struct JobWork {
         watchSpace(of: site)
         governor.meanwhile { site.openImages.letGoOfDeleted() }
         let work = SiteWork(
-            job: job, site: site, order: order, output: output, governor: governor)
+            job: job, site: site, order: order, output: output, governor: governor,
+            foreground: foreground)
         let outcome = try work.run(&result)
         result.extentsReplaced += UInt64(outcome.extentsReplaced)
         result.referencesMoved += UInt64(outcome.referencesMoved)
@@ -149,12 +152,15 @@ private struct SiteWork {
     let order: WorkerOrder
     let output: Output
     let governor: Governor
+    let foreground: ForegroundThread?
 
     private let scope: Scope
 
     init(
-        job: JobKind, site: Site, order: WorkerOrder, output: Output, governor: Governor
+        job: JobKind, site: Site, order: WorkerOrder, output: Output, governor: Governor,
+        foreground: ForegroundThread?
     ) {
+        self.foreground = foreground
         self.job = job
         self.site = site
         self.order = order
@@ -267,7 +273,7 @@ private struct SiteWork {
         let total = plan.replacements.reduce(ByteCount.zero) { $0 + $1.diskBytes }
         let executor = Executor(
             store: MovingStore(
-                base: BtrfsStore(site), governor: governor),
+                base: BtrfsStore(site), governor: governor, foreground: foreground),
             roles: RoleBook(site: site, order: order, list: list), survey: survey,
             lanes: site.scratches.map {
                 .init(scratch: $0, encoder: ZstdEncoder())

@@ -19,7 +19,7 @@ public enum WorkerProgram {
         }
         // The daemon takes a job without a worker for interrupted, and may start the next one.
         do throws(Errno) { try Parent.dieWithIt() } catch { return 1 }
-        Priority.stepBack()
+        Priority.stepBackOnDisk()
         let output = Output(.standardOutput)
         do throws(Failure) {
             let places = try WorkerPlaces(arguments: Array(arguments.dropFirst()))
@@ -57,19 +57,7 @@ public enum WorkerProgram {
         }
         let cache = try places.openCache()
         sites.openNotes(in: try places.openState())
-        do throws(BtrfsError) {
-            switch task {
-            case .report, .check: sites.openReportSpills(in: cache)
-            case .newData: break
-            case .estimate: try sites.openCaches(in: cache, places)
-            case .job:
-                if order.risksReadOnly != true { try sites.leaveDamaged() }
-                try sites.openScratches(lanes: JobWork.lanes)
-                try sites.openCaches(in: cache, places)
-            }
-        } catch {
-            throw Failure(error, among: sites)
-        }
+        try open(task, of: order, &sites, cache, places)
         // A check is there to say it; what a job was asked for may all be damaged.
         if order.work != .check, let problem = sites.problemOfAllSelected(order) {
             throw Failure(unfit: problem)
@@ -78,6 +66,9 @@ public enum WorkerProgram {
         let starts =
             task.movesReferences ? try? ProgramStarts(of: OthersWatch.senders) : nil
         let landlock = try Ties.tie(for: order.work)
+        // Bound as all others are, and of the weight that they are about to give up.
+        let foreground = task.movesReferences ? try? ForegroundThread() : nil
+        Priority.stepBackOnCPU()
         switch task {
         case .report, .check:
             let governor = try govern(order, sites, output, input, places)
@@ -97,8 +88,29 @@ public enum WorkerProgram {
             defer { governor.stop() }
             return try JobWork(
                 job: job, order: order, sites: sites, output: output, governor: governor,
-                lock: JobLock(path: places.lockFile), starts: starts
+                lock: JobLock(path: places.lockFile), starts: starts,
+                foreground: foreground
             ).run()
+        }
+    }
+
+    /// Opens what the work needs to write to: nothing can be opened for it later.
+    private static func open(
+        _ task: WorkerTask, of order: WorkerOrder, _ sites: inout Sites,
+        _ cache: SharedDescriptor?, _ places: WorkerPlaces
+    ) throws(Failure) {
+        do throws(BtrfsError) {
+            switch task {
+            case .report, .check: sites.openReportSpills(in: cache)
+            case .newData: break
+            case .estimate: try sites.openCaches(in: cache, places)
+            case .job:
+                if order.risksReadOnly != true { try sites.leaveDamaged() }
+                try sites.openScratches(lanes: JobWork.lanes)
+                try sites.openCaches(in: cache, places)
+            }
+        } catch {
+            throw Failure(error, among: sites)
         }
     }
 

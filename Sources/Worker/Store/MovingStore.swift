@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 internal import Btrfs
 internal import Engine
+internal import SystemCalls
 internal import SystemPackage
 
 /// The engine's verbs under a governor, for the time in which a job moves references: each kernel
@@ -12,6 +13,8 @@ internal import SystemPackage
 struct MovingStore: ExtentStore {
     let base: BtrfsStore
     let governor: Governor
+    /// Shares into what may be sent; nil where there is none, and the lanes do it themselves.
+    let foreground: ForegroundThread?
 
     /// Content is read for what would be new: that ends as it does while one looks.
     private var looking: LookingStore {
@@ -97,17 +100,15 @@ struct MovingStore: ExtentStore {
         let mayBeSent = (destination as? OpenImage)?.mayBeSent == true
         while done < lengthBytes {
             governor.hold()
-            // Whoever sends finds nothing that is just being shared into: a request that has been
-            // begun is over before the program that was started asks the kernel to send.
-            if mayBeSent { governor.holdForStarts() }
             let left = lengthBytes - done
             let isSmall = governor.isHindered || mayBeSent
-            let step = isSmall ? min(left, Governor.smallRequest) : left
+            let request = ShareRequest(
+                source: source, sourceOffset: sourceOffset + done,
+                lengthBytes: isSmall ? min(left, Governor.smallRequest) : left,
+                destination: destination, destinationOffset: destinationOffset + done)
             let outcome: DedupeOutcome
             do throws(BtrfsError) {
-                outcome = try base.share(
-                    source, at: sourceOffset + done, lengthBytes: step, with: destination,
-                    at: destinationOffset + done)
+                outcome = try mayBeSent ? shareWhatMayBeSent(request) : request.make(base)
             } catch {
                 // What was done counts; whoever goes on from there meets the error again.
                 if done > .zero { return .shared(done) }
@@ -123,9 +124,42 @@ struct MovingStore: ExtentStore {
                 return done > .zero ? .shared(done) : outcome
             }
             done += count
-            if count < step { break }
+            if count < request.lengthBytes { break }
         }
         return .shared(done)
+    }
+
+    /// Whoever sends finds nothing that is just being shared into: a request that was begun waits
+    /// for no disk and hardly for the CPU, and is over before the program that was started asks the
+    /// kernel to send.
+    private func shareWhatMayBeSent(
+        _ request: ShareRequest
+    ) throws(BtrfsError) -> DedupeOutcome {
+        warm(request.source, at: request.sourceOffset, lengthBytes: request.lengthBytes)
+        warm(request.destination, at: request.destinationOffset, lengthBytes: request.lengthBytes)
+        governor.holdForStarts()
+        guard let foreground else { return try request.make(base) }
+        let result = foreground.run { [base, governor] in
+            // Others had their turn before.
+            governor.holdForStarts()
+            return Result { () throws(BtrfsError) in try request.make(base) }
+        }
+        return try result.get()
+    }
+
+    /// Reads what a request will compare. Whatever cannot be read the request meets itself.
+    private func warm(_ file: any OpenFile, at offset: FileOffset, lengthBytes: ByteCount) {
+        base.prefetch(file, at: offset, lengthBytes: lengthBytes)
+        let length = Int(lengthBytes.rawValue)
+        unsafe withUnsafeTemporaryAllocation(byteCount: 64 << 10, alignment: 16) { buffer in
+            var done = 0
+            while done < length,
+                let count = unsafe try? base.read(
+                    file, at: offset + ByteCount(UInt64(done)),
+                    into: .init(rebasing: buffer[..<min(buffer.count, length - done)])),
+                count > 0
+            { done += count }
+        }
     }
 
     func generation() throws(BtrfsError) -> Generation { try base.generation() }
@@ -156,5 +190,20 @@ struct MovingStore: ExtentStore {
     func synchronize() throws(BtrfsError) {
         governor.hold()
         try base.synchronize()
+    }
+}
+
+/// One call to the kernel.
+private struct ShareRequest: Sendable {
+    let source: any OpenFile
+    let sourceOffset: FileOffset
+    let lengthBytes: ByteCount
+    let destination: any OpenFile
+    let destinationOffset: FileOffset
+
+    func make(_ store: BtrfsStore) throws(BtrfsError) -> DedupeOutcome {
+        try store.share(
+            source, at: sourceOffset, lengthBytes: lengthBytes, with: destination,
+            at: destinationOffset)
     }
 }
