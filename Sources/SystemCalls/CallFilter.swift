@@ -236,7 +236,8 @@ enum SystemCallNumber {
         "mkdirat": 258, "mknodat": 259, "fchownat": 260, "futimesat": 261, "unlinkat": 263,
         "renameat": 264, "linkat": 265, "symlinkat": 266, "fchmodat": 268, "utimensat": 280,
         "fanotify_init": 300, "fanotify_mark": 301, "process_vm_writev": 311, "renameat2": 316,
-        "pidfd_getfd": 438, "fchmodat2": 452, "setxattrat": 463, "removexattrat": 466, "file_setattr": 469,
+        "pidfd_getfd": 438, "fchmodat2": 452,
+        "setxattrat": 463, "removexattrat": 466, "file_setattr": 469,
     ]
 
     /// What changes extended attributes of a file that is open.

@@ -24,8 +24,11 @@ public final class ProgramStarts: Sendable {
             let result = unsafe program.withPlatformString {
                 unsafe csystemcalls_start_queue_add(queue.rawValue, $0)
             }
-            if result == 0 { isOfAny = true }
-            else if errno != ENOENT { throw Errno(rawValue: errno) }
+            if result == 0 {
+                isOfAny = true
+            } else if errno != ENOENT {
+                throw Errno(rawValue: errno)
+            }
         }
         guard isOfAny else { throw .noSuchFileOrDirectory }
     }
