@@ -120,7 +120,7 @@ struct UnitTests {
             #expect(denied.contains(call), "\(call)")
         }
         for call in [
-            "clone3", "execve", "fsync", "ioctl", "ioprio_set",
+            "clone3", "execve", "fanotify_init", "fanotify_mark", "fsync", "ioctl", "ioprio_set",
             "landlock_create_ruleset", "landlock_restrict_self", "open_by_handle_at",
             "prctl", "readahead", "sched_setscheduler", "seccomp", "setpriority", "statx", "syncfs",
         ] {

@@ -23,6 +23,7 @@ struct FilterTests {
         #expect(
             filter.refused.isDisjoint(with: [
                 "open_by_handle_at", "landlock_create_ruleset", "seccomp", "ioctl", "ioprio_set",
+                "fanotify_init", "fanotify_mark",
             ]))
     }
 
