@@ -4,8 +4,8 @@ import Protocol
 import Testing
 
 /// The mount option compress-force has the kernel pack what a job writes plain, whatever flags its
-/// scratch file has. Plain is what was written before the option was set, or, on older kernels, with
-/// direct I/O.
+/// scratch file has. Plain is what was written before the option was set, or with direct I/O on
+/// older kernels.
 @Suite(
     "Jobs where the mount forces compression", .enabled(if: RealBtrfs.isAvailable, RealBtrfs.reason)
 )
