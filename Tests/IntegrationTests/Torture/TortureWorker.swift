@@ -42,11 +42,7 @@ final class TortureWorker {
         process.waitUntilExit()
     }
 
-    /// A worker that has ended meanwhile does not hear it.
-    func say(_ word: WorkerControl) {
-        signal(SIGPIPE, SIG_IGN)
-        try? input.fileHandleForWriting.write(contentsOf: Data("\(word.rawValue)\n".utf8))
-    }
+    func say(_ word: WorkerControl) { WorkerSession.say([word], through: input) }
 
     /// How it ended, when it has.
     func ending() throws -> TortureEnding {
