@@ -35,6 +35,7 @@ DOCUMENTS_BELOW = $(wildcard docs/*.md docs/*.png) LICENSE \
 	Benchmarks/results/dedupe.svg Benchmarks/results/latest.json
 
 .PHONY: help build test abuse test-fresh test-faults test-snapshots fuzz demo check format
+.PHONY: test-kernels torture
 .PHONY: build-vm vendor deb rpm test-packages
 .PHONY: manual completion
 .PHONY: packages bench bench-disk bench-pacing bench-pieces bench-scale bench-third clean
@@ -81,6 +82,13 @@ test-sends: ## Start 300 sends in mid-job, and say how many the kernel refused (
 
 test-faults: ## Run the tests on faulty devices with every case of theirs, five minutes (root).
 	FAULTS=all scripts/test --filter 'BadSectorTests|RefusedWriteTests|PowerCutTests|DamagedTreeTests'
+
+test-kernels: ## Run tests under KERNELS="6.1 6.12" in qemu (root).
+	scripts/test-kernels $(KERNELS)
+
+torture: ## Everything at once, by chance: MINUTES=3 SEED=5 (root).
+	TORTURE_MINUTES=$(or $(MINUTES),3) TORTURE_SEED=$(SEED) REQUIRE_REAL_BTRFS=1 \
+		scripts/test --filter TortureTests
 
 test-fresh: ## Run demo and tests in a root that has nothing but Debian and Swift (root).
 	scripts/test-fresh

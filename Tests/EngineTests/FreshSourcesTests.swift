@@ -189,6 +189,9 @@ import Testing
         let cut = [Self.extent(at: 256, length: 4), Self.extent(at: 260, length: 200)]
         #expect(Self.missing([Self.packed, Self.plain], [good] + cut) == nil)
         #expect(Self.missing([Self.plain], [Self.extent(at: 0, length: 512)]) == nil)
+        // As with the mount option compress-force.
+        let forced = [Self.extent(at: 256, length: 64, disk: 8, .lzo), Self.extent(at: 320)]
+        #expect(Self.missing([Self.plain], forced) == nil)
     }
 
     @Test func `Whatever differs from what was written is missing`() {
@@ -204,7 +207,7 @@ import Testing
         let wrongPlain = [
             [], [Self.extent(at: 256, length: 124)], [Self.extent(at: 260)],
             [Self.extent(at: 256, length: 4), Self.extent(at: 264, length: 200)],
-            [Self.extent(at: 256, .zstd)], [Self.extent(at: 256, hole: true)],
+            [Self.extent(at: 256, hole: true)],
             [Self.extent(at: 256, length: 4), Self.extent(at: 260, generation: 3)],
         ]
         for extents in wrongPlain { #expect(Self.missing([Self.plain], extents) == Self.plain) }

@@ -16,7 +16,7 @@ struct ProgramTests {
         "findutils": "find xargs",
         "grep": "grep", "gzip": "gzip", "mawk": "awk", "perl-base": "perl", "sed": "sed",
         "tar": "tar",
-        "apt": "apt-get apt-config",
+        "apt": "apt-cache apt-config apt-get", "libc-bin": "ldd",
         "util-linux": """
         fallocate findmnt flock fsfreeze ionice lsblk mountpoint setpriv setsid unshare
         """,
@@ -30,7 +30,8 @@ struct ProgramTests {
         "mount": "mount umount losetup", "systemd": "systemd-analyze",
         "dpkg-dev": "dpkg-buildpackage dpkg-parsechangelog", "rpm": "rpm rpmbuild", "man-db": "man",
         "duperemove": "duperemove", "fio": "fio", "mmdebstrap": "mmdebstrap",
-        "python3": "python3", "time": "time",
+        "python3": "python3", "time": "time", "busybox-static": "busybox",
+        "qemu-system-x86": "qemu-system-x86_64", "xz-utils": "xz",
     ]
     /// What is no package's: the toolchain's, and our own.
     static let others: Set<String> = [
@@ -126,7 +127,8 @@ struct ProgramTests {
             "bench": "bench", "bench-disk": "bench", "bench-pacing": "bench",
             "bench-pieces": "bench", "bench-third": "bench", "bench-versions": "bench",
             "test-fresh": "fresh", "fresh-root": "fresh", "package": "package", "vendor": "package",
-            "test-rpm": "package", "test-packages": "fresh",
+            "test-rpm": "package", "test-packages": "fresh", "test-kernels": "kernels",
+            "kernel-guest": "kernels",
         ]
         var packages = try Self.listed(sets[String(script.split(separator: "/")[1])] ?? "tests")
         // It installs what it looks with.

@@ -44,8 +44,8 @@ enum Settlement {
         }
     }
 
-    /// The first frame that is not in the tree as it was written: on the device, of its length and
-    /// compression, and not older than the batch.
+    /// The first frame that is not in the tree as it was written: on the device, of its length, not
+    /// older than the batch, and packed as it was when it was.
     /// - Parameters:
     ///   - frames: in order, none overlapping another.
     ///   - extents: in order.
@@ -75,8 +75,8 @@ enum Settlement {
                     && extent.contentBytes == frame.lengthBytes
                     && reference.offsetInExtent == .zero && reference.diskBytes == packedBytes
             }
-            // The kernel joins plain frames, or cuts them, as it finds room.
-            guard extent.compression == .none else { return false }
+            // The kernel joins plain frames, or cuts them, as it finds room. Where the mount option
+            // compress-force tells it to, it packs them too, whatever the file's flags say.
             position = Self.end(of: extent)
             if position >= end { return true }
         }

@@ -28,8 +28,12 @@ final class WorkerSession {
 
     var identifier: Int32 { process.processIdentifier }
 
-    /// Says a word to it. One that has ended meanwhile does not hear it: its last message tells.
-    func say(_ words: WorkerControl...) {
+    /// Says a word to it.
+    func say(_ words: WorkerControl...) { Self.say(words, through: input) }
+
+    /// Says words to a worker. One that has ended meanwhile does not hear them: its last message
+    /// tells.
+    static func say(_ words: [WorkerControl], through input: Pipe) {
         // Whoever writes to a pipe that nobody reads is killed, unless the signal is held back.
         var broken = sigset_t()
         var before = sigset_t()
