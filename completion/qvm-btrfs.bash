@@ -569,7 +569,7 @@ _qvm-btrfs_jobs() {
 
 _qvm-btrfs_watch() {
     repeating_flags=()
-    non_repeating_flags=(--json --quiet -q --verbose -v --version -h --help)
+    non_repeating_flags=(--notify --json --quiet -q --verbose -v --version -h --help)
     repeating_options=()
     non_repeating_options=(--qube --socket)
     __qvm-btrfs_offer_flags_options 1

@@ -8,10 +8,14 @@
 #include <linux/mount.h>
 #include <linux/seccomp.h>
 #include <sched.h>
+#include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/fanotify.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 
 int64_t csystemcalls_cached_pages(int descriptor, uint64_t offset, uint64_t length) {
     /* linux/mman.h has number and structures from 6.5 on; the number is one for all machines. */
@@ -183,4 +187,48 @@ int csystemcalls_set_string(int context, const char *key, const char *value) {
 
 int csystemcalls_apply_options(int context) {
     return (int)syscall(SYS_fsconfig, context, FSCONFIG_CMD_RECONFIGURE, NULL, NULL, 0);
+}
+
+ssize_t csystemcalls_write_nothing(int descriptor) { return pwrite(descriptor, "", 0, 0); }
+
+/* What is tried: the kernel waits for leave to write before it looks the name up, and this one is
+ * too long for any file system to have it. */
+static int is_let_write(int directory) {
+    char name[300];
+    memset(name, 'x', sizeof name - 1);
+    name[sizeof name - 1] = 0;
+    return unlinkat(directory, name, 0) != 0 && errno == ENAMETOOLONG;
+}
+
+pid_t csystemcalls_try_to_write(int directory, const char *name) {
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    /* Abstract: the first byte is zero, and the name ends with its length. */
+    int length = snprintf(address.sun_path + 1, sizeof address.sun_path - 1, "%s", name);
+    if (length < 0 || (size_t)length >= sizeof address.sun_path - 1) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    int lock = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (lock < 0) return -1;
+    socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)length);
+    if (bind(lock, (struct sockaddr *)&address, size) != 0) {
+        int reason = errno;
+        close(lock);
+        errno = reason;
+        return reason == EADDRINUSE ? 0 : -1;
+    }
+    pid_t child = fork();
+    if (child == 0) {
+        /* Whoever reads what our parent writes must not wait for us: all but two are closed. */
+        unsigned int low = (unsigned int)(lock < directory ? lock : directory);
+        unsigned int high = (unsigned int)(lock < directory ? directory : lock);
+        if (low > 0) syscall(SYS_close_range, 0, low - 1, 0);
+        if (high > low + 1) syscall(SYS_close_range, low + 1, high - 1, 0);
+        syscall(SYS_close_range, high + 1, ~0U, 0);
+        _exit(is_let_write(directory) ? 0 : 1);
+    }
+    int reason = errno;
+    close(lock);
+    errno = reason;
+    return child;
 }

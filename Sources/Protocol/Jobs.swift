@@ -94,6 +94,8 @@ public struct JobRecord: Codable, Equatable, Sendable {
     /// The id of the job that the service's end had interrupted and that goes on with this one; nil
     /// for one that was asked for.
     public var continues: String?
+    /// Somebody has cancelled it, and it has not ended yet; nil is no.
+    public var cancelling: Bool?
 
     /// No more events will come. Of a state that this release does not know, the end's moment
     /// tells.

@@ -33,6 +33,9 @@ public struct Pacing: Codable, Equatable, Sendable {
     public enum Reason: Word {
         /// Somebody asked for a pause; `btrfs.job.Resume` ends it.
         case pause
+        /// The file system stands still: it is frozen, or its device does not answer. Nothing can
+        /// be begun or ended until it moves again.
+        case standstill
         /// Another job goes before it; it goes on by itself afterwards.
         case turn
         /// Too little unallocated or metadata space is left.
@@ -48,13 +51,14 @@ public struct Pacing: Codable, Equatable, Sendable {
 
         /// Those that this release knows.
         public static let allCases: [Self] = [
-            .pause, .turn, .space, .operation, .battery, .disk,
+            .pause, .standstill, .turn, .space, .operation, .battery, .disk,
         ]
 
         /// As it is written.
         public var rawValue: String {
             switch self {
             case .pause: "pause"
+            case .standstill: "standstill"
             case .turn: "turn"
             case .space: "space"
             case .operation: "operation"

@@ -35,6 +35,47 @@ public struct Gain: Codable, Equatable, Sendable {
     }
 }
 
+/// A snapshot or another subvolume that holds space, in bytes on disk.
+public struct SpaceHolder: Codable, Equatable, Sendable {
+    /// From the top of its file system; nil for all together that are beyond what is looked at each
+    /// for itself.
+    public var path: String?
+    /// It was made from another subvolume.
+    public var isSnapshot: Bool
+    /// How many subvolumes it stands for, where that is not one.
+    public var count: UInt64?
+    /// What it has, each extent once.
+    public var diskBytes: UInt64
+    /// What comes back if it alone is deleted.
+    public var exclusiveBytes: UInt64
+
+    /// Makes one.
+    public init(
+        path: String?, isSnapshot: Bool, count: UInt64? = nil, diskBytes: UInt64,
+        exclusiveBytes: UInt64
+    ) {
+        self.path = path
+        self.isSnapshot = isSnapshot
+        self.count = count
+        self.diskBytes = diskBytes
+        self.exclusiveBytes = exclusiveBytes
+    }
+}
+
+/// What of a qube such subvolumes have as well.
+public struct HeldOfQube: Codable, Equatable, Sendable {
+    /// The qube's name.
+    public var qube: String
+    /// What does not come back if the qube goes, for that reason alone.
+    public var bytes: UInt64
+
+    /// Makes one.
+    public init(qube: String, bytes: UInt64) {
+        self.qube = qube
+        self.bytes = bytes
+    }
+}
+
 /// The machine as a whole: every file of every file system that has a pool.
 public struct MachineFigures: Codable, Equatable, Sendable {
     /// All files, each extent once.
@@ -52,6 +93,13 @@ public struct MachineFigures: Codable, Equatable, Sendable {
     public var deletedSubvolumes: UInt64?
     /// About what comes back when the kernel is through with them.
     public var deletedSubvolumesBytes: UInt64?
+    /// Snapshots and other subvolumes that are not in use, those first that would bring most; nil
+    /// for none, and for other readers than dom0.
+    public var holders: [SpaceHolder]?
+    /// What comes back if all of them are deleted.
+    public var holdersBytes: UInt64?
+    /// The qubes whose space they keep, those first of which it is most.
+    public var heldOfQubes: [HeldOfQube]?
 
     /// Makes figures.
     public init(

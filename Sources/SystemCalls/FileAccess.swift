@@ -201,6 +201,13 @@ extension Descriptor {
         try synchronize()
     }
 
+    /// Locks this open file or directory for ourselves, as long as the descriptor is open
+    /// (`flock(2)`). Waits for nobody.
+    public borrowing func lock() throws(Errno) { try checked(flock(rawValue, LOCK_EX | LOCK_NB)) }
+
+    /// Says that the file was changed now (`futimens(2)`).
+    public borrowing func touch() throws(Errno) { try checked(futimens(rawValue, nil)) }
+
     /// `isatty(3)`.
     public borrowing func isTerminal() -> Bool { isatty(rawValue) == 1 }
 }

@@ -52,35 +52,61 @@ struct SpillTests {
         #expect(result.savedBytes > 40 << 20)
     }
 
-    @Test("A full disk below the spilled ends the job with the reason, and changes nothing")
-    func fullSpillDisk() throws {
-        let fileSystem = try populated()
+    /// A small file system for the cache, mounted until the test is over.
+    private func withCache(
+        _ size: String, on fileSystem: LoopFileSystem, _ body: (String) throws -> Void
+    ) throws {
         let cache = fileSystem.folder + "/cache"
         try FileManager.default.createDirectory(
             atPath: cache, withIntermediateDirectories: true)
-        // Room for two blocks of checksums, of the six.
-        try Command.check("mount", "-t", "tmpfs", "-o", "size=32k", "tmpfs", cache)
+        try Command.check("mount", "-t", "tmpfs", "-o", "size=\(size)", "tmpfs", cache)
         defer { _ = try? Command.run(["umount", cache]) }
+        try body(cache)
+    }
+
+    @Test("Where the cache directory is too small what spills lies in the pool, and comes back")
+    func smallCache() throws {
+        let (held, spilled) = (try populated(), try populated())
+        let inventory = try spilled.inventory()
+        let expected = try WorkerRun.job(WorkerRun.dedupe, volumes, on: held)
+        try withCache("32k", on: spilled) { cache in
+            let result = try WorkerRun.job(
+                WorkerRun.dedupe, volumes, on: spilled, cache: cache, options: Self.little)
+            #expect(result.extentsReplaced == expected.extentsReplaced)
+            #expect(result.predictedBytes == expected.predictedBytes)
+        }
+        #expect(try spilled.inventory() == inventory)
+        #expect(try spilled.dataUsedBytes() == (try held.dataUsedBytes()))
+    }
+
+    @Test("A disk below the spilled that fills up ends the job, says why, and changes nothing")
+    func fullSpillDisk() throws {
+        let fileSystem = try populated()
         let inventory = try fileSystem.inventory()
         let before = try fileSystem.dataUsedBytes()
         for work in [WorkerRun.dedupe, WorkerRun.optimize, .estimate(running: false)] {
-            let last = try WorkerRun.messages(
-                WorkerRun.order(work, volumes, on: fileSystem), cache: cache,
-                options: Self.little
-            ).last
-            guard case .failure(let kind, let message, let detail)? = last else {
-                Issue.record("\(String(describing: last))")
-                continue
+            try withCache("64m", on: fileSystem) { cache in
+                let session = try WorkerSession(
+                    WorkerRun.order(work, volumes, on: fileSystem),
+                    options: ["--cache-directory", cache] + Self.little)
+                session.say(.pause)
+                _ = try #require(try session.progress { $0.pacing?.reason == .pause })
+                // Room for two blocks of checksums, of the six.
+                _ = try Command.run(["dd", "if=/dev/zero", "of=\(cache)/full", "status=none"])
+                try Command.check("truncate", "--size", "-32K", "\(cache)/full")
+                session.say(.resume)
+                guard case .failure(let kind, let message, let detail)? = try session.last()
+                else {
+                    Issue.record("\(String(describing: session.messages.last))")
+                    return
+                }
+                #expect(kind == ServiceException.Kind.failed.rawValue)
+                #expect(message.contains("cache directory") && message.contains("no space left"))
+                #expect(detail.contains("spill file"))
             }
-            #expect(kind == ServiceException.Kind.failed.rawValue)
-            #expect(message.contains("cache directory") && message.contains("no space left"))
-            #expect(detail.contains("spill file"))
         }
         #expect(try fileSystem.inventory() == inventory)
         #expect(try fileSystem.dataUsedBytes() == before)
-        // With room in memory the same disk is enough.
-        try WorkerRun.job(WorkerRun.dedupe, volumes, on: fileSystem, cache: cache)
-        #expect(try fileSystem.dataUsedBytes() < before - 40 << 20)
     }
 
     @Test("What was spilled is given back before references are moved, but for the survey")

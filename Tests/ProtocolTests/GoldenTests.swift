@@ -146,7 +146,7 @@ import Testing
         #expect(Pacing.State.allCases.map(\.rawValue) == ["full", "slowed", "held"])
         #expect(
             Pacing.Reason.allCases.map(\.rawValue) == [
-                "pause", "turn", "space", "operation", "battery", "disk",
+                "pause", "standstill", "turn", "space", "operation", "battery", "disk",
             ])
     }
 
@@ -224,6 +224,11 @@ import Testing
             #"{"deletedSubvolumes":3,"deletedSubvolumesBytes":4,"everything":"#
                 + Sample.figuresJSON + #","gains":[],"others":"# + Sample.figuresJSON
                 + #","savedByCompressionBytes":1,"savedBySharingBytes":2}"#)
+        try check(
+            SpaceHolder(path: "a/b", isSnapshot: true, diskBytes: 2, exclusiveBytes: 1),
+            #"{"diskBytes":2,"exclusiveBytes":1,"isSnapshot":true,"path":"a/b"}"#)
+        try check(
+            HeldOfQube(qube: "work", bytes: 3), #"{"bytes":3,"qube":"work"}"#)
         try check(
             HistoryPoint(
                 at: 1, deviceBytes: 2, dataUsedBytes: 3, metadataUsedBytes: 4, unallocatedBytes: 5,

@@ -140,6 +140,11 @@ import Testing
             savedBySharingBytes: 0)
         report.machine?.deletedSubvolumes = 1
         report.machine?.deletedSubvolumesBytes = 2
+        report.machine?.holders = [
+            SpaceHolder(path: "snapshots/1", isSnapshot: true, diskBytes: 3, exclusiveBytes: 1)
+        ]
+        report.machine?.holdersBytes = 1
+        report.machine?.heldOfQubes = [HeldOfQube(qube: "vault", bytes: 2)]
         let own = Target(
             caller: .machine, inventory: Inventory(pools: [], qubes: []), qube: nil,
             systemDirectories: [])
@@ -147,6 +152,9 @@ import Testing
         let others = reader(of: nil, seeing: ["work", "dom0"]).visible(report).machine
         #expect(others != nil && others?.deletedSubvolumes == nil)
         #expect(others?.deletedSubvolumesBytes == nil)
+        #expect(Reader(own).visible(report).machine?.holders?.count == 1)
+        #expect(others?.holders == nil && others?.holdersBytes == nil)
+        #expect(others?.heldOfQubes == nil)
     }
 
     /// What a reader that sees `work` alone, and asks about it, reads of this.

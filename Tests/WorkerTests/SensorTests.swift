@@ -7,7 +7,7 @@ import Testing
 @testable import Worker
 
 /// A folder laid out as one of the kernel's.
-private final class KernelFolder {
+final class KernelFolder {
     let path: FilePath
 
     init(_ files: [String: String]) throws {

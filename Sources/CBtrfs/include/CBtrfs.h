@@ -12,6 +12,7 @@
 #include <sys/xattr.h>
 
 static const unsigned long cbtrfs_TREE_SEARCH_V2 = BTRFS_IOC_TREE_SEARCH_V2;
+static const unsigned long cbtrfs_INO_LOOKUP = BTRFS_IOC_INO_LOOKUP;
 static const unsigned long cbtrfs_LOGICAL_INO_V2 = BTRFS_IOC_LOGICAL_INO_V2;
 static const unsigned long cbtrfs_ENCODED_READ = BTRFS_IOC_ENCODED_READ;
 static const unsigned long cbtrfs_ENCODED_WRITE = BTRFS_IOC_ENCODED_WRITE;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * System calls that Swift cannot reach by itself: variadic syscall(2) wrappers, macros, and
- * structures whose trailing array the importer drops. No logic: every function is one call.
+ * structures whose trailing array the importer drops. No logic: every function is one call, but for
+ * what runs between fork(2) and _exit(2), where Swift may not.
  */
 #pragma once
 #include <dirent.h>
@@ -105,3 +106,11 @@ int csystemcalls_pick_file_system(int mount);
 int csystemcalls_set_flag(int context, const char *key);
 int csystemcalls_set_string(int context, const char *key, const char *value);
 int csystemcalls_apply_options(int context);
+
+/* pwrite(2) of no bytes: it changes nothing, and waits while the file system is frozen. */
+ssize_t csystemcalls_write_nothing(int descriptor);
+
+/* Starts a process that asks for leave to write to a directory's file system, changes nothing, and
+ * ends; while that is frozen it waits, and nothing can end it (Linux 5.9). There is one of a name
+ * at a time: 0 where there is one already. -1 with errno where none could be started. */
+pid_t csystemcalls_try_to_write(int directory, const char *name);

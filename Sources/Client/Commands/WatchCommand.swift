@@ -11,14 +11,25 @@ struct WatchCommand: ClientCommand {
             For a job that is over the result comes at once. Ctrl-C asks whether to \
             leave the job running.
 
-            Example: qvm-btrfs watch 3fa9
+            With --notify the desktop says when the job has ended, and what came back. Where there \
+            is no session bus nothing is shown, and a warning says so.
+
+            Example: qvm-btrfs watch 3fa9 --notify
             """)
 
     @OptionGroup var place: JobArguments
+
+    @Flag(help: "Show a notification on the desktop when the job has ended.")
+    var notify = false
+
     @OptionGroup var shared: SharedOptions
 
     func execute(_ context: CommandContext) throws(ClientError) -> ExitStatus {
-        try context.follower(json: shared.json).follow(
-            context.client.resolve(place.job, of: place.qube))
+        let job = try context.client.resolve(place.job, of: place.qube)
+        return try context.follower(json: shared.json).follow(job) { record in
+            guard notify else { return }
+            Notifier(environment: context.environment, console: context.console)
+                .show(JobNotification(record))
+        }
     }
 }

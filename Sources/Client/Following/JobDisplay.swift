@@ -28,6 +28,7 @@ final class TextJobDisplay: JobDisplay {
     private var meter = ProgressMeter()
     private var pacer: ProgressPacer
     private var shownState: JobState?
+    private var isShownCancelling = false
     private var shownAdvice: String?
 
     init(_ console: Console) {
@@ -43,6 +44,7 @@ final class TextJobDisplay: JobDisplay {
         console.note(Line(JobLines.change(record, word)))
         // What is being cancelled runs until then: nothing that has to be said.
         shownState = record.state
+        isShownCancelling = word == .cancel
     }
 
     func accepted(_ accepted: JobAccepted) {
@@ -68,6 +70,11 @@ final class TextJobDisplay: JobDisplay {
 
     private func state(_ record: JobRecord) {
         defer { shownState = record.state }
+        if record.cancelling == true, !isShownCancelling, !record.isOver {
+            isShownCancelling = true
+            console.note(Line("\(JobLines.title(record)) is being cancelled."))
+            return
+        }
         guard record.state != shownState, !record.isOver else { return }
         let stands =
             switch record.state {

@@ -19,7 +19,7 @@ enum JobLines {
                     ])
                 ] + Line.wrapped(whose(record), after: "  ", indent: 4)
             }
-            + unknown(list) + running(list)
+            + unknown(list) + still(list) + running(list)
     }
 
     /// How long it ran, so far or in all.
@@ -51,6 +51,20 @@ enum JobLines {
             + Line.wrapped(
                 "The service is of a later release; this one does not know: "
                     + all.joined(separator: ", ") + ".", indent: 2)
+    }
+
+    /// Those that can neither go on nor end.
+    private static func still(_ list: JobList) -> [Line] {
+        list.jobs.flatMap { record -> [Line] in
+            guard !record.isOver, let pacing = record.progress?.pacing,
+                pacing.reason == .standstill
+            else { return [] }
+            let why = pacing.advice?.sanitised ?? "its file system does not answer"
+            return [""]
+                + Line.wrapped(
+                    "Job \(record.job) \(ProgressLine.standsStill(for: why, pacing)).", indent: 2,
+                    style: .warning)
+        }
     }
 
     /// The most of a word that is shown in prose.
@@ -124,9 +138,11 @@ enum JobLines {
         if record.state == .done, let left = record.result?.left {
             return RemainderLines.state(left)
         }
+        if record.cancelling == true, !record.isOver { return "cancelling" }
         guard record.state == .running, let progress = record.progress else {
             return record.state.rawValue
         }
+        if progress.pacing?.reason == .standstill { return "standstill" }
         if progress.pacing?.state == .held { return "held" }
         return ByteText.percent(progress.doneBytes, of: progress.totalBytes).isEmpty
             ? progress.stage.rawValue

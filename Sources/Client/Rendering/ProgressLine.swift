@@ -108,6 +108,7 @@ enum ProgressLine {
         let reason =
             switch pacing.reason {
             case .pause: "paused"
+            case .standstill: pacing.advice?.sanitised ?? "its file system stands still"
             case .turn: "another job goes first"
             case .space: "no space"
             case .operation: pacing.advice?.sanitised ?? "others are at work"
@@ -128,12 +129,23 @@ enum ProgressLine {
 
     /// What a job waits for, since when, and what becomes of it.
     static func waits(for advice: String, _ pacing: Pacing) -> String {
-        guard pacing.reason == .operation else {
-            return "The job waits for space on its file system: \(advice)."
+        switch pacing.reason {
+        case .operation:
+            "The job waits\(since(pacing)) for what others do with its file system: \(advice)."
+                + " It goes on by itself."
+        case .standstill: "The job \(standsStill(for: advice, pacing))."
+        default: "The job waits for space on its file system: \(advice)."
         }
-        let since = pacing.heldAt.map { " since \(Moment.second($0).suffix(8).prefix(5))" } ?? ""
-        return "The job waits\(since) for what others do with its file system: \(advice)."
-            + " It goes on by itself."
+    }
+
+    /// What is said of a job, as a part of a sentence.
+    static func standsStill(for advice: String, _ pacing: Pacing) -> String {
+        "stands still\(since(pacing)): \(advice). It goes on by itself when that is over, or"
+            + " ends if it was cancelled"
+    }
+
+    private static func since(_ pacing: Pacing) -> String {
+        pacing.heldAt.map { " since \(Moment.second($0).suffix(8).prefix(5))" } ?? ""
     }
 
     private static let stageWidth = JobProgress.Stage.allCases.map(\.rawValue.count).max() ?? 0

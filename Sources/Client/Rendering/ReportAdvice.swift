@@ -62,7 +62,44 @@ extension ReportLines {
                     "\(gain.operation.sanitised) would save", gain.bytes,
                     "about, as of \(Moment.day(gain.measuredAt))"))
         }
-        return lines.map { Line(trimmed($0.text), $0.style) }
+        return lines.map { Line(trimmed($0.text), $0.style) } + holders(machine)
+    }
+
+    /// The most subvolumes, and the most qubes, that a person is shown.
+    private static let shownHolders = 8
+    /// What holds less is not worth a row.
+    private static let leastHeldBytes: UInt64 = 1 << 20
+
+    /// Snapshots and other subvolumes that keep space, and whose.
+    private static func holders(_ machine: MachineFigures) -> [Line] {
+        let all = (machine.holders ?? []).filter { $0.diskBytes >= leastHeldBytes }
+        guard !all.isEmpty, let together = machine.holdersBytes else { return [] }
+        let table = TextTable(
+            first: "Snapshots and other subvolumes", others: [("HOLD", 10), ("IF DELETED", 11)])
+        var lines = [Line(""), table.heading]
+        for holder in all.prefix(shownHolders) {
+            let name = holder.path?.sanitised ?? "\(holder.count ?? 0) more"
+            lines.append(
+                table.row([
+                    "  " + name.shortened(to: 50), ByteText.size(holder.diskBytes),
+                    ByteText.size(holder.exclusiveBytes),
+                ]))
+        }
+        if all.count > shownHolders {
+            lines.append(Line("  and \(all.count - shownHolders) more: '--json' has all"))
+        }
+        lines.append(table.row(["  all of them together", "", ByteText.size(together)]))
+        let qubes = (machine.heldOfQubes ?? []).filter { $0.bytes >= leastHeldBytes }
+        if !qubes.isEmpty {
+            let names = qubes.prefix(shownHolders).map {
+                "\($0.qube.sanitised) \(ByteText.size($0.bytes))"
+            }
+            let more = qubes.count > shownHolders ? " and \(qubes.count - shownHolders) more" : ""
+            lines += Line.wrapped(
+                "Space of qubes that they keep: \(names.joined(separator: ", "))\(more).",
+                indent: 2)
+        }
+        return lines
     }
 
     private static func trimmed(_ text: String) -> String {

@@ -33,6 +33,8 @@ public struct Account: Sendable {
     public let inodes: [InodeItem?]
     /// All that is none of the files.
     public let outside: SpaceFigures
+    /// What the holders have.
+    public let held: HeldSpace
     /// The whole file system, each extent once.
     public let everything: SpaceFigures
     /// What all files refer to, with each byte of content counted once. `everything.data` above it
@@ -53,6 +55,7 @@ public struct Accountant {
     private let levels: [[Int]]
     private let sector: UInt64
     private let userOf: [InodeIdentifier: Int]
+    private let holders: Holders
     private var inodes: [InodeItem?]
     /// What the files themselves hold; the first is for all others together.
     private var own: [SpaceFigures]
@@ -63,28 +66,38 @@ public struct Accountant {
 
     /// - Parameters:
     ///   - files: the files with volumes; all others count together.
+    ///   - holders: subvolumes that are looked at each for itself.
     ///   - levels: ways to put volumes into sets: for each level and volume the set's number, or a
     ///     negative one for a volume that is in none.
     ///   - spills: where references go that do not fit into memory; without it all are held.
     public init(
-        files: [AccountFile], levels: [[Int]], sectorBytes: ByteCount,
-        spills: (any SpillSource)? = nil, heldReferences: Int = Accountant.heldReferences
+        files: [AccountFile], holders: Holders = Holders([]), levels: [[Int]],
+        sectorBytes: ByteCount, spills: (any SpillSource)? = nil,
+        heldReferences: Int = Accountant.heldReferences
     ) {
         self.files = files
+        self.holders = holders
         self.levels = levels
         sector = sectorBytes.rawValue
         userOf = Dictionary(
             files.enumerated().map { ($1.inode, $0 + 1) }, uniquingKeysWith: { first, _ in first })
         inodes = [InodeItem?](repeating: nil, count: files.count)
-        own = [SpaceFigures](repeating: SpaceFigures(), count: files.count + 1)
+        own = [SpaceFigures](
+            repeating: SpaceFigures(), count: files.count + 1 + holders.count)
         sorter = ExternalSorter(capacity: heldReferences, spills: spills)
+    }
+
+    /// Files come first, then holders; whoever is neither is 0.
+    private func user(of inode: InodeIdentifier) -> Int {
+        if let user = userOf[inode] { return user }
+        return holders.place(of: inode.subvolume).map { files.count + 1 + $0 } ?? 0
     }
 
     /// Takes an inode, before its extents.
     public mutating func add(_ inode: InodeIdentifier, _ item: InodeItem) {
-        let user = userOf[inode] ?? 0
+        let user = user(of: inode)
         current = (inode, user, item.isRegularFile)
-        if user > 0 { inodes[user - 1] = item }
+        if user > 0, user <= files.count { inodes[user - 1] = item }
         if item.isRegularFile {
             own[user].size = own[user].size.saturatingSum(item.sizeBytes)
         }
@@ -94,7 +107,7 @@ public struct Accountant {
     public mutating func add(
         _ inode: InodeIdentifier, _ extent: FileExtent
     ) throws(BtrfsError) {
-        if current?.inode != inode { current = (inode, userOf[inode] ?? 0, true) }
+        if current?.inode != inode { current = (inode, user(of: inode), true) }
         guard let current, current.isRegular else { return }
         switch extent.storage {
         case .hole:
@@ -131,10 +144,11 @@ public struct Accountant {
         let hasOutsideName = zip(files, inodes).map { file, inode in
             Int(inode?.links ?? 0) > file.knownNames
         }
-        var ledger = Ledger(files: files, hasOutsideName: hasOutsideName, levels: levels)
+        var ledger = Ledger(
+            files: files, holders: holders.count, hasOutsideName: hasOutsideName, levels: levels)
         for user in own.indices { ledger.add(own[user], of: user) }
         var records = try sorter.finish()
-        var open = OpenExtent(users: files.count + 1)
+        var open = OpenExtent(users: own.count)
         while let record = try records.next() {
             let reference = ReferenceRecord(record)
             if !open.takes(reference) {
@@ -147,7 +161,7 @@ public struct Accountant {
         ledger.giveOut()
         return Account(
             sets: ledger.sets, files: ledger.ofFiles, inodes: inodes, outside: ledger.outside,
-            everything: ledger.everything, distinctContent: distinctContent)
+            held: ledger.held, everything: ledger.everything, distinctContent: distinctContent)
     }
 
     private mutating func seal(_ open: inout OpenExtent, _ ledger: inout Ledger) {

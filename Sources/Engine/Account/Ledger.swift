@@ -47,6 +47,7 @@ struct Ledger {
     private(set) var sets: [[SpaceFigures]]
     private(set) var ofFiles: [SpaceFigures]
     private(set) var outside = SpaceFigures()
+    private(set) var held: HeldSpace
     private(set) var everything = SpaceFigures()
 
     /// Extents of one user, by user.
@@ -59,19 +60,23 @@ struct Ledger {
     private var stamps: [[Int]]
     private var stamp = 0
 
-    init(files: [AccountFile], hasOutsideName: [Bool], levels: [[Int]]) {
+    /// - Parameter holders: how many users there are behind the files, see `Holders`.
+    init(
+        files: [AccountFile], holders: Int = 0, hasOutsideName: [Bool], levels: [[Int]]
+    ) {
         self.files = files
+        held = HeldSpace(holders: holders, levels: levels)
         self.hasOutsideName = hasOutsideName
         self.levels = levels
         let counts = levels.map { ($0.max() ?? -1) + 1 }
         sets = counts.map { [SpaceFigures](repeating: SpaceFigures(), count: $0) }
         stamps = counts.map { [Int](repeating: 0, count: $0) }
         ofFiles = [SpaceFigures](repeating: SpaceFigures(), count: files.count)
-        single = [ExtentTally](repeating: ExtentTally(), count: files.count + 1)
+        single = [ExtentTally](repeating: ExtentTally(), count: files.count + 1 + holders)
     }
 
     /// An extent and its users, each once, in order: 0 stands for whoever is none of the files,
-    /// every other number for the file before it.
+    /// every other number for the file before it, or behind them for a holder.
     mutating func add(_ extent: SealedExtent, users list: [Int32]) {
         if list.count == 1 {
             single[Int(list[0])].add(extent)
@@ -93,7 +98,7 @@ struct Ledger {
     /// What a file itself holds: its size, what refers to extents, and its inline extents.
     mutating func add(_ own: SpaceFigures, of user: Int) {
         everything += own
-        guard user > 0 else {
+        guard isFile(user) else {
             var own = own
             own.exclusive = own.storage.inline.disk
             own.exclusiveData = own.storage.inline.data
@@ -101,7 +106,7 @@ struct Ledger {
             return
         }
         let file = files[user - 1]
-        forEachLevel([Int32(user)]) { ledger, level, found, isClosed in
+        forEachLevel([Int32(user)]) { ledger, level, found, isClosed, _ in
             for set in found { ledger.sets[level][set] += own }
             guard isClosed, found.count == 1 else { return }
             ledger.sets[level][found[0]].exclusive += own.storage.inline.disk
@@ -130,29 +135,35 @@ struct Ledger {
 
     private mutating func give(_ tally: ExtentTally, to list: [Int32]) {
         Self.add(tally, to: &everything)
-        let allRevisions = list.allSatisfy { $0 > 0 && files[Int($0) - 1].isRevision }
+        let allRevisions = list.allSatisfy { isFile(Int($0)) && files[Int($0) - 1].isRevision }
         let disk = tally.storage.sum(\.disk)
-        forEachLevel(list) { ledger, level, found, isClosed in
+        forEachLevel(list) { ledger, level, found, isClosed, isHeld in
             for set in found { Self.add(tally, to: &ledger.sets[level][set]) }
+            if isHeld, found.count == 1 { ledger.held.sets[level][found[0]] += disk }
             guard isClosed, found.count == 1 else { return }
             ledger.sets[level][found[0]].exclusive += disk
             ledger.sets[level][found[0]].exclusiveData += tally.references
             if allRevisions { ledger.sets[level][found[0]].revisions += disk }
         }
-        for user in list {
-            if user == 0 {
-                Self.add(tally, to: &outside)
-                if list.count > 1 { continue }
-                outside.exclusive += disk
-                outside.exclusiveData += tally.references
-            } else {
-                Self.add(tally, to: &ofFiles[Int(user) - 1])
-                if list.count > 1 { continue }
-                ofFiles[Int(user) - 1].exclusive += disk
-                ofFiles[Int(user) - 1].exclusiveData += tally.references
-            }
+        // The files come before the holders, and 0 before both.
+        let others = list.filter { !isFile(Int($0)) }
+        if !others.isEmpty { Self.add(tally, to: &outside) }
+        if others.count == list.count {
+            outside.exclusive += disk
+            outside.exclusiveData += tally.references
+        }
+        let holders = others.filter { $0 > 0 }.map { Int($0) - 1 - files.count }
+        held.add(disk, holders: holders, areAlone: holders.count == list.count)
+        for user in list where isFile(Int(user)) {
+            Self.add(tally, to: &ofFiles[Int(user) - 1])
+            if list.count > 1 { continue }
+            ofFiles[Int(user) - 1].exclusive += disk
+            ofFiles[Int(user) - 1].exclusiveData += tally.references
         }
     }
+
+    /// It is a file, and neither a holder nor whoever is none of both.
+    private func isFile(_ user: Int) -> Bool { user > 0 && user <= files.count }
 
     private static func add(_ tally: ExtentTally, to figures: inout SpaceFigures) {
         figures.storage += tally.storage
@@ -160,20 +171,23 @@ struct Ledger {
         figures.extents += tally.extents
     }
 
-    /// For each level, the sets that any of these users belongs to, and whether none of the users
-    /// stays when they go.
+    /// For each level, the sets that any of these users belongs to; whether none of the users
+    /// stays when they go; and whether it is holders alone that stay.
     private mutating func forEachLevel(
-        _ list: [Int32], _ body: (inout Ledger, Int, [Int], Bool) -> Void
+        _ list: [Int32], _ body: (inout Ledger, Int, [Int], Bool, Bool) -> Void
     ) {
+        let hasHolder = list.last.map { Int($0) > files.count } ?? false
         for level in levels.indices {
             stamp += 1
             var found: [Int] = []
+            // But for holders.
             var isClosed = true
             for user in list {
                 guard user > 0 else {
                     isClosed = false
                     continue
                 }
+                guard isFile(Int(user)) else { continue }
                 if hasOutsideName[Int(user) - 1] { isClosed = false }
                 for owner in files[Int(user) - 1].owners {
                     let set = levels[level][owner]
@@ -185,7 +199,7 @@ struct Ledger {
                     }
                 }
             }
-            body(&self, level, found, isClosed)
+            body(&self, level, found, isClosed && !hasHolder, isClosed && hasHolder)
         }
     }
 }

@@ -22,6 +22,9 @@ extension Report: Readable {
         if !reader.caller.isMachine {
             report.machine?.deletedSubvolumes = nil
             report.machine?.deletedSubvolumesBytes = nil
+            report.machine?.holders = nil
+            report.machine?.holdersBytes = nil
+            report.machine?.heldOfQubes = nil
         }
         if !reader.isAboutMachine {
             report.machine = nil

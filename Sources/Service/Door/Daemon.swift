@@ -12,6 +12,7 @@ final class Daemon: Sendable {
     private let audit: AuditLog
     /// Nil where it cannot be opened: then nothing goes on.
     private let continuations: ContinuationStore?
+    private let ownership: Ownership
     private let isStopping = Monitor(false)
 
     /// Reads history and starts. From here on calls are answered.
@@ -20,6 +21,8 @@ final class Daemon: Sendable {
     ) throws(StartError) {
         // A client or a worker that is gone is an error of one write, not the end of the daemon.
         Signals.ignoreBrokenPipes()
+        // Before anything there is read or written.
+        ownership = try Ownership(settings)
         self.listener = SharedDescriptor(listener)
         self.bounds = bounds
         entrance = Entrance(bounds: bounds)
@@ -70,6 +73,7 @@ final class Daemon: Sendable {
         handler.runner.stop(continuations)
         audit.flush()
         audit.write(AuditRecord(.stop))
+        ownership.end()
     }
 
     private func acceptAll() {

@@ -18,6 +18,7 @@ extension JobRunner {
         // Before the workers end: whatever kills the daemon meanwhile, they go on.
         keep(left, store)
         jobs.stop()
+        self.store.writeRest()
         let interrupted = left.filter { job in
             guard let record = jobs.record(job.job, for: .machine) else { return false }
             return !record.isOver || record.state == .interrupted

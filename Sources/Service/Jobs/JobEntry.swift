@@ -93,13 +93,19 @@ struct RunningJob: Sendable {
 }
 
 extension JobEntry {
-    /// Its worker does nothing, and will not until something else changes: somebody paused it, or
-    /// it waits for mains or for room. Nobody has to wait for it.
+    /// Its worker does nothing, and will not until something else changes: somebody paused it, it
+    /// waits for mains or for room, or its file system stands still. Nobody has to wait for it.
     var isHeld: Bool {
+        if running != nil, standsStill { return true }
         guard let running, !running.isCancelled else { return false }
         if record.state == .paused { return true }
         guard let pacing = record.progress?.pacing, pacing.state == .held else { return false }
         return pacing.reason == .battery || pacing.reason == .space
+    }
+
+    /// Its worker can do nothing, not even end.
+    private var standsStill: Bool {
+        record.progress?.pacing?.state == .held && record.progress?.pacing?.reason == .standstill
     }
 
     /// It waits for mains: whatever else waits for mains need not be started.

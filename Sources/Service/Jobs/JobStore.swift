@@ -60,6 +60,8 @@ struct JobStore: Sendable {
 
     private let directory: SharedDescriptor
     private let order = Monitor(Order())
+    /// Records that could not be written, as of a full disk: they are tried again.
+    private let unwritten = Monitor<[String: JobRecord]>([:])
 
     /// Opens the directory of the history, which is made when it is not there yet. What a death has
     /// left half written is removed.
@@ -142,8 +144,29 @@ struct JobStore: Sendable {
         return .job(stored)
     }
 
-    /// Writes a job's record; once this returns, a power cut does not lose it.
+    /// Writes a job's record; once this returns, a power cut does not lose it. One that cannot be
+    /// written is written with the next that can.
     func write(_ record: JobRecord) throws(Failure) {
+        do throws(Failure) {
+            try put(record)
+        } catch {
+            unwritten.withLock { $0[record.job] = record }
+            throw error
+        }
+        unwritten.withLock { $0[record.job] = nil }
+        writeRest()
+    }
+
+    /// Tries once more to write what could not be written.
+    func writeRest() {
+        for (job, record) in unwritten.withLock({ $0 }) {
+            guard (try? put(record)) != nil else { return }
+            // Unless a later one has come meanwhile.
+            unwritten.withLock { if $0[job] == record { $0[job] = nil } }
+        }
+    }
+
+    private func put(_ record: JobRecord) throws(Failure) {
         let name = record.job + Self.ending
         let unfinished = record.job + Self.unfinishedEnding
         do {
@@ -156,6 +179,8 @@ struct JobStore: Sendable {
             try directory.descriptor.rename(entry: unfinished, to: name)
             try directory.descriptor.synchronize()
         } catch {
+            // What is left of it takes room that there is none of.
+            try? directory.descriptor.remove(entry: unfinished)
             throw Failure(subject: name, reason: "\(error)")
         }
     }
@@ -163,6 +188,7 @@ struct JobStore: Sendable {
     /// Removes a job from the history.
     func remove(_ job: String) throws(Failure) {
         order.withLock { _ = $0.numbers.removeValue(forKey: job) }
+        unwritten.withLock { $0[job] = nil }
         do throws(Errno) {
             try directory.descriptor.remove(entry: job + Self.ending)
         } catch .noSuchFileOrDirectory {

@@ -99,7 +99,9 @@ final class Jobs: Sendable {
             case .running(var running):
                 switch word {
                 case .cancel:
+                    if !running.isCancelled { entry.stateChange += 1 }
                     running.isCancelled = true
+                    entry.record.cancelling = true
                     running.worker?.cancel(graceSeconds: bounds.cancelSeconds)
                 case .pause: entry.record.state = .paused
                 case .resume: entry.record.state = .running

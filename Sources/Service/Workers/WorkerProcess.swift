@@ -93,8 +93,17 @@ struct WorkerProgram: Sendable {
 final class WorkerProcess: Sendable {
     private let child: ChildProcess
     private let messages: SharedDescriptor
-    private let isRunning = Monitor(true)
+    private let life = Monitor(Life())
     private let wanted = Monitor(Wanted())
+
+    private struct Life {
+        var isRunning = true
+        /// The last that it said was that its file system stands still.
+        var standsStill = false
+    }
+
+    /// How often it is looked at whether the time that a worker was given goes by.
+    private static let stepSeconds = 0.25
 
     /// What the worker shall do, as it was asked for last: however often somebody asks, and however
     /// slowly the worker reads, there is never more to tell than this.
@@ -154,17 +163,19 @@ final class WorkerProcess: Sendable {
     /// Tells it to hold or to go on. Waits for nothing.
     func setPaused(_ isPaused: Bool) { wanted.withLock { $0.isPaused = isPaused } }
 
-    /// Tells it to end, and ends it when it has not after `graceSeconds`.
+    /// Tells it to end, and ends it when it has not after `graceSeconds`. What goes by while its
+    /// file system stands still is not counted: it could not end in it, and would be killed in the
+    /// moment in which it can.
     func cancel(graceSeconds: Double) {
         let isNew = wanted.withLock { wanted in
             defer { wanted.isCancelled = true }
             return !wanted.isCancelled
         }
-        if isNew { killAfter(graceSeconds) }
+        if isNew { killAfter(graceSeconds, countsStandstill: false) }
     }
 
     /// Ends it at once. Its work is safe to be cut anywhere. Nothing happens once it is over.
-    func kill() { isRunning.withLock { if $0 { child.kill() } } }
+    func kill() { life.withLock { if $0.isRunning { child.kill() } } }
 
     /// Reads all it says and waits for its end. To be called once.
     /// - Parameters:
@@ -174,8 +185,11 @@ final class WorkerProcess: Sendable {
     func finish(
         lineBytes: Int, limitSeconds: Double? = nil, progress: (JobProgress) -> Void
     ) -> WorkerEnding {
-        if let limitSeconds { killAfter(limitSeconds) }
-        let said = listen(lineBytes: lineBytes, progress: progress)
+        if let limitSeconds { killAfter(limitSeconds, countsStandstill: true) }
+        let said = listen(lineBytes: lineBytes) { [life] news in
+            life.withLock { $0.standsStill = news.pacing?.reason == .standstill }
+            progress(news)
+        }
         // Whoever has said its last word, or nonsense, has nothing left to do.
         if case .malformed = said { kill() }
         let ending: String
@@ -187,17 +201,25 @@ final class WorkerProcess: Sendable {
         } catch {
             ending = "the worker could not be waited for: \(error)"
         }
-        isRunning.withLock { $0 = false }
+        life.withLock { $0.isRunning = false }
         wanted.withLock { $0.isOver = true }
         return said ?? .interrupted(detail: ending)
     }
 
-    private func killAfter(_ limitSeconds: Double) {
-        let isRunning = isRunning
+    /// - Parameter countsStandstill: time in which its file system stands still counts as well.
+    private func killAfter(_ limitSeconds: Double, countsStandstill: Bool) {
+        let life = life
         // Without the thread there is no limit: a report that works is better than none.
         try? WorkThread.start { [self] in
-            let isOver = isRunning.wait(timeoutSeconds: limitSeconds) { $0 ? nil : true }
-            if isOver == nil { kill() }
+            var left = limitSeconds
+            while left > 0 {
+                let step = min(left, Self.stepSeconds)
+                let isOver = life.wait(timeoutSeconds: step) { $0.isRunning ? nil : true }
+                if isOver != nil { return }
+                let isSpared = !countsStandstill && life.withLock { $0.standsStill }
+                if !isSpared { left -= step }
+            }
+            kill()
         }
     }
 

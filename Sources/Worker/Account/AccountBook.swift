@@ -11,6 +11,8 @@ struct AccountBook {
     /// What the sets of every level take on it.
     let sets: LevelFigures
     let problems: [Report.Problem]
+    /// The subvolumes that the account has each for itself, as `account.held` counts them.
+    let holders: [Subvolume]
     /// Every subvolume was read to its end.
     let isWhole: Bool
     /// The place of each inode in the account.
@@ -27,8 +29,12 @@ struct AccountBook {
                 inode: $0.inode, owners: $0.owners, isRevision: $0.isRevision,
                 knownNames: names[$0.inode] ?? 0)
         }
+        // Whose they are and what they are called is dom0's to know, and nobody else's.
+        let holders =
+            order.work == .report && order.wholeMachine
+            ? try HolderList.holders(on: site, besides: list) : []
         var accountant = Accountant(
-            files: files, levels: levels.all.map(\.set),
+            files: files, holders: Holders(holders.map(\.tree)), levels: levels.all.map(\.set),
             sectorBytes: site.fileSystem.sectorBytes, spills: site.spills)
         var problems = list.problems
         var isWhole = true
@@ -45,6 +51,7 @@ struct AccountBook {
         account = try accountant.finish()
         sets = LevelFigures(account)
         self.list = list
+        self.holders = holders
         self.problems = problems
         self.isWhole = isWhole
         placeOf = Dictionary(

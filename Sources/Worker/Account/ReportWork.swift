@@ -19,7 +19,7 @@ struct ReportWork {
         for site in sites.sites {
             // What is written but not yet in the trees would be missing from the figures.
             // A commit is a write: on damaged metadata figures of the last one must do.
-            if MetadataGuard(site: site).remembered == nil {
+            if MetadataGuard(site: site).remembered == nil, !site.isFrozen {
                 try site.fileSystem.synchronize()
             }
             let book = try AccountBook(
@@ -42,6 +42,7 @@ struct ReportWork {
             for site in sites.sites { report.fileSystems.append(try FileSystemUsage(site)) }
             report.machine = machine(books)
             try addDeleted(to: &report, books)
+            addHolders(to: &report, books, levels)
         }
         return report
     }

@@ -20,6 +20,9 @@ struct CheckWork {
                 "pool.unsuitable", $0,
                 reason: "Its qubes can be neither reported on nor worked on.")
         }
+        findings += sites.still.map {
+            StandstillRules.finding($0, isForMachine: self.order.wholeMachine)
+        }
         let kernel = CheckFacts.kernel
         if order.wholeMachine, let kernel {
             findings += Self.all(
@@ -36,7 +39,7 @@ struct CheckWork {
             let damage = DamageRules(site: site, order: order)
             let found = try damage.look()
             // A commit is a write: it may need what cannot be read.
-            if found == nil { try site.fileSystem.synchronize() }
+            if found == nil, !site.fileSystem.isReadOnly { try site.fileSystem.synchronize() }
             if order.wholeMachine {
                 findings += Self.all(
                     try fileSystem(site, kernel: kernel?.version),

@@ -3,6 +3,7 @@ internal import Btrfs
 internal import Engine
 internal import Protocol
 internal import SystemCalls
+internal import SystemPackage
 
 /// Compresses or de-duplicates: survey, plan, execute and account, file system by file system.
 struct JobWork {
@@ -96,6 +97,11 @@ struct JobWork {
     /// - Returns: what was left alone.
     private func run(_ site: Site, _ result: inout JobResult) throws(BtrfsError) -> LeftAlone {
         output.progress(.survey)
+        let standstill = watchStandstill(of: site)
+        defer {
+            standstill.stop()
+            governor.stands(nil)
+        }
         try site.fileSystem.synchronize()
         // Counters that cannot be read are no reason not to work.
         let errorsBefore = (try? site.fileSystem.deviceErrors()) ?? []
@@ -117,6 +123,20 @@ struct JobWork {
         result.add(errorsOf: errorsAfter, since: errorsBefore)
         Log.note(outcome.failures)
         return outcome.leftAlone
+    }
+
+    /// From the first call on and until the last: each may be the one that does not return.
+    private func watchStandstill(of site: Site) -> StandstillWatch {
+        let watch = StandstillWatch(site.fileSystem, file: site.tried) { [governor] in
+            governor.stands($0)
+        }
+        // Without the thread nothing is said, and all else is as ever.
+        do throws(Errno) {
+            try watch.start()
+        } catch {
+            Log.note("nobody looks whether the file system stands still: \(error)")
+        }
+        return watch
     }
 
     /// The job holds while the file system has too little room, and while others are at work on it.

@@ -30,6 +30,10 @@ final class Governor: JobControl {
         var hasRoom: (@Sendable (ByteCount) -> Bool)?
         var operation: (@Sendable (_ isSuspected: Bool) -> String?)?
         var meanwhile: (@Sendable () -> Void)?
+        /// Why nothing of the file system can be asked now.
+        var standstill: Standstill?
+        /// What the last look has seen.
+        var seen = Surroundings()
         var waits = WaitMeter()
         var pace = Pace.full
         var slots = WorkSlots()
@@ -128,6 +132,16 @@ final class Governor: JobControl {
         look()
     }
 
+    /// What is known of the file system from now on: it stands still, or moves again. Whoever says
+    /// so is not held by what the other looks wait for.
+    func stands(_ standstill: Standstill?) {
+        let isNews = state.withLock { state in
+            defer { state.standstill = standstill }
+            return state.standstill != standstill
+        }
+        if isNews || standstill != nil { decide(state.withLock { $0.seen }, share: nil) }
+    }
+
     /// From now on this is done with each look, whatever the job's threads do or wait for.
     func meanwhile(_ body: @escaping @Sendable () -> Void) {
         state.withLock { $0.meanwhile = body }
@@ -203,17 +217,31 @@ final class Governor: JobControl {
     private func look(isSuspected: Bool = false) {
         // Files are read before the lock is taken.
         let waited = sensors.othersWaitedSeconds()
-        let isOnBattery = !mayUseBattery && sensors.isOnBattery()
-        let advice = state.withLock { $0.spaceAdvice }?()
-        let operation = state.withLock { $0.operation }?(isSuspected)
+        var seen = Surroundings()
+        seen.isOnBattery = !mayUseBattery && sensors.isOnBattery()
+        // What is asked of one that stands still may not be answered.
+        if state.withLock({ $0.standstill }) == nil {
+            seen.spaceAdvice = state.withLock { $0.spaceAdvice }?()
+            seen.operation = state.withLock { $0.operation }?(isSuspected)
+        }
+        let now = nowSeconds
+        let share = state.withLock { state in
+            waited.map { state.waits.add($0, nowSeconds: now) }
+        }
+        decide(seen, share: share)
+    }
+
+    /// - Parameter share: what others have waited; nil leaves what the last look has seen.
+    private func decide(_ look: Surroundings, share: Double?) {
         let isTimeOver = deadline.map { $0.secondsLeft <= 0 } ?? false
         let now = nowSeconds
         let (pacing, isNews) = state.withLock { state in
-            let share = waited.map { state.waits.add($0, nowSeconds: now) }
-            let surroundings = Surroundings(
-                isPaused: state.isPaused, isOnBattery: isOnBattery, spaceAdvice: advice,
-                operation: operation, othersWaitShare: share)
-            let pace = Pace.decide(surroundings, after: state.pace)
+            var seen = look
+            seen.isPaused = state.isPaused
+            seen.standstill = state.standstill
+            seen.othersWaitShare = share ?? look.othersWaitShare
+            state.seen = seen
+            let pace = Pace.decide(seen, after: state.pace)
             let isNews = pace.state != state.pace.state || pace.reason != state.pace.reason
             if isNews { state.heldAt = pace.state == .held ? Self.epochSeconds : nil }
             state.pace = pace
@@ -222,9 +250,8 @@ final class Governor: JobControl {
             let closed = state.closedSeconds + (state.closedAt.map { now - $0 } ?? 0)
             let pacing = Pacing(
                 state: pace.state, reason: pace.reason,
-                heldShare: now > 0 ? min(1, max(0, closed / now)) : 0, othersWaitShare: share,
-                advice: pace.reason == .space
-                    ? advice : pace.reason == .operation ? operation : nil,
+                heldShare: now > 0 ? min(1, max(0, closed / now)) : 0,
+                othersWaitShare: seen.othersWaitShare, advice: seen.advice(pace.reason),
                 heldAt: state.heldAt)
             return (pacing, isNews)
         }

@@ -11,8 +11,20 @@ struct Surroundings: Equatable, Sendable {
     var spaceAdvice: String?
     /// What Btrfs itself does with the file system; nil when it does nothing of that kind.
     var operation: String?
+    /// Why nothing can be done on the file system; nil while it moves.
+    var standstill: Standstill?
     /// Of the last second, the part in which others waited for the disk; nil where it is not known.
     var othersWaitShare: Double?
+
+    /// What is said besides of a reason to hold.
+    func advice(_ reason: Pacing.Reason?) -> String? {
+        switch reason {
+        case .standstill: standstill?.advice
+        case .space: spaceAdvice
+        case .operation: operation
+        default: nil
+        }
+    }
 }
 
 /// How hard to work. Pure.
@@ -35,6 +47,8 @@ struct Pace: Equatable, Sendable {
 
     /// What to do now, by the strongest reason.
     static func decide(_ now: Surroundings, after last: Pace) -> Pace {
+        // Before a pause, which no word can end meanwhile, and no grace is counted in.
+        if now.standstill != nil { return Pace(state: .held, reason: .standstill, workShare: 0) }
         if now.isPaused { return Pace(state: .held, reason: .pause, workShare: 0) }
         if now.spaceAdvice != nil { return Pace(state: .held, reason: .space, workShare: 0) }
         if now.operation != nil { return Pace(state: .held, reason: .operation, workShare: 0) }

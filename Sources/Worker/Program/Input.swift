@@ -12,6 +12,8 @@ final class Input: Sendable {
     private let descriptor: SharedDescriptor
     /// What was read beyond the last line that was taken.
     private let rest = Mutex<[UInt8]>([])
+    /// Words that came before there was anybody to tell them to.
+    private let early = Mutex<[WorkerControl]>([])
 
     init(_ descriptor: consuming Descriptor) { self.descriptor = SharedDescriptor(descriptor) }
 
@@ -23,12 +25,31 @@ final class Input: Sendable {
     /// us by hand closes the input behind the order: then there are none.
     func follow(_ body: @escaping @Sendable (WorkerControl) -> Void) throws(Errno) {
         try WorkThread.start { [self] in
+            for word in early.withLock({ $0 }) { body(word) }
             while let line = try? line(limitBytes: Self.controlBytes), !line.isEmpty {
                 if let word = WorkerControl(rawValue: String(decoding: line, as: UTF8.self)) {
                     body(word)
                 }
             }
         }
+    }
+
+    /// The next word, for whoever has nobody yet to tell it to: `follow` begins with it.
+    /// - Returns: nil when the time went by first.
+    func word(withinSeconds seconds: Double) -> WorkerControl? {
+        let hasLine = rest.withLock { $0.contains(UInt8(ascii: "\n")) }
+        guard hasLine || descriptor.descriptor.waitToRead(timeoutSeconds: seconds) else {
+            return nil
+        }
+        let line = try? line(limitBytes: Self.controlBytes)
+        guard let line, let word = WorkerControl(rawValue: String(decoding: line, as: UTF8.self))
+        else {
+            // The input has ended, and would be found readable all the time.
+            Pause.milliseconds(Int(seconds * 1000))
+            return nil
+        }
+        early.withLock { $0.append(word) }
+        return word
     }
 
     /// The next line; what stands behind the last line end counts as one. Empty at the end.

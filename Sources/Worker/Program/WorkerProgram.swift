@@ -46,6 +46,10 @@ public enum WorkerProgram {
         let order = try readOrder(input)
         let task = WorkerTask(order.work)
         var sites = Sites(order)
+        // First of all: whatever is asked of one that stands still may not be answered.
+        guard sites.areMoving(for: task, output, input) else {
+            return .cancelled(JobResult(problems: [], elapsedSeconds: output.elapsedSeconds))
+        }
         do throws(BtrfsError) {
             if task.movesReferences { try sites.leaveDegraded() }
         } catch {

@@ -38,6 +38,22 @@ enum WorkerTask {
         }
     }
 
+    /// Nobody waits for it at once: where a file system stands still it waits.
+    var waitsForMotion: Bool {
+        switch self {
+        case .report, .check, .newData: false
+        case .estimate, .job: true
+        }
+    }
+
+    /// A file system that is frozen is of interest to it: who only reads goes on there.
+    var mindsFrozen: Bool {
+        switch self {
+        case .report, .newData(nil): false
+        case .check, .newData, .estimate, .job: true
+        }
+    }
+
     /// It changes where images lie.
     var movesReferences: Bool {
         switch self {

@@ -55,6 +55,10 @@ struct Site: Sendable {
     var scratches: [BtrfsScratch] = []
     /// One more, that nothing is written to: what holes are taken from.
     var hole: BtrfsScratch?
+    /// And one by which it is seen whether the file system lets anybody write.
+    var tried: BtrfsScratch?
+    /// Nothing can be opened on it for writing.
+    var isFrozen = false
     /// For what has no room in memory.
     var spills: SpillPool?
     /// What fingerprints may take in memory.
@@ -85,6 +89,8 @@ struct Site: Sendable {
 struct Sites: Sendable {
     var sites: [Site] = []
     var problems: [Report.Problem] = []
+    /// What was left out as it stands still.
+    var still: [StillSite] = []
 
     init(_ order: WorkerOrder) {
         for pool in order.pools { add(pool, order) }
@@ -174,6 +180,7 @@ struct Sites: Sendable {
                 site.scratches.append(try Self.openScratch(in: home, on: site.fileSystem))
             }
             site.hole = try Self.openScratch(in: home, on: site.fileSystem)
+            site.tried = try Self.openScratch(in: home, on: site.fileSystem)
         }
     }
 
@@ -182,18 +189,37 @@ struct Sites: Sendable {
     mutating func openCaches(
         in cache: SharedDescriptor?, _ places: WorkerPlaces
     ) throws(BtrfsError) {
+        if let cache { CacheUpkeep().prune(cache) }
         try openEach { (site, home) throws(BtrfsError) in
             site.fingerprintBytes = min(Fingerprints.heldBytes, places.heldBytes)
             if let cache { site.cache = SiteCache(in: cache, for: site.fileSystem) }
             do throws(Errno) {
-                site.spills = try SpillPool(
-                    in: cache ?? home,
-                    count: cache == nil ? SpillPool.jobFilesInPool : SpillPool.jobFiles,
-                    heldBytes: places.heldBytes)
+                site.spills = try Self.spills(
+                    in: cache, or: home, of: site, heldBytes: places.heldBytes)
             } catch {
                 throw BtrfsError("open(O_TMPFILE)", "the cache directory", error)
             }
         }
+    }
+
+    /// What has room in the cache directory lies there; where there is none, in the pool's own: a
+    /// small or full cache directory ends no job.
+    private static func spills(
+        in cache: SharedDescriptor?, or home: SharedDescriptor, of site: Site, heldBytes: Int
+    ) throws(Errno) -> SpillPool {
+        if let cache, (cache.descriptor.roomBytes() ?? .max) >= spillRoom(of: site),
+            let pool = try? SpillPool(
+                in: cache, count: SpillPool.jobFiles, heldBytes: heldBytes)
+        {
+            return pool
+        }
+        return try SpillPool(in: home, count: SpillPool.jobFilesInPool, heldBytes: heldBytes)
+    }
+
+    /// What a job may come to spill, in bytes: 4 GiB for each TiB.
+    private static func spillRoom(of site: Site) -> UInt64 {
+        let used = (try? site.fileSystem.spaceInfo())?.data.usedBytes.rawValue ?? 0
+        return max(16 << 20, used / 256)
     }
 
     /// Opens something for each site. One that refuses is named and left out, as one that is
@@ -252,7 +278,8 @@ struct Sites: Sendable {
     /// as on a pool that is mounted read-only: it then holds all in memory.
     mutating func openReportSpills(in cache: SharedDescriptor?) {
         for index in sites.indices {
-            guard let directory = cache ?? sites[index].home else { continue }
+            let home = sites[index].isFrozen ? nil : sites[index].home
+            guard let directory = cache ?? home else { continue }
             sites[index].spills = try? SpillPool(in: directory, count: 1)
         }
     }

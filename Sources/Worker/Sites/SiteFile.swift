@@ -16,6 +16,8 @@ struct SiteFile: Sendable {
         shared = SharedDescriptor(
             try directory.descriptor.open(
                 beneath: FilePath(name), [.readWrite, .create, .noFollow]))
+        // So that it shows when its file system was worked on last, see `CacheUpkeep`.
+        try? shared.descriptor.touch()
     }
 
     static func name(_ kind: String, _ fileSystem: FileSystem) -> String {
