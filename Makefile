@@ -38,7 +38,8 @@ DOCUMENTS_BELOW = $(wildcard docs/*.md docs/*.png) LICENSE \
 .PHONY: test-kernels torture
 .PHONY: build-vm vendor deb rpm test-packages
 .PHONY: manual completion
-.PHONY: packages bench bench-disk bench-pacing bench-pieces bench-scale bench-third clean
+.PHONY: packages bench bench-disk bench-guests bench-pacing bench-pieces bench-scale bench-third
+.PHONY: clean
 .PHONY: install install-files install-programs install-documents install-client-files install-vm
 
 help: ## List the targets.
@@ -104,6 +105,9 @@ bench-pacing: ## Measure how a job gives way to others, and how soon it obeys (r
 
 bench-disk: ## Measure weeks of a disk with 300 GiB of packed content (root, 40 GB, half an hour).
 	scripts/bench-disk
+
+bench-guests: ## Measure what fstrim, e4defrag and zeroes in qubes bring, SIZE=small|default (root).
+	scripts/bench-guests
 
 bench-third: ## Measure what photos and films cost the third optimize (root).
 	scripts/bench-third

@@ -371,7 +371,7 @@ _qvm-btrfs_dedupe() {
 
 _qvm-btrfs_optimize() {
     repeating_flags=()
-    non_repeating_flags=(--all --running --no-wait --battery --risk-read-only --json --quiet -q --verbose -v --version -h --help)
+    non_repeating_flags=(--all --running --no-wait --battery --risk-read-only --trim --json --quiet -q --verbose -v --version -h --help)
     repeating_options=(--exclude)
     non_repeating_options=(--level --for --until --socket)
     __qvm-btrfs_offer_flags_options -1
@@ -515,7 +515,7 @@ _qvm-btrfs_new-data() {
 
 _qvm-btrfs_trim() {
     repeating_flags=()
-    non_repeating_flags=(--all --templates --start --yes --json --quiet -q --verbose -v --version -h --help)
+    non_repeating_flags=(--all --templates --by-feature --start --yes --json --quiet -q --verbose -v --version -h --help)
     repeating_options=(--exclude)
     non_repeating_options=(--time-limit --socket)
     __qvm-btrfs_offer_flags_options -1

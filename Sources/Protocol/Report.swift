@@ -49,6 +49,8 @@ public struct Report: Codable, Equatable, Sendable {
         public var newData: NewData?
         /// What features say about it, and whose they are.
         public var settings: Settings?
+        /// How its live image has grown for weeks; nil where it has not, or nobody knows.
+        public var growth: Growth?
 
         /// Makes a volume.
         public init(name: String, pool: String, figures: Figures, images: [Image]) {

@@ -163,3 +163,36 @@ public struct HistoryPoint: Codable, Equatable, Sendable {
             unallocatedBytes: sum(\.unallocatedBytes))
     }
 }
+
+extension Report {
+    /// How the live image of a volume has grown, in all of the time since it was last seen to hold
+    /// less than before.
+    public struct Growth: Codable, Equatable, Sendable {
+        /// The first look of these, in seconds since 1970.
+        public var sinceAt: Int64
+        /// The last one.
+        public var lastAt: Int64
+        /// By how much, holes left out.
+        public var grownBytes: UInt64
+        /// How often it was looked at, an hour or more apart.
+        public var looks: Int
+
+        /// Makes a growth.
+        public init(sinceAt: Int64, lastAt: Int64, grownBytes: UInt64, looks: Int) {
+            self.sinceAt = sinceAt
+            self.lastAt = lastAt
+            self.grownBytes = grownBytes
+            self.looks = looks
+        }
+
+        /// Over how many whole days.
+        public var days: Int64 {
+            lastAt.subtractingReportingOverflow(sinceAt).partialValue / 86400
+        }
+
+        /// What shows whether any of it comes back.
+        public static func trimCommand(_ qubes: [String], starts: Bool) -> String {
+            "qvm-btrfs trim \(qubes.joined(separator: " "))" + (starts ? " --start" : "")
+        }
+    }
+}

@@ -61,12 +61,18 @@ extension Report {
         public var dedupeGroup: Setting
         /// `1` where jobs leave it alone with every extent it uses, else `0`.
         public var skip: Setting
+        /// `1` where the weekly run has the qube trim itself, else `0`; nil where nobody's feature
+        /// says so: then it does not.
+        public var trim: Setting?
 
         /// Makes settings.
-        public init(compress: Setting, dedupeGroup: Setting, skip: Setting) {
+        public init(
+            compress: Setting, dedupeGroup: Setting, skip: Setting, trim: Setting? = nil
+        ) {
             self.compress = compress
             self.dedupeGroup = dedupeGroup
             self.skip = skip
+            self.trim = trim
         }
     }
 }
@@ -121,12 +127,12 @@ extension Report.Settings {
     /// - Parameter volumes: the volumes of one qube.
     public static func sentences(_ volumes: [(name: String, settings: Self)]) -> [String] {
         func sentences(
-            _ feature: String, _ setting: KeyPath<Self, Report.Setting>,
+            _ feature: String, _ setting: (Self) -> Report.Setting?,
             _ text: KeyPath<Report.Setting, String>
         ) -> [String] {
             var alike: [(setting: Report.Setting, names: [String])] = []
             for volume in volumes {
-                let own = volume.settings[keyPath: setting]
+                guard let own = setting(volume.settings) else { continue }
                 if let place = alike.firstIndex(where: { $0.setting == own }) {
                     alike[place].names.append(volume.name)
                 } else {
@@ -141,5 +147,13 @@ extension Report.Settings {
         return sentences("btrfs.compress", \.compress, \.text)
             + sentences("btrfs.skip", \.skip, \.text)
             + sentences("btrfs.dedupe-group", \.dedupeGroup, \.groupText)
+            + sentences("btrfs.trim", \.trim, \.text)
+    }
+}
+
+extension Report.Qube {
+    /// A feature says that the weekly run has it trim itself.
+    public var isTrimmedByFeature: Bool {
+        volumes.contains { $0.settings?.trim?.value == "1" }
     }
 }

@@ -74,7 +74,7 @@ extension SettingsFeature {
     /// It counts for those that start from a template with it, too.
     var isInherited: Bool {
         switch self {
-        case .compress, .skip: true
+        case .compress, .skip, .trim: true
         // Which of its groups counts, and how dom0 mounts.
         case .dedupeGroup, .newData: false
         }

@@ -12,6 +12,8 @@ public enum SettingsFeature: String, CaseIterable, Sendable {
     case skip = "btrfs.skip"
     /// Of dom0 alone: `zstd:N` (1 to 15) or `zstd` (3), at which the kernel packs what is written.
     case newData = "btrfs.new-data"
+    /// `1`, or `0` for no: the weekly run has the qube give back what it has freed inside.
+    case trim = "btrfs.trim"
 
     /// The longest name of a group, in bytes.
     public static let groupBytes = 64
@@ -39,7 +41,7 @@ public struct SettingsError: Error, Equatable, Sendable, CustomStringConvertible
         case .compress: "zstd:-15 to zstd:19, zstd or off"
         case .dedupeGroup:
             "a name of up to \(SettingsFeature.groupBytes) letters, digits, '_', '.' and '-'"
-        case .skip: "1 or 0"
+        case .skip, .trim: "1 or 0"
         case .newData: "zstd:1 to zstd:15, or zstd"
         }
     }
@@ -51,7 +53,7 @@ public struct SettingsError: Error, Equatable, Sendable, CustomStringConvertible
             switch feature {
             case .compress: "zstd:3"
             case .dedupeGroup: "NAME"
-            case .skip: "1"
+            case .skip, .trim: "1"
             case .newData: "zstd:1"
             }
         return "qvm-features \(qube) \(feature.rawValue) \(example)"
@@ -143,8 +145,25 @@ extension Inventory {
 
     /// Whether jobs leave a qube out.
     public func skip(of qube: Qube) throws(SettingsError) -> Sourced<Bool> {
-        let (skip, origin) = try feature(.skip, of: qube, skips)
+        let (skip, origin) = try feature(.skip, of: qube, isOn)
         return Sourced(skip ?? false, origin)
+    }
+
+    /// Whether the weekly run has a qube trim itself; no job asks for it.
+    public func trim(of qube: Qube) throws(SettingsError) -> Sourced<Bool> {
+        let (trim, origin) = try feature(.trim, of: qube, isOn)
+        return Sourced(trim ?? false, origin)
+    }
+
+    /// The feature `btrfs.trim` that counts for a qube, where it means nothing.
+    public func trimError(of qube: Qube) -> SettingsError? {
+        do throws(SettingsError) {
+            _ = try trim(of: qube)
+            return nil
+        } catch {
+            // Where nothing of a qube can be read, the features that jobs go by say that.
+            return error.value == nil ? nil : error
+        }
     }
 
     /// A named group that dom0 lists the qube in, then that of the templates of one creator, then
@@ -161,7 +180,8 @@ extension Inventory {
         return Sourced(alone, origin)
     }
 
-    /// The features that count for a qube and mean nothing, each once. None depends on the volume.
+    /// The features that jobs go by, count for a qube and mean nothing, each once. None depends on
+    /// the volume.
     public func settingErrors(of qube: Qube) -> [SettingsError] {
         var errors: [SettingsError] = []
         func look<Value>(_ read: () throws(SettingsError) -> Value) {
@@ -241,7 +261,7 @@ extension Inventory {
         return SettingsFeature.compressionLevels.contains(level) ? level : nil
     }
 
-    private func skips(_ value: String) -> Bool? {
+    private func isOn(_ value: String) -> Bool? {
         switch value {
         case "1": true
         case "0": false

@@ -133,4 +133,40 @@ import Testing
             ReportLines.volumes(report).texts
                 .contains("  appvms/work/private.img (clean, 4.00 KiB)"))
     }
+
+    @Test func whatHasGrownForWeeksIsNamedOnceWithTheCommand() {
+        func qube(_ name: String, _ mebibytes: UInt64?, isRunning: Bool = true) -> Report.Qube {
+            var volume = Report.Volume(
+                name: "private", pool: "p", figures: Figures(), images: [])
+            volume.growth = mebibytes.map {
+                .init(sinceAt: 0, lastAt: 30 * 86400, grownBytes: $0 << 20, looks: 5)
+            }
+            var qube = Report.Qube(
+                name: name, kind: "AppVM", figures: Figures(), volumes: [volume])
+            qube.isRunning = isRunning
+            return qube
+        }
+        func words(_ qubes: [Report.Qube]) -> [String] {
+            ReportLines.growthHint(qubes).map {
+                $0.text.split(whereSeparator: \.isWhitespace).joined(separator: " ")
+            }
+        }
+        #expect(words([qube("work", nil)]).isEmpty)
+        #expect(
+            words([
+                qube("a", 300), qube("work", 900), qube("b", 400), qube("c", 500), qube("d", nil),
+            ]) == [
+                "", "Grown for weeks, and never seen to shrink:",
+                "work:private by 900 MiB in 30 days (5 looks)",
+                "c:private by 500 MiB in 30 days (5 looks)",
+                "b:private by 400 MiB in 30 days (5 looks)", "and 1 more, which have grown less",
+                "Nothing was deleted in them, or nothing of that came back. This tells which:",
+                "qvm-btrfs trim work c b",
+            ])
+        #expect(words([qube("work", 900, isRunning: false)]).last == "qvm-btrfs trim work --start")
+        let hostile = qube(Sample.hostile, 900)
+        for line in ReportLines.growthHint([hostile, qube(Sample.longName, 900)]) {
+            #expect(line.text.count <= TextTable.columns, "\(line.text)")
+        }
+    }
 }

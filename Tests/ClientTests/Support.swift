@@ -185,7 +185,7 @@ struct Run {
         _ arguments: [String], _ steps: [ScriptedService.Step] = [],
         interruption: Interruption = Interruption(), columns: Int? = nil,
         policyFolders: [String] = [], clock: WallClock = .system,
-        readLine: @escaping () -> String? = { nil }
+        environment: [String: String] = [:], readLine: @escaping () -> String? = { nil }
     ) throws {
         Signals.ignoreBrokenPipes()
         let service = try ScriptedService(steps)
@@ -193,7 +193,7 @@ struct Run {
         let program = Program(
             console: capture.console(columns: columns, readLine: readLine),
             interruption: interruption,
-            environment: [:], isDom0: true, policyFolders: policyFolders,
+            environment: environment, isDom0: true, policyFolders: policyFolders,
             clock: clock)
         status = program.run(arguments + ["--socket", service.path.string])
         output = capture.output

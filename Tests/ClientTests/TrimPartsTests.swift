@@ -150,4 +150,47 @@ import Testing
         #expect(run.status == .usage)
         #expect(run.error.contains(says))
     }
+
+    @Test func aJobThatIsAtWorkThereIsSaidOnce() throws {
+        let folder = try TemporaryFolder()
+        try folder.script("qrexec-client", "exit 0")
+        try FileManager.default.createDirectory(
+            atPath: folder.path("qubes"), withIntermediateDirectories: false)
+        try folder.script("qubes/qrexec.work", "")
+        var running = qube(live: Figures(), volume: Figures())
+        running.isRunning = true
+        let report = Report(
+            generatedAt: 1, qubes: [running], total: Figures(), fileSystems: [], problems: [])
+        let others = [JobState.queued, .done].map { Sample.record($0) }
+        for (jobs, isSaid) in [(others + [Sample.record(.running)], true), (others, false)] {
+            let answers: [ScriptedService.Step] = [
+                .answer(try Envelope.answer(report).encoded()),
+                .answer(try Envelope.answer(JobList(jobs: jobs)).encoded()),
+                .answer(try Envelope.answer(report).encoded()),
+                .answer(try Envelope.answer(report).encoded()),
+            ]
+            let run = try Run(
+                ["trim", "work", "--qubes-run", folder.path], answers,
+                environment: ["PATH": folder.path])
+            #expect(run.status == .done, "\(run.error)")
+            let words = run.error.split(whereSeparator: \.isWhitespace).joined(separator: " ")
+            let sentence = "Job \(Sample.job) is at work there: what it frees is counted here, too."
+            #expect(words.contains(sentence) == isSaid, "\(words)")
+        }
+    }
+
+    @Test func everyOutcomeHasAWordThatFits() {
+        let outcomes = [
+            "noFstrim", "fstrimFailed", "refused", "noAgent", "silent", "unanswered", "notRunning",
+            "nothingLasts", "noVolume", "devices", "templateInUse", "wouldStartOthers", "runs",
+            "startFailed", "interrupted", "failed", "unknown",
+        ]
+        for outcome in outcomes {
+            let word = TrimLines.word(TrimRecord(qube: "work", outcome: outcome))
+            #expect(word != nil)
+            let line = TrimLines.row(Sample.longName, word ?? "")
+            #expect(line.text.count <= TextTable.columns, "\(line.text)")
+        }
+        #expect(TrimLines.word(TrimRecord(qube: "work", outcome: "trimmed")) == nil)
+    }
 }

@@ -7,8 +7,8 @@ import Testing
 struct InstallTests {
     static let units = [
         "qubes-btrfs-compress.service", "qubes-btrfs-continue.service",
-        "qubes-btrfs-follow.service", "qubes-btrfs-weekly.service", "qubes-btrfs-weekly.timer",
-        "qubes-btrfsd.service", "qubes-btrfsd.socket",
+        "qubes-btrfs-follow.service", "qubes-btrfs-trim.service", "qubes-btrfs-weekly.service",
+        "qubes-btrfs-weekly.timer", "qubes-btrfsd.service", "qubes-btrfsd.socket",
     ]
 
     /// What the client has wherever it is.

@@ -18,14 +18,14 @@ struct ProgramTests {
         "tar": "tar",
         "apt": "apt-cache apt-config apt-get", "libc-bin": "ldd",
         "util-linux": """
-        fallocate findmnt flock fsfreeze ionice lsblk mountpoint setpriv setsid unshare
+        fallocate findmnt flock fsfreeze fstrim ionice lsblk mountpoint setpriv setsid unshare
         """,
     ]
     /// What `scripts/install-packages` gets, by the package that has it.
     static let installed = [
         "binutils": "objdump readelf", "btrfs-compsize": "compsize",
         "btrfs-progs": "btrfs mkfs.btrfs btrfstune btrfs-map-logical",
-        "e2fsprogs": "chattr e2fsck filefrag lsattr mke2fs resize2fs", "git": "git",
+        "e2fsprogs": "chattr e2fsck e4defrag filefrag lsattr mke2fs resize2fs", "git": "git",
         "groff-base": "groff", "make": "make", "mandoc": "mandoc",
         "mount": "mount umount losetup", "systemd": "systemd-analyze",
         "dpkg-dev": "dpkg-buildpackage dpkg-parsechangelog", "rpm": "rpm rpmbuild", "man-db": "man",
@@ -125,7 +125,8 @@ struct ProgramTests {
     func scripts(script: String) throws {
         let sets = [
             "bench": "bench", "bench-disk": "bench", "bench-pacing": "bench",
-            "bench-pieces": "bench", "bench-third": "bench", "bench-versions": "bench",
+            "bench-guests": "bench", "bench-pieces": "bench", "bench-third": "bench",
+            "bench-versions": "bench",
             "test-fresh": "fresh", "fresh-root": "fresh", "package": "package", "vendor": "package",
             "test-rpm": "package", "test-packages": "fresh", "test-kernels": "kernels",
             "kernel-guest": "kernels",

@@ -68,6 +68,7 @@ struct UnitTests {
         arguments: [
             "qubes-btrfsd.service", "qubes-btrfs-weekly.service", "qubes-btrfs-compress.service",
             "qubes-btrfs-continue.service", "qubes-btrfs-follow.service",
+            "qubes-btrfs-trim.service",
         ])
     func restrictions(name: String) throws {
         let expected = [
@@ -269,6 +270,24 @@ struct UnitTests {
         #expect(try values("MemoryMax", of: name) == ["128M"])
         #expect(try values("WantedBy", of: name) == ["multi-user.target"])
         #expect(try values("Before", of: name).isEmpty)
+    }
+
+    @Test("The weekly run waits for trims, which nobody of the group qubes starts, and not root")
+    func trimming() throws {
+        let name = "qubes-btrfs-trim.service"
+        let weekly = "qubes-btrfs-weekly.service"
+        #expect(try values("Wants", of: weekly) == [name])
+        #expect(try values("After", of: weekly) == ["qubes-btrfsd.socket \(name)"])
+        // One that fails is no reason to leave out the week.
+        #expect(try values("Requires", of: weekly) == ["qubes-btrfsd.socket"])
+        #expect(
+            try values("ExecStart", of: name) == ["/usr/bin/qvm-btrfs trim --by-feature --quiet"])
+        #expect(try values("Type", of: name) == ["oneshot"])
+        #expect(try values("DynamicUser", of: name) == ["yes"])
+        #expect(try values("SupplementaryGroups", of: name) == ["qubes"])
+        #expect(try values("CapabilityBoundingSet", of: name) == [""])
+        #expect(try values("AmbientCapabilities", of: name).isEmpty)
+        #expect(try values("WantedBy", of: name).isEmpty)
     }
 
     @Test("The preset turns the socket on and leaves the others to the user")

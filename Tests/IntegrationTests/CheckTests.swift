@@ -45,6 +45,17 @@ struct CheckTests {
         #expect(level(check, "kernel") == .good || level(check, "kernel") == .note)
     }
 
+    @Test("A loop device of a running qube takes discards, and without one nothing is said")
+    func discards() throws {
+        let fileSystem = try populated()
+        #expect(level(try check(fileSystem), "loop.discard") == nil)
+        let image = fileSystem.image("appvms/work/private.img")
+        let device = try Command.check("losetup", "--find", "--show", image).output
+            .trimmingCharacters(in: .whitespacesAndNewlines)
+        defer { _ = try? Command.run(["losetup", "--detach", device]) }
+        #expect(level(try check(fileSystem), "loop.discard") == .good)
+    }
+
     @Test("Mount options that freeze, unshare or hide bit rot are problems, each with its command")
     func mountOptions() throws {
         let fileSystem = try populated(mount: ["discard=sync", "nodatasum", "autodefrag"])

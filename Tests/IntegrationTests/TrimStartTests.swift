@@ -53,7 +53,7 @@ struct TrimStartTests {
     func interrupted(signal: Int32) throws {
         let world = try world([.init(name: "lab"), .init(name: "other")])
         try world.set("lab", "sleep 600")
-        let client = try world.start("lab", "other", "--start", "--yes")
+        let client = try world.start("trim", "lab", "other", "--start", "--yes")
         world.waitUntilAsked()
         client.signal(signal % 100)
         if signal > 100 { client.signal(SIGTERM) }
@@ -66,7 +66,7 @@ struct TrimStartTests {
     func interruptedStart() throws {
         let world = try world()
         let gate = world.holdStarts()
-        let client = try world.start("lab", "--start", "--yes")
+        let client = try world.start("trim", "lab", "--start", "--yes")
         gate.waitUntilReached()
         // Two of one kind may come as one.
         for signal in [SIGINT, SIGTERM, SIGHUP] { client.signal(signal) }

@@ -43,6 +43,26 @@ import Testing
         #expect(try level("disp1", both) == Found(4, .template("work")))
     }
 
+    @Test func `Whether to trim is passed on, and means 1 or 0`() throws {
+        func trim(_ qube: String, _ values: [String: String]) throws -> Found<Bool> {
+            let inventory = SettingsTests().inventory(values.mapValues { ["btrfs.trim": $0] })
+            let found = try inventory.trim(of: try #require(inventory.qube(named: qube)))
+            return Found(found.value, found.origin)
+        }
+        #expect(try trim("work", [:]) == Found(false, .builtIn))
+        #expect(try trim("work", ["dom0": "1"]) == Found(true, .admin))
+        #expect(try trim("work", ["dom0": "1", "deb": "0"]) == Found(false, .template("deb")))
+        #expect(try trim("disp1", ["deb": "1"]) == Found(true, .template("deb")))
+        #expect(try trim("work", ["deb": "1", "work": ""]) == Found(false, .own))
+        #expect(throws: SettingsError.self) { try trim("work", ["deb": "yes"]) }
+        // No job goes by it: what is wrong with it keeps none from working.
+        let wrong = SettingsTests().inventory(["work": ["btrfs.trim": "yes"]])
+        let work = try #require(wrong.qube(named: "work"))
+        #expect(wrong.settingErrors(of: work).isEmpty)
+        #expect(wrong.trimError(of: work)?.description.hasSuffix("work btrfs.trim 1") == true)
+        #expect(try !SettingsTests().settings("work", in: wrong).skip)
+    }
+
     @Test func `An empty feature of a template keeps dom0's away`() throws {
         #expect(try level("work", ["dom0": "zstd:1", "deb": ""]) == Found(nil, .template("deb")))
         #expect(try level("work", ["dom0": "zstd:1", "work": ""]) == Found(nil, .own))

@@ -182,6 +182,25 @@ import Testing
                 == Report.Setting(nil, .hidden))
     }
 
+    @Test func whetherToTrimIsShownWhereAFeatureSaysItAndHiddenAsTheOthersAre() throws {
+        let fixture = try fixture(["deb": ["btrfs.trim": "1"], "dom0": ["btrfs.trim": "0"]])
+        #expect(
+            try settings(fixture, of: "work").trim == .init("1", .template, template: "deb"))
+        #expect(
+            try settings(fixture, of: "other", to: "other").trim == Report.Setting("1", .hidden))
+        let findings = try findings(fixture, of: "dom0")
+        #expect(findings.first?.message.hasSuffix("for all: btrfs.trim: 0") == true)
+        #expect(findings.map(\.subject) == ["dom0", "deb", "work", "other"])
+        let wrong = try self.fixture(["deb": ["btrfs.trim": "yes"]])
+        let finding = try #require(try self.findings(wrong, of: "deb").first)
+        #expect(finding.topic == "feature" && finding.subject == "deb")
+        #expect(finding.message.hasPrefix("The weekly run does not trim it: "))
+        #expect(finding.command == "qvm-features deb btrfs.trim 1")
+        let hidden = try #require(try self.findings(wrong, of: "other", to: "other").first)
+        #expect(!hidden.message.contains("deb") && hidden.command == nil)
+        #expect(try wrong.reply(Report.self, .report, on: .name("dom0")).problems.isEmpty)
+    }
+
     @Test func aWrongLevelOfNewDataIsAFindingOfDom0() throws {
         let fixture = try fixture(["dom0": ["btrfs.new-data": "zstd:19"]])
         for caller in ["dom0", "admin"] {

@@ -154,7 +154,14 @@ protocol TimedJobCommand: JobCommand where Request: TimedRequest {
 
 extension TimedJobCommand {
     func execute(_ context: CommandContext) throws(ClientError) -> ExitStatus {
-        var budget = time.budget(context.clock)
+        try startJobs(context, within: time.budget(context.clock))
+    }
+
+    /// Starts a job on each place, in the time that they have together.
+    func startJobs(
+        _ context: CommandContext, within budget: TimeBudget?
+    ) throws(ClientError) -> ExitStatus {
+        var budget = budget
         var late: [Place] = []
         let status = try start(context) { (place, start) throws(ClientError) in
             var request = request

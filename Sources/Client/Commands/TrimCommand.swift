@@ -7,7 +7,7 @@ struct TrimCommand: ClientCommand {
     static let configuration = CommandConfiguration(
         commandName: "trim",
         abstract: "Have running qubes give back what they have freed inside.",
-        usage: "qvm-btrfs trim <qube> ...|--all|--templates [--start] [<options>]",
+        usage: "qvm-btrfs trim <qube> ...|--all|--templates|--by-feature [<options>]",
         discussion: """
             Runs fstrim as root in each: of / and /rw in templates and standalones, of /rw in \
             app qubes; what a disposable writes does not last. In dom0 it goes the way of \
@@ -34,6 +34,11 @@ struct TrimCommand: ClientCommand {
     @Flag(help: "All templates that run.")
     var templates = false
 
+    @Flag(
+        name: .customLong("by-feature"),
+        help: "All that run and have the feature btrfs.trim, or whose template has it.")
+    var byFeature = false
+
     @Option(
         name: .customLong("exclude"),
         help: ArgumentHelp("Leave this qube out of all; may be given again.", valueName: "qube"))
@@ -52,18 +57,13 @@ struct TrimCommand: ClientCommand {
             valueName: "time"))
     var limit: TimeSpan?
 
-    /// Where Qubes has its sockets in dom0: a test has its own.
-    @Option(name: .customLong("qubes-run"), help: .hidden)
-    var runFolder: PathArgument?
-
+    @OptionGroup var guests: GuestOptions
     @OptionGroup var shared: SharedOptions
 
-    /// How long a trim may take unless somebody says otherwise, in seconds.
-    static let limitSeconds = 600
-
     func validate() throws {
-        if [all, templates, !qubes.isEmpty].count(where: { $0 }) != 1 {
-            throw ValidationError("Say which: names of qubes, --all or --templates, one of them.")
+        if [all, templates, byFeature, !qubes.isEmpty].count(where: { $0 }) != 1 {
+            throw ValidationError(
+                "Say which: names of qubes, --all, --templates or --by-feature, one of them.")
         }
         if !excluded.isEmpty && !qubes.isEmpty {
             throw ValidationError(
@@ -80,8 +80,20 @@ struct TrimCommand: ClientCommand {
         var seen: Set<QubeName> = []
         let wish = TrimWish(
             names: qubes.filter { seen.insert($0).inserted }, templatesOnly: templates,
-            exclude: excluded.isEmpty ? nil : excluded.map(\.text), starts: start, isSure: yes,
-            limitSeconds: limit?.seconds ?? Self.limitSeconds)
+            byFeature: byFeature, exclude: excluded.isEmpty ? nil : excluded.map(\.text),
+            starts: start, isSure: yes, limitSeconds: limit?.seconds ?? TrimWish.limitSeconds)
+        return try guests.run(wish, context, shared).run()
+    }
+}
+
+/// How qubes are reached for a trim.
+struct GuestOptions: ParsableArguments {
+    /// Where Qubes has its sockets in dom0: a test has its own.
+    @Option(name: .customLong("qubes-run"), help: .hidden)
+    var runFolder: PathArgument?
+
+    /// What trims them.
+    func run(_ wish: TrimWish, _ context: CommandContext, _ shared: SharedOptions) -> TrimRun {
         // Where there is a socket of ours there is dom0.
         let isDom0 = context.isDom0 || shared.socket != nil
         var programs = QrexecTransport(environment: context.environment)
@@ -92,9 +104,9 @@ struct TrimCommand: ClientCommand {
             interruption: context.client.interruption)
         let admin = AdminCalls(
             way: isDom0 ? .socket(run.appending("qubesd.sock")) : .qrexec(programs))
-        return try TrimRun(
+        return TrimRun(
             wish, context, door: door, admin: admin,
-            display: TrimDisplay(context.console, isJSON: shared.json)
-        ).run()
+            display: TrimDisplay(
+                context.console, isJSON: shared.json, isBeforeJob: wish.isBeforeJob))
     }
 }

@@ -32,6 +32,35 @@ extension ReportLines {
             + "names the qubes where most is to be had."
     }
 
+    /// The qubes that have grown for weeks, and what tells whether that has to be.
+    static func growthHint(_ report: Report) -> [Line] { growthHint(report.qubes) }
+
+    /// The same of some of them.
+    static func growthHint(_ qubes: [Report.Qube]) -> [Line] {
+        let grown = qubes.compactMap(Grown.init).sorted {
+            let (one, other) = ($0.growth.grownBytes, $1.growth.grownBytes)
+            return one == other ? $0.qube.name < $1.qube.name : one > other
+        }
+        if grown.isEmpty { return [] }
+        var lines: [Line] = ["", Line("Grown for weeks, and never seen to shrink:", .heading)]
+        for each in grown.prefix(Advice.most) {
+            let growth = each.growth
+            let size = ByteText.size(growth.grownBytes)
+            lines += Line.wrapped(
+                "\(each.qube.name):\(each.volume) by \(size) in \(growth.days) days "
+                    + "(\(growth.looks) looks)", after: "  ", indent: 4)
+        }
+        let more = grown.count - Advice.most
+        if more > 0 { lines.append(Line("  and \(more) more, which have grown less")) }
+        lines += Line.wrapped(
+            "Nothing was deleted in them, or nothing of that came back. This tells which:",
+            after: "  ", indent: 2)
+        let named = grown.prefix(Advice.most).map { $0.qube }
+        let command = Report.Growth.trimCommand(
+            named.map { $0.name }, starts: named.contains { $0.isRunning == false })
+        return lines + Line.wrapped(command, after: "    ", indent: 6, style: .good)
+    }
+
     /// The machine as a whole: what compression and sharing save, and what nobody's qube holds.
     static func machineLines(_ report: Report) -> [Line] {
         guard let machine = report.machine else { return [] }
@@ -113,5 +142,26 @@ extension ReportLines {
         return "Metadata of \(pools) runs out first: after about \(ByteText.size(reach)) more data "
             + "every write fails, though \(ByteText.size(usage.dataRoomBytes)) are free for data. "
             + "'btrfs balance start -dusage=30 PATH' gives half-empty chunks back."
+    }
+}
+
+/// A qube that has grown for weeks, and its volume that has grown most.
+private struct Grown {
+    let qube: Report.Qube
+    let volume: String
+    let growth: Report.Growth
+
+    init?(_ qube: Report.Qube) {
+        var most: (volume: String, growth: Report.Growth)?
+        for volume in qube.volumes {
+            guard let growth = volume.growth,
+                growth.grownBytes > (most?.growth.grownBytes ?? 0)
+            else { continue }
+            most = (volume.name, growth)
+        }
+        guard let most else { return nil }
+        self.qube = qube
+        volume = most.volume
+        growth = most.growth
     }
 }

@@ -28,7 +28,7 @@ enum ReportLines {
 
     /// What stands below the table of the machine.
     static func rest(_ report: Report) -> [Line] {
-        advice(report) + nocowHint(report) + machineLines(report)
+        advice(report) + growthHint(report) + nocowHint(report) + machineLines(report)
             + fileSystems(report.fileSystems) + problems(report.problems)
     }
 
@@ -47,6 +47,7 @@ enum ReportLines {
             lines += storageLines(qube)
             lines += nocowImages(qube)
             lines += NewDataLines.report(qube)
+            lines += growthHint([qube])
             lines += settings(qube)
         }
         if lines.isEmpty { lines.append("The qube has no volume on a Btrfs pool.") }

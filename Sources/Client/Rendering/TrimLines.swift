@@ -14,6 +14,34 @@ enum TrimLines {
         row(qube, figures, .plain)
     }
 
+    /// A qube that was not trimmed, in a plain word.
+    static func row(_ qube: String, _ word: String) -> Line {
+        let name = qube.sanitised.shortened(to: 40)
+        return Line("\(name.leading(40))  not trimmed: \(word)", .warning)
+    }
+
+    /// Why a qube was not trimmed, as short as it can be said; nil where it was.
+    static func word(_ record: TrimRecord) -> String? {
+        switch record.outcome {
+        case "trimmed": nil
+        case "noFstrim": "no fstrim in it"
+        case "fstrimFailed": "fstrim failed in it"
+        case "refused": "refused by policy"
+        case "noAgent": "no agent in it"
+        case "silent", "unanswered": "no answer"
+        case "notRunning": "it does not run"
+        case "nothingLasts": "nothing lasts in it"
+        case "noVolume": "no volume on Btrfs"
+        case "devices": "it gets devices"
+        case "templateInUse": "others run from it"
+        case "wouldStartOthers": "would start others"
+        case "runs": "started meanwhile"
+        case "startFailed": "its start failed"
+        case "interrupted": "interrupted"
+        default: "see the reason"
+        }
+    }
+
     /// What all of them have brought, and what the words mean.
     static func sum(_ sum: TrimSum) -> [Line] {
         let failed =
@@ -41,11 +69,12 @@ enum TrimLines {
     }
 
     /// Those that were left alone.
-    static func skipped(_ halted: Int, _ others: Int) -> [Line] {
+    static func skipped(_ halted: Int, _ others: Int, isBeforeJob: Bool) -> [Line] {
         var lines: [Line] = []
         if halted > 0 {
+            let start = isBeforeJob ? "'qvm-btrfs trim --start'" : "--start"
             lines.append(
-                Line("Not running, left alone: \(halted). --start starts them for this."))
+                Line("Not running, left alone: \(halted). \(start) starts them for this."))
         }
         if others > 0 { lines.append(Line("Nothing that lasts in them, left alone: \(others).")) }
         return lines

@@ -4,10 +4,12 @@
 final class TrimDisplay {
     private let console: Console
     private let isJSON: Bool
+    private let isBeforeJob: Bool
     private var hasHeading = false
 
-    init(_ console: Console, isJSON: Bool) {
+    init(_ console: Console, isJSON: Bool, isBeforeJob: Bool) {
         self.console = console
+        self.isBeforeJob = isBeforeJob
         self.isJSON = isJSON
     }
 
@@ -29,13 +31,17 @@ final class TrimDisplay {
     /// What became of one.
     func shows(_ record: TrimRecord) throws(ClientError) {
         if isJSON { return try console.raw(JSONText.tagged(.trim, record)) }
-        // Of one that was not trimmed there is a row if something came of it all the same.
-        guard let brought = record.brought,
-            record.outcome == "trimmed" || brought != TrimFigures()
-        else { return }
         if !hasHeading { try console.data([TrimLines.heading]) }
         hasHeading = true
-        try console.data([TrimLines.row(record.qube, brought)])
+        // Of one that was not trimmed there are figures if something came of it all the same.
+        if let brought = record.brought,
+            record.outcome == "trimmed" || brought != TrimFigures()
+        {
+            try console.data([TrimLines.row(record.qube, brought)])
+        }
+        if let word = TrimLines.word(record) {
+            try console.data([TrimLines.row(record.qube, word)])
+        }
     }
 
     /// What became of all.
@@ -44,6 +50,8 @@ final class TrimDisplay {
     ///   - others: how many as nothing in them lasts.
     func ends(_ sum: TrimSum, halted: Int, others: Int) throws(ClientError) {
         if isJSON { return try console.raw(JSONText.tagged(.trimmed, sum)) }
-        try console.data(TrimLines.sum(sum) + TrimLines.skipped(halted, others))
+        try console.data(
+            TrimLines.sum(sum)
+                + TrimLines.skipped(halted, others, isBeforeJob: isBeforeJob))
     }
 }

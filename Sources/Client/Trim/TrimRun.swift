@@ -2,22 +2,6 @@
 import Protocol
 import SystemCalls
 
-/// Which qubes are to be trimmed, and how.
-struct TrimWish {
-    /// By their names; empty for all.
-    var names: [QubeName] = []
-    /// Of all, templates alone.
-    var templatesOnly = false
-    /// Of all, these not.
-    var exclude: [String]?
-    /// Halted ones, too.
-    var starts = false
-    /// Nobody need be asked.
-    var isSure = false
-    /// How long a trim may take, and a shutdown after it, in seconds.
-    var limitSeconds: Int
-}
-
 /// Trims qubes, one after the other: no two of them press on one disk.
 final class TrimRun {
     private let wish: TrimWish
@@ -30,6 +14,8 @@ final class TrimRun {
     private var uncounted: [Asked] = []
     private var sum = TrimSum()
     private var status = ExitStatus.done
+    /// The jobs of which was said that they are at work.
+    private var saidJobs: Set<String> = []
 
     init(
         _ wish: TrimWish, _ context: CommandContext, door: GuestDoor, admin: AdminCalls,
@@ -80,71 +66,14 @@ final class TrimRun {
         var isToBeCounted: Bool { record.trims.contains { $0.reached } }
     }
 
-    /// The qubes that it is about.
-    private struct Selection {
-        var running: [QubeName] = []
-        var halted: [QubeName] = []
-        var skippedHalted = 0
-        var skippedOthers = 0
-    }
-
-    private func select() throws(ClientError) -> Selection {
-        var selection = Selection()
-        if wish.names.isEmpty {
-            let report = try context.client.report(
-                target: ServiceClient.machine, volume: "",
-                request: ReportRequest(exclude: wish.exclude))
-            // dom0's own files are among them; they are nobody's to trim.
-            for qube in report.qubes
-            where qube.name != ServiceClient.machine
-                && (!wish.templatesOnly || qube.kind == "TemplateVM")
-            {
-                try add(qube, to: &selection)
-            }
-        }
-        for name in wish.names {
-            do throws(ClientError) {
-                let report = try context.client.report(target: name.text, volume: "")
-                guard let qube = report.qubes.first(where: { $0.name == name.text }) else {
-                    throw .unreadable("report")
-                }
-                try add(qube, to: &selection)
-            } catch {
-                try take(error, TrimRecord(qube: name.text, outcome: "failed"))
-            }
-        }
+    private func select() throws(ClientError) -> TrimSelection {
+        let selection = try TrimSelection(
+            wish, context.client, fail: fail,
+            take: { (error, name) throws(ClientError) in
+                try take(error, TrimRecord(qube: name, outcome: "failed"))
+            })
         sum.skippedQubes = selection.skippedHalted + selection.skippedOthers
         return selection
-    }
-
-    /// Of all qubes those that cannot be trimmed are counted; one that was named is told why.
-    private func add(_ qube: Report.Qube, to selection: inout Selection) throws(ClientError) {
-        guard let name = QubeName(qube.name) else { throw .unreadable("report") }
-        let isNamed = !wish.names.isEmpty
-        let mounts = MountPoint.all(ofClass: qube.kind)
-        if mounts.isEmpty {
-            if !isNamed { return selection.skippedOthers += 1 }
-            return try fail(
-                TrimRecord(
-                    qube: qube.name, outcome: "nothingLasts",
-                    reason: "cannot trim: nothing that it writes lasts (class \(qube.kind))."))
-        }
-        switch qube.isRunning {
-        case true?: selection.running.append(name)
-        case false? where wish.starts: selection.halted.append(name)
-        case false?:
-            if !isNamed { return selection.skippedHalted += 1 }
-            try fail(
-                TrimRecord(
-                    qube: qube.name, outcome: "notRunning",
-                    reason: "cannot trim: it does not run. --start starts it for this, and shuts "
-                        + "it down again."))
-        case nil:
-            try fail(
-                TrimRecord(
-                    qube: qube.name, outcome: "unknown",
-                    reason: "not touched: dom0 does not say whether it runs."))
-        }
     }
 
     /// Of halted qubes those that may be started, when that is wanted.
@@ -235,9 +164,11 @@ final class TrimRun {
     /// Has a qube that runs trimmed.
     private func ask(_ qube: QubeName) throws(ClientError) -> Asked {
         var record = TrimRecord(qube: qube.text, outcome: "trimmed")
+        noteJobs(on: qube)
         let before = try report(qube)
         let mounts = MountPoint.all(ofClass: before.kind).filter { mount in
             before.volumes.contains { $0.name == mount.volume }
+                && wish.volumes[qube]?.contains(mount.volume) != false
         }
         if mounts.isEmpty {
             record.outcome = "noVolume"
@@ -277,6 +208,22 @@ final class TrimRun {
         while ContinuousClock.now < moment + accountAge {
             if context.client.interruption.isInterrupted { throw .interrupted }
             Pause.milliseconds(TrimStarter.lookMilliseconds)
+        }
+    }
+
+    /// What a job frees meanwhile nobody can tell from what the trim brings. Neither harms the
+    /// other, so that nobody has to wait. A qube is not asked for a right that it need not have.
+    private func noteJobs(on qube: QubeName) {
+        guard door.isDom0, let jobs = try? context.client.jobs().jobs else { return }
+        for job in jobs
+        where job.state == .running && job.operation != .estimate
+            && [qube.text, ServiceClient.machine].contains(job.target)
+            && saidJobs.insert(job.job).inserted
+        {
+            let lines = Line.wrapped(
+                "Job \(job.job.sanitised) is at work there: what it frees is counted here, too.",
+                indent: 0, style: .warning)
+            for line in lines { context.console.note(line) }
         }
     }
 

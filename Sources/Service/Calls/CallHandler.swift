@@ -17,6 +17,7 @@ struct CallHandler: Sendable {
     let accounts: AccountMaker
     let runner: JobRunner
     let history: HistoryStore
+    let growth: GrowthStore
     let audit: AuditLog
     let bounds: Bounds
 

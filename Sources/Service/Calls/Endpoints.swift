@@ -16,6 +16,7 @@ extension CallHandler {
             report.problems += problems
             report.describe(open.target, running: try? qubes.running(visibleTo: open.target.caller))
             report.addSettings(open.target)
+            growth.note(&report, open.target.inventory)
             let jobs = runner.jobs.records(for: open.target.caller)
             report.addEstimates(jobs, for: open.target.caller)
             if open.target.qube == nil {
@@ -45,7 +46,7 @@ extension CallHandler {
             var check = try accounts.check(order, for: open.target.caller)
             check.findings =
                 orders.findings() + unlisted(order, in: open.target.inventory)
-                + check.findings + orders.settingFindings()
+                + check.findings + growing(order, open.target) + orders.settingFindings()
             return check
         }
     }

@@ -45,6 +45,7 @@ final class Daemon: Sendable {
             handler = CallHandler(
                 qubes: qubes, accounts: accounts, runner: runner,
                 history: HistoryStore(stateDirectory: settings.stateDirectory, audit: audit),
+                growth: GrowthStore(stateDirectory: settings.stateDirectory, audit: audit),
                 audit: audit, bounds: bounds)
             audit.write(AuditRecord(.start))
             runner.goOn(continuations)

@@ -81,7 +81,8 @@ extension OrderMaker {
             target.caller.isMachine
             ? target.inventory.leftOut.prefix(Limits.namedItems).map(\.finding)
             : target.leftOutProblems.map { CheckReport.Finding("qubes.xml", $0) }
-        return leftOut + wrongSettings(withSystem: true).map(\.finding) + wrongNewData
+        let wrong = wrongSettings(withSystem: true) + wrongTrims
+        return leftOut + wrong.map(\.finding) + wrongNewData
     }
 }
 

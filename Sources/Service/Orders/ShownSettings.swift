@@ -11,7 +11,7 @@ extension Inventory {
             },
             dedupeGroup: Self.shown(qube, Self.text(group:)) { () throws(SettingsError) in
                 try dedupeGroup(of: volume, of: qube)
-            }, skip: shownSkip(of: qube))
+            }, skip: shownSkip(of: qube), trim: shownTrim(of: qube))
     }
 
     /// The same of dom0's own files, which are a group of their own.
@@ -21,6 +21,14 @@ extension Inventory {
                 try compression(of: admin)
             }, dedupeGroup: Report.Setting(Report.Setting.systemGroup, .byDefault),
             skip: shownSkip(of: admin))
+    }
+
+    /// nil where nobody's feature says anything, so that nothing is trimmed.
+    private func shownTrim(of qube: Qube) -> Report.Setting? {
+        let shown = Self.shown(qube, { $0 ? "1" : "0" }) { () throws(SettingsError) in
+            try trim(of: qube)
+        }
+        return shown.origin == .byDefault ? nil : shown
     }
 
     private func shownSkip(of qube: Qube) -> Report.Setting {
@@ -87,13 +95,17 @@ extension Report.Settings {
     func redacted(for reader: Reader) -> Self {
         Report.Settings(
             compress: compress.redacted(for: reader),
-            dedupeGroup: dedupeGroup.redacted(for: reader), skip: skip.redacted(for: reader))
+            dedupeGroup: dedupeGroup.redacted(for: reader), skip: skip.redacted(for: reader),
+            trim: trim?.redacted(for: reader))
     }
 
     /// Somebody has set something for this qube, or for its template, and not for all.
     fileprivate var isOwn: Bool {
         let isListed = dedupeGroup.origin != .byDefault
-        return isListed || [compress, skip].contains { ![.byDefault, .dom0].contains($0.origin) }
+        return isListed
+            || [compress, skip, trim].contains {
+                $0.map { ![.byDefault, .dom0].contains($0.origin) } == true
+            }
     }
 }
 
@@ -167,6 +179,7 @@ extension OrderMaker {
         }
         add(.compress, settings.compress.value)
         add(.skip, settings.skip.value)
+        add(.trim, (try? target.inventory.trim(of: admin)).map { $0.value ? "1" : "0" })
         if let level = try? target.inventory.newDataLevel() {
             add(.newData, Inventory.text(level: level))
         }

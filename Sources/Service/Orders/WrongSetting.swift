@@ -10,6 +10,7 @@ struct WrongSetting {
     private let message: String
     /// The command of dom0 that mends it; nil for who may not know where it is set.
     private let command: String?
+    private let isOfTrim: Bool
 
     /// Named once, at the qube that has the feature: a default of dom0, or what a template says,
     /// counts for others as well. Where nobody has asked about that one, it is named at each for
@@ -19,11 +20,14 @@ struct WrongSetting {
     fileprivate init(
         _ error: SettingsError, of qube: Qube, for caller: Caller, isAsked: (String) -> Bool
     ) {
+        isOfTrim = error.feature == .trim
+        let consequence = isOfTrim ? "The weekly run does not trim" : "Jobs leave"
+        let end = isOfTrim ? "" : " alone"
         guard caller.sees(error.qube) else {
             fault = ""
             about = .qube(qube.name)
             message =
-                "Jobs leave it alone: a feature that counts for it, of a qube that is not"
+                "\(consequence) it\(end): a feature that counts for it, of a qube that is not"
                 + " visible to the caller, has a value that cannot be. dom0 can correct it."
             command = nil
             return
@@ -36,7 +40,7 @@ struct WrongSetting {
         } else {
             about = .qube(isElsewhere ? error.qube : qube.name)
         }
-        message = "Jobs leave \(who) alone: \(fault)"
+        message = "\(consequence) \(who)\(end): \(fault)"
         command = error.command
     }
 
@@ -54,7 +58,8 @@ struct WrongSetting {
     var finding: CheckReport.Finding {
         CheckReport.Finding(
             .problem, "feature", about: about, message,
-            reason: "What a feature means cannot be guessed, so that jobs do nothing.",
+            reason: "What a feature means cannot be guessed, so that "
+                + (isOfTrim ? "nothing is trimmed by it." : "jobs do nothing."),
             command: command)
     }
 }
@@ -63,9 +68,20 @@ extension OrderMaker {
     /// The features that count for what was asked about, and mean nothing.
     /// - Parameter withSystem: dom0's own files are among it.
     func wrongSettings(withSystem: Bool) -> [WrongSetting] {
+        wrong(withSystem) { target.inventory.settingErrors(of: $0) }
+    }
+
+    /// The same of what no job goes by: whether the weekly run trims.
+    var wrongTrims: [WrongSetting] {
+        wrong(true) { target.inventory.trimError(of: $0).map { [$0] } ?? [] }
+    }
+
+    private func wrong(
+        _ withSystem: Bool, _ errors: (Qube) -> [SettingsError]
+    ) -> [WrongSetting] {
         var wrong: [WrongSetting] = []
         func look(at qube: Qube) {
-            for error in target.inventory.settingErrors(of: qube) {
+            for error in errors(qube) {
                 let setting = WrongSetting(
                     error, of: qube, for: target.caller, isAsked: isAsked(about:))
                 if wrong.count < Limits.namedItems,

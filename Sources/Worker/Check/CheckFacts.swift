@@ -33,6 +33,8 @@ struct LoopDevice {
     /// Its path as the kernel has it, which need not be that by which a pool is reached.
     let backingFile: FilePath
     let isDirect: Bool
+    /// What its qube frees comes to the image; nil where the kernel does not say.
+    var passesDiscards: Bool?
 
     /// Which file it is; nil where it has no name any more.
     var backingIdentity: FileStatus.Identity? {
@@ -104,7 +106,10 @@ enum CheckFacts {
             guard let file = text("/sys/block/\(name)/loop/backing_file") else { return nil }
             return LoopDevice(
                 name: name, backingFile: FilePath(file),
-                isDirect: text("/sys/block/\(name)/loop/dio") == "1")
+                isDirect: text("/sys/block/\(name)/loop/dio") == "1",
+                passesDiscards: text("/sys/block/\(name)/ro") == "1"
+                    ? nil
+                    : text("/sys/block/\(name)/queue/discard_max_bytes").map { $0 != "0" })
         }
     }
 

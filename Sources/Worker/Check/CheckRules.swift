@@ -155,6 +155,28 @@ enum CheckRules {
         return findings
     }
 
+    /// Whether what running qubes free inside can come back at all.
+    static func discards(_ loops: [LoopDevice], _ subject: String) -> [Finding] {
+        let known = loops.filter { $0.passesDiscards != nil }
+        let refusing = known.filter { $0.passesDiscards == false }
+        if known.isEmpty { return [] }
+        guard let first = refusing.first else {
+            return [
+                Finding(
+                    .good, "loop.discard", subject, "what running qubes free can come back")
+            ]
+        }
+        return [
+            Finding(
+                .warning, "loop.discard", subject,
+                "\(refusing.count) of \(known.count) loop devices of running qubes take no discards"
+                    + " (discard_max_bytes of \(first.name) is 0)",
+                reason: "What is deleted in these qubes stays on disk, and no trim changes that."
+                    + " Zeroes that were written over their free space do, by this:",
+                command: "qvm-btrfs sparsify")
+        ]
+    }
+
     static func loops(
         _ loops: [LoopDevice], _ kernel: KernelVersion?, _ subject: String
     ) -> [Finding] {

@@ -121,6 +121,7 @@ struct CheckWork {
             OthersAtWork(fileSystem: site.fileSystem).work ?? lock.holder, subject, point)
         let directories = Set(site.pools.compactMap(\.identity))
         let loops = CheckFacts.loops.filter { $0.isBelow(directories) }
+        findings += CheckRules.discards(loops, subject)
         return findings + CheckRules.loops(loops, kernel, subject) + nocowDirectories(site)
     }
 

@@ -41,7 +41,9 @@ final class DocumentWorld {
         try FileManager.default.createDirectory(
             atPath: fileSystem.folder + "/bin", withIntermediateDirectories: true)
         let program = Command.program("qvm-btrfs")
-        let run = "test \"$1\" = trim && set -- \"$@\" --qubes-run \"\(folder)/run\""
+        let run =
+            "case \"$*\" in trim*|optimize*--trim*) set -- \"$@\" --qubes-run \"\(folder)/run\";;"
+            + " esac"
         try Data("#!/bin/sh\n\(run)\nexec \(program) \"$@\" --socket \(daemon.socket)\n".utf8)
             .write(to: URL(fileURLWithPath: wrapper))
         try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: wrapper)

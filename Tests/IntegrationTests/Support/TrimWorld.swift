@@ -23,7 +23,11 @@ final class TrimWorld {
     /// - Parameters:
     ///   - running: those of the qubes that run.
     ///   - mebibytes: of each image. What was in it is deleted inside, and in those that run more.
-    init(_ qubes: [QubesXML.Qube], running: Set<String>, mebibytes: Int = 32) throws {
+    ///   - features: of each qube by its name, as elements of qubes.xml; of dom0, too.
+    init(
+        _ qubes: [QubesXML.Qube], running: Set<String>, mebibytes: Int = 32,
+        features: (String) -> String = { _ in "" }
+    ) throws {
         self.qubes = qubes
         fileSystem = try LoopFileSystem(mebibytes: 256 + qubes.count * mebibytes * 3 / 2)
         guests = Guests(folder: fileSystem.folder, pool: fileSystem.pool, qubes: qubes)
@@ -32,7 +36,8 @@ final class TrimWorld {
             try UnixSocket.listen(FilePath(fileSystem.folder + "/agent"), mode: 0o600))
         for qube in qubes { try guests.make(qube, mebibytes: mebibytes) }
         daemon = try DaemonRun(
-            on: fileSystem, inventory: QubesXML.text(pool: fileSystem.pool, qubes),
+            on: fileSystem,
+            inventory: QubesXML.text(pool: fileSystem.pool, qubes, features: features),
             visible: ["mgmt": Set(qubes.map(\.name))])
         let guests = guests
         daemon.qubesd.change { world in
@@ -73,20 +78,28 @@ final class TrimWorld {
         try Data(manner.utf8).write(to: URL(fileURLWithPath: folder + "/how/\(qube)"))
     }
 
+    /// The words of `qvm-btrfs trim` in dom0.
+    func words(_ words: [String]) -> [String] { self.words("trim", words) }
+
     /// The words of our client in dom0.
-    func words(_ words: [String]) -> [String] {
+    private func words(_ command: String, _ words: [String]) -> [String] {
         [
             "env", "PATH=\(folder)/bin:\(ProcessInfo.processInfo.environment["PATH"] ?? "")",
-            Command.program("qvm-btrfs"), "trim",
+            Command.program("qvm-btrfs"), command,
         ] + words + ["--socket", daemon.socket.string, "--qubes-run", folder + "/run"]
     }
 
     /// `qvm-btrfs trim` in dom0.
     func trim(_ words: String...) throws -> Command.Ending { try Command.run(self.words(words)) }
 
+    /// `qvm-btrfs optimize` in dom0.
+    func optimize(_ words: String...) throws -> Command.Ending {
+        try Command.run(self.words("optimize", words))
+    }
+
     /// The same beside the test.
-    func start(_ words: String...) throws -> ProgramBeside {
-        try ProgramBeside(self.words(words))
+    func start(_ command: String, _ words: String...) throws -> ProgramBeside {
+        try ProgramBeside(self.words(command, words))
     }
 
     /// A start of any qube waits for this, and says so.
