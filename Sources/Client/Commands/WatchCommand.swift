@@ -14,7 +14,7 @@ struct WatchCommand: ClientCommand {
             With --notify the desktop says when the job has ended, and what came back. Where there \
             is no session bus nothing is shown, and a warning says so.
 
-            Example: qvm-btrfs watch 3fa9 --notify
+            Example: qvm-btrfs watch 3fa9
             """)
 
     @OptionGroup var place: JobArguments
