@@ -158,7 +158,7 @@ struct RefusedWriteTests {
     }
 
     @Test(
-        "A job that finds its file system made read-only ends within seconds, and says who did it",
+        "A job that finds its file system made read-only ends, and says who did it",
         arguments: Verb.allCases)
     func madeReadOnly(verb: Verb) throws {
         let world = try world()
@@ -171,7 +171,8 @@ struct RefusedWriteTests {
         world.device.set { $0.refusals = [.init(ranges: trees)] }
         let start = ContinuousClock.now
         let last = try session.last()
-        #expect(ContinuousClock.now - start < .seconds(10))
+        // On a machine that does nothing else it takes one; a job that went on would take for ever.
+        #expect(ContinuousClock.now - start < .seconds(60))
         #expect(try world.fileSystem.isReadOnly)
         guard case .failure(let kind, let message, _)? = last else {
             Issue.record("it says \(String(describing: last))")

@@ -13,6 +13,10 @@ public struct DedupePlanner {
     /// less in common were a quarter of all compares and 2 % of the gain.
     static let contentBytesForOneFreed: UInt64 = 5
 
+    /// For how many replacements room is set aside at once: an array that grows stands twice while
+    /// it does, which is hundreds of megabytes. What is not used of it takes no memory.
+    private static let roomInAdvance = 1 << 21
+
     private let survey: Survey
     private let fingerprints: Fingerprints
     private let scope: Scope
@@ -101,6 +105,7 @@ public struct DedupePlanner {
         }
         groupNumbers = try numbers.finish()
         self.groups = groups
+        plan.replacements.reserveCapacity(min(fingerprints.count, Self.roomInAdvance))
     }
 
     /// An extent by its position in the fingerprints.
@@ -190,8 +195,8 @@ public struct DedupePlanner {
                 in: survey.extents[index], at: fingerprints.position(ofExtent: index),
                 packedUnit: EncodedIO.frameContentBytes)
         }
-        packed.replacements += plan.replacements
-        plan = packed
+        plan.leftAlone = packed.leftAlone
+        plan.replacements.insert(contentsOf: packed.replacements, at: 0)
     }
 
     /// How what is unique in a replaced extent is written anew: of a packed one no worse than a job
