@@ -4,8 +4,9 @@ import Protocol
 import Testing
 
 /// Sends that come and go cost a job time and nothing else. The kernel refuses to share into what
-/// is being sent, and to send what is being shared into at that moment; of the second a few are
-/// seen, and how many is for `make test-sends` to say.
+/// is being sent, and to send what is being shared into at that moment; jobs leave off in time for
+/// the second, if the machine is not so busy that none of their threads is run. `make test-sends`
+/// says how many were refused.
 @Suite("Beside sends that begin", .enabled(if: RealBtrfs.isAvailable, RealBtrfs.reason))
 struct BesideSendsTests {
     /// Longer: `make test-sends`.
