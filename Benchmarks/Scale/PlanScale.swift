@@ -31,7 +31,8 @@ struct PlanScale {
     private var allowedBytes: Int {
         let millions = max((extents + 999_999) / 1_000_000, 1)
         switch kind {
-        case .ordinary, .packed: return 256 << 20
+        // A tebibyte packed, or sixteen of them.
+        case .ordinary, .packed: return (millions > 8 ? 384 : 256) << 20
         case .same, .shared, .scattered: return millions * 512 << 20
         }
     }

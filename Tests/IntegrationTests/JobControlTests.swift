@@ -193,7 +193,7 @@ struct JobControlTests {
         #expect(again.extentsReplaced == 0)
     }
 
-    @Test("Every thread of a worker steps back: idle class for the disk, least weight for the CPU")
+    @Test("All threads of a worker step back: idle class for the disk; but for one for the CPU, too")
     func priority() throws {
         let fileSystem = try populated()
         let session = try session(slow, on: fileSystem)
@@ -202,6 +202,8 @@ struct JobControlTests {
         let tasks = "/proc/\(session.identifier)/task"
         let threads = try FileManager.default.contentsOfDirectory(atPath: tasks)
         #expect(threads.count >= 3)
+        // What shares into what may be sent is not to be found half done for long.
+        var foreground = 0
         for thread in threads {
             // One that had nothing left to do may be gone.
             guard
@@ -209,11 +211,12 @@ struct JobControlTests {
                     contentsOfFile: "\(tasks)/\(thread)/stat", encoding: .utf8)
             else { continue }
             let fields = try #require(stat.split(separator: ")").last).split(separator: " ")
-            #expect(fields[16] == "19", "nice")
-            #expect(fields[38] == "3", "SCHED_BATCH")
+            if fields[16] == "0" { foreground += 1 } else { #expect(fields[16] == "19", "nice") }
+            #expect(fields[38] == (fields[16] == "0" ? "0" : "3"), "SCHED_BATCH")
             let disk = try Command.run(["ionice", "-p", thread])
             #expect(disk.status != 0 || disk.output.hasPrefix("idle"), "\(disk.output)")
         }
+        #expect(foreground == 1)
         session.say(.cancel)
         _ = try session.last()
     }

@@ -185,4 +185,20 @@ private final class Reports: Sendable {
         #expect(!governor.isCancelled && governor.isHindered)
         governor.stop()
     }
+
+    @Test("It can be asked a hundred thousand times whether somebody starts, on a small stack")
+    func manyAsk() {
+        let governor = Governor(sensors: .none, mayUseBattery: true) { _ in }
+        let asked = Monitor(0)
+        governor.guardSpace({ nil }) { _ in
+            true
+        } isSomebodyStarting: {
+            asked.withLock { $0 += 1 }
+            return false
+        }
+        concurrently(count: 1, threads: 1, failure: Never.self) { _ in
+            for _ in 0..<100_000 { governor.holdForStarts() }
+        }
+        #expect(asked.withLock { $0 } == 100_000)
+    }
 }

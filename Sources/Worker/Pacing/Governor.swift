@@ -44,6 +44,12 @@ final class Governor: JobControl {
         var closedSeconds = 0.0
     }
 
+    /// A closure by itself would be wrapped once more with every look at it, as the mutex has it in
+    /// its general form, until calling it takes all of the stack.
+    private struct Starts {
+        var isSomebodyStarting: (@Sendable () -> Bool)?
+    }
+
     /// The most that is read ahead in one slot while others need the disk: the kernel takes such
     /// reads in at once and does them later.
     static let hinderedAheadBytes = 2 << 20
@@ -64,7 +70,7 @@ final class Governor: JobControl {
     private let hindered = Atomic<Bool>(false)
     private let aheadBytes = Atomic<Int>(0)
     /// Apart from the state: it is asked before each of many requests.
-    private let isSomebodyStarting = Mutex<(@Sendable () -> Bool)?>(nil)
+    private let starts = Mutex(Starts())
 
     /// - Parameter report: gets the pacing whenever it is other than it was, and with each look
     ///   while the job does not work at full speed.
@@ -123,7 +129,7 @@ final class Governor: JobControl {
         operation: @escaping @Sendable (_ isSuspected: Bool) -> String? = { _ in nil },
         isSomebodyStarting: @escaping @Sendable () -> Bool = { false }
     ) {
-        self.isSomebodyStarting.withLock { $0 = isSomebodyStarting }
+        starts.withLock { $0.isSomebodyStarting = isSomebodyStarting }
         state.withLock {
             $0.spaceAdvice = advice
             $0.hasRoom = hasRoom
@@ -194,7 +200,7 @@ final class Governor: JobControl {
     /// Waits while somebody who may be about to do what no job should be beside has just started,
     /// and while he does it.
     func holdForStarts() {
-        while !isCancelled, isSomebodyStarting.withLock({ $0 })?() == true {
+        while !isCancelled, starts.withLock({ $0.isSomebodyStarting })?() == true {
             // A program's first milliseconds, in which it is not known yet what it will do.
             if !waitForOthers() { Pause.milliseconds(2) }
         }
