@@ -193,7 +193,7 @@ struct JobControlTests {
         #expect(again.extentsReplaced == 0)
     }
 
-    @Test("All threads of a worker step back: idle class for the disk; but for one for the CPU, too")
+    @Test("All threads of a worker step back on the disk, and on the CPU all but one")
     func priority() throws {
         let fileSystem = try populated()
         let session = try session(slow, on: fileSystem)
