@@ -100,11 +100,11 @@ struct MovingStore: ExtentStore {
         let mayBeSent = (destination as? OpenImage)?.mayBeSent == true
         while done < lengthBytes {
             governor.hold()
-            let left = lengthBytes - done
-            let isSmall = governor.isHindered || mayBeSent
+            var length = lengthBytes - done
+            if governor.isHindered { length = min(length, Governor.smallRequest) }
+            if mayBeSent { length = min(length, Governor.sendableRequest) }
             let request = ShareRequest(
-                source: source, sourceOffset: sourceOffset + done,
-                lengthBytes: isSmall ? min(left, Governor.smallRequest) : left,
+                source: source, sourceOffset: sourceOffset + done, lengthBytes: length,
                 destination: destination, destinationOffset: destinationOffset + done)
             let outcome: DedupeOutcome
             do throws(BtrfsError) {
