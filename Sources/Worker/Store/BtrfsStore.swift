@@ -189,18 +189,18 @@ struct BtrfsStore: ExtentStore {
     func synchronize() throws(BtrfsError) { try fileSystem.synchronize() }
 
     private func own(_ scratch: any ScratchFile) -> BtrfsScratch {
-        // The engine hands back what it was given, and a worker has stores of this kind alone: any
-        // other scratch file is a mistake in the code, and going on would write somewhere.
         guard let own = scratch as? BtrfsScratch else {
+            // The engine hands back what it was given, and a worker has stores of this kind alone:
+            // any other one is a mistake in the code, and going on would write somewhere.
             preconditionFailure("a scratch file of another store")
         }
         return own
     }
 
     private func shared(_ file: any OpenFile) -> SharedDescriptor {
-        // A worker has stores of this kind alone, and no input makes a file of another: it would be
-        // a mistake in the code, and going on would move references of what nobody has checked.
         guard let shared = (file as? OpenImage)?.shared ?? file as? SharedDescriptor else {
+            // A worker has stores of this kind alone, and no input makes a file of another: it is a
+            // mistake in the code, and going on would move references of what nobody has checked.
             preconditionFailure("a file of another store")
         }
         return shared

@@ -151,6 +151,7 @@ struct MovingStore: ExtentStore {
     private func warm(_ file: any OpenFile, at offset: FileOffset, lengthBytes: ByteCount) {
         base.prefetch(file, at: offset, lengthBytes: lengthBytes)
         let length = Int(lengthBytes.rawValue)
+        // Of the stack, for the time of the call; nobody looks at what is read into it.
         unsafe withUnsafeTemporaryAllocation(byteCount: 64 << 10, alignment: 16) { buffer in
             var done = 0
             while done < length,
