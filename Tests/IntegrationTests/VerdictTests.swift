@@ -58,14 +58,8 @@ struct VerdictTests {
         try Files.write(Content.text(mebibytes: 4, seed: 2), to: text)
         let first = try job(work, on: fileSystem, cache: cache)
         #expect(first.result.extentsReplaced > 0)
-        // Seen once in twenty runs of the suite: an extent was passed over, and found by the next
-        // job. Which reason it had is not known yet.
-        withKnownIssue(isIntermittent: true) {
-            #expect(
-                leftBytes("does not shrink", first.result) == 64 << 20,
-                "\(first.result.leftAlone)")
-        }
-        #expect(leftBytes("does not shrink", first.result) >= 63 << 20)
+        #expect(
+            leftBytes("does not shrink", first.result) == 64 << 20, "\(first.result.leftAlone)")
         #expect(first.readBytes > 64 << 20)
 
         try Files.overwrite(
