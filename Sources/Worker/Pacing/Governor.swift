@@ -53,12 +53,6 @@ final class Governor: JobControl {
     /// The most that is read ahead in one slot while others need the disk: the kernel takes such
     /// reads in at once and does them later.
     static let hinderedAheadBytes = 2 << 20
-    /// The most that one kernel call compares of what may be sent: what the kernel itself takes at
-    /// a time (BTRFS_MAX_DEDUPE_LEN in fs/btrfs/reflink.c). Less would cut references in pieces, of
-    /// which each snapshot has its own: an extent that has many is left alone for what they cost.
-    static let sendableRequest = ByteCount.mebibytes(16)
-    /// The most that one kernel call compares meanwhile.
-    static let smallRequest = ByteCount.mebibytes(1)
 
     private let sensors: Sensors
     private let mayUseBattery: Bool

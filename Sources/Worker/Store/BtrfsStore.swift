@@ -19,8 +19,26 @@ final class BtrfsScratch: ScratchFile {
     }
 }
 
+/// A file with extents, to be read and shared from.
+protocol StoredFile: OpenFile {
+    var shared: SharedDescriptor { get }
+    var inode: InodeIdentifier { get }
+}
+
+/// A scratch file that has settled.
+private final class SettledFile: StoredFile {
+    let shared: SharedDescriptor
+    let inode: InodeIdentifier
+
+    init(_ scratch: BtrfsScratch) {
+        shared = scratch.shared
+        inode = scratch.inode
+    }
+}
+
 /// The engine's verbs on a real Btrfs. Its files are `OpenImage`s, what has settled a
-/// `SharedDescriptor`, and those that it writes `BtrfsScratch`es.
+/// `SettledFile`, those that it writes `BtrfsScratch`es, and one that is a hole a
+/// `SharedDescriptor`.
 struct BtrfsStore: ExtentStore {
     let fileSystem: FileSystem
     let openImages: OpenImages
@@ -168,7 +186,7 @@ struct BtrfsStore: ExtentStore {
         try forEachFileExtent(of: scratch.inode, from: .start, through: FileOffset(.max)) {
             (extent) throws(BtrfsError) in extents.append(extent)
         }
-        return SettledScratch(file: scratch.shared, extents: extents)
+        return SettledScratch(file: SettledFile(scratch), extents: extents)
     }
 
     /// All its pages are clean, and nobody else's.
@@ -198,7 +216,7 @@ struct BtrfsStore: ExtentStore {
     }
 
     private func shared(_ file: any OpenFile) -> SharedDescriptor {
-        guard let shared = (file as? OpenImage)?.shared ?? file as? SharedDescriptor else {
+        guard let shared = (file as? any StoredFile)?.shared ?? file as? SharedDescriptor else {
             // A worker has stores of this kind alone, and no input makes a file of another: it is a
             // mistake in the code, and going on would move references of what nobody has checked.
             preconditionFailure("a file of another store")

@@ -98,14 +98,19 @@ struct MovingStore: ExtentStore {
         var done = ByteCount.zero
         var refusals = 0
         let mayBeSent = (destination as? OpenImage)?.mayBeSent == true
+        var steps: ShareSteps?
         while done < lengthBytes {
             governor.hold()
             var length = lengthBytes - done
-            if governor.isHindered { length = min(length, Governor.smallRequest) }
-            if mayBeSent { length = min(length, Governor.sendableRequest) }
+            if mayBeSent || governor.isHindered {
+                let known = steps ?? base.steps(source, at: sourceOffset, lengthBytes: lengthBytes)
+                steps = known
+                length = known.lengthBytes(at: sourceOffset + done, atMost: length)
+            }
             let request = ShareRequest(
                 source: source, sourceOffset: sourceOffset + done, lengthBytes: length,
                 destination: destination, destinationOffset: destinationOffset + done)
+            if governor.isHindered, length > ShareSteps.wantedBytes { warm(request) }
             let outcome: DedupeOutcome
             do throws(BtrfsError) {
                 outcome = try mayBeSent ? shareWhatMayBeSent(request) : request.make(base)
@@ -135,8 +140,7 @@ struct MovingStore: ExtentStore {
     private func shareWhatMayBeSent(
         _ request: ShareRequest
     ) throws(BtrfsError) -> DedupeOutcome {
-        warm(request.source, at: request.sourceOffset, lengthBytes: request.lengthBytes)
-        warm(request.destination, at: request.destinationOffset, lengthBytes: request.lengthBytes)
+        warm(request)
         governor.holdForStarts()
         guard let foreground else { return try request.make(base) }
         let result = foreground.run { [base, governor] in
@@ -147,15 +151,21 @@ struct MovingStore: ExtentStore {
         return try result.get()
     }
 
-    /// Reads what a request will compare. Whatever cannot be read the request meets itself.
+    /// Reads what a request will compare, in small steps that others have their turns between.
+    private func warm(_ request: ShareRequest) {
+        warm(request.source, at: request.sourceOffset, lengthBytes: request.lengthBytes)
+        warm(request.destination, at: request.destinationOffset, lengthBytes: request.lengthBytes)
+    }
+
+    /// Whatever cannot be read the request meets itself.
     private func warm(_ file: any OpenFile, at offset: FileOffset, lengthBytes: ByteCount) {
-        base.prefetch(file, at: offset, lengthBytes: lengthBytes)
+        prefetch(file, at: offset, lengthBytes: lengthBytes)
         let length = Int(lengthBytes.rawValue)
         // Of the stack, for the time of the call; nobody looks at what is read into it.
         unsafe withUnsafeTemporaryAllocation(byteCount: 64 << 10, alignment: 16) { buffer in
             var done = 0
             while done < length,
-                let count = unsafe try? base.read(
+                let count = unsafe try? read(
                     file, at: offset + ByteCount(UInt64(done)),
                     into: .init(rebasing: buffer[..<min(buffer.count, length - done)])),
                 count > 0

@@ -6,9 +6,9 @@ internal import SystemCalls
 internal import SystemPackage
 
 /// An image that is open for reading, until it is let go of.
-final class OpenImage: OpenFile {
+final class OpenImage: StoredFile {
     let shared: SharedDescriptor
-    fileprivate let inode: InodeIdentifier
+    let inode: InodeIdentifier
     /// Its subvolume is read-only, as what `btrfs send` sends must be.
     let mayBeSent: Bool
     private let isClosed = Atomic<Bool>(false)
