@@ -231,6 +231,20 @@ import Testing
         #expect(census.items(over: Self.range(200, 512), unit: frame, liveUnit: frame) == 15)
     }
 
+    @Test func `Of a keeper's items each reference is counted with those that it shows`() {
+        var census = ReferenceCensus()
+        census.add(Self.range(0, 512))
+        census.add(Self.range(100, 200))
+        census.add(Self.range(100, 200))
+        let joints = [128, 256, 384].map { Self.range(0, $0).upperBound }
+        let whole = Self.range(0, 512)
+        #expect(census.items(over: whole, joints: joints) == 4 + 2 * 2)
+        #expect(census.items(over: whole, joints: []) == 3)
+        // A joint at the end of what is shown divides nothing.
+        #expect(census.items(over: Self.range(128, 256), joints: joints) == 1 + 2)
+        #expect(census.items(over: Self.range(300, 512), joints: joints) == 2)
+    }
+
     @Test func `What a running qube uses is moved in short requests`() {
         var census = ReferenceCensus()
         census.add(Self.range(0, 4096), isLive: true)

@@ -4,8 +4,8 @@ internal import Btrfs
 /// A source that stands in an image already.
 struct Keeper: Sendable {
     let source: Source
-    /// How many items its range consists of.
-    let itemCount: Int
+    /// Where in the content one of the items ends that its range consists of, and the next begins.
+    let joints: [ByteCount]
 }
 
 /// Finds where the content of a round's targets stands already.
@@ -66,7 +66,7 @@ struct KeeperChooser: Sendable {
         let usable = Self.usable(
             sources + holes, after: pending, cached: cached,
             tails: target.tailSectors(sectorBytes: store.sectorBytes))
-        let keepers = usable.map { Keeper(source: $0, itemCount: itemCount(of: $0)) }
+        let keepers = usable.map { Keeper(source: $0, joints: joints(of: $0)) }
         return (keepers, pending)
     }
 
@@ -91,18 +91,19 @@ struct KeeperChooser: Sendable {
         return moved + Source.disjoint(sources, excluding: excluded)
     }
 
-    /// How many items a source's range consists of now: another replacement may have packed it.
-    private func itemCount(of source: Source) -> Int {
+    /// Where the items meet that a source's range consists of now: another replacement may have
+    /// packed it.
+    private func joints(of source: Source) -> [ByteCount] {
         guard let inode = source.image, source.lengthBytes > context.limits.frameContent
-        else { return 1 }
-        var count = 0
+        else { return [] }
+        var joints: [ByteCount] = []
         let end = source.offset + (source.lengthBytes - ByteCount(UInt64(1)))
         try? store.forEachFileExtent(of: inode, from: source.offset, through: end) {
             (extent) throws(BtrfsError) in
-            if count == 0, extent.fileOffset > source.offset { count = 1 }
-            count += 1
+            guard extent.fileOffset > source.offset else { return }
+            joints.append(source.range.lowerBound + (extent.fileOffset - source.offset))
         }
-        return max(count, 1)
+        return joints
     }
 
     /// Only when all have looked for themselves it is known who succeeds a bad keeper, the same for

@@ -30,10 +30,11 @@ struct PlannedTarget: Sendable {
         var cost = ReplacementCost(references: target.references.count)
         cost.add(unsharing: leaves.bytes(of: target))
         for keeper in keepers {
-            let references = census.showing(keeper.source.range)
+            let range = keeper.source.range
             switch keeper.source.origin {
-            case .hole: cost.add(holes: references)
-            case .image, .scratch: cost.add(references: references * keeper.itemCount)
+            case .hole: cost.add(holes: census.showing(range))
+            case .image, .scratch:
+                cost.add(references: census.items(over: range, joints: keeper.joints))
             }
         }
         for item in repeats { cost.add(references: census.showing(item.range)) }

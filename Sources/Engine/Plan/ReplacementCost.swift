@@ -143,6 +143,18 @@ struct ReferenceCensus: Sendable {
         shapes.reduce(0) { $0 + ($1.key.range.overlaps(range) ? $1.value : 0) }
     }
 
+    /// How many items come when what they show of a range is pointed to items that meet at joints,
+    /// which are in order.
+    func items(over range: Range<ByteCount>, joints: [ByteCount]) -> Int {
+        shapes.reduce(0) { sum, shape in
+            let part = shape.key.range.clamped(to: range)
+            guard !part.isEmpty else { return sum }
+            let inside = joints.count(notAfter: part.upperBound - ByteCount(1 as UInt64))
+            let before = joints.count(notAfter: part.lowerBound)
+            return sum + shape.value * (inside - before + 1)
+        }
+    }
+
     /// How many items come when what they show of a range is pointed to extents of `unit`, of which
     /// one starts `lead` before the range.
     func items(
@@ -156,5 +168,18 @@ struct ReferenceCensus: Sendable {
             let end = (part.upperBound - range.lowerBound + lead).rawValue
             return sum + shape.value * Int((end - 1) / unit - start / unit + 1)
         }
+    }
+}
+
+extension [ByteCount] {
+    /// How many of them, which are in order, are no larger.
+    fileprivate func count(notAfter limit: ByteCount) -> Int {
+        var low = 0
+        var high = count
+        while low < high {
+            let middle = (low + high) / 2
+            if self[middle] <= limit { low = middle + 1 } else { high = middle }
+        }
+        return low
     }
 }
