@@ -79,34 +79,61 @@ struct SpillTests {
         #expect(try spilled.dataUsedBytes() == (try held.dataUsedBytes()))
     }
 
-    @Test("A disk below the spilled that fills up ends the job, says why, and changes nothing")
-    func fullSpillDisk() throws {
+    /// Runs a job whose cache directory is full once it has begun, but for two of its blocks of
+    /// checksums, of which it has six.
+    private func last(
+        of work: WorkerOrder.Work, on fileSystem: LoopFileSystem, fillPool: Bool = false
+    ) throws -> WorkerMessage? {
+        var last: WorkerMessage?
+        try withCache("64m", on: fileSystem) { cache in
+            let session = try WorkerSession(
+                WorkerRun.order(work, volumes, on: fileSystem),
+                options: ["--cache-directory", cache] + Self.little)
+            session.say(.pause)
+            _ = try #require(try session.progress { $0.pacing?.reason == .pause })
+            _ = try Command.run(["dd", "if=/dev/zero", "of=\(cache)/full", "status=none"])
+            try Command.check("truncate", "--size", "-32K", "\(cache)/full")
+            if fillPool {
+                let full = "\(fileSystem.path)/full"
+                _ = try Command.run(["dd", "if=/dev/zero", "of=\(full)", "bs=1M", "status=none"])
+            }
+            session.say(.resume)
+            last = try session.last()
+        }
+        return last
+    }
+
+    @Test("Where the cache directory fills up, what has spilled goes on in the pool")
+    func cacheFillsUp() throws {
+        for work in [WorkerRun.dedupe, WorkerRun.optimize] {
+            let (held, spilled) = (try populated(), try populated())
+            let inventory = try spilled.inventory()
+            let expected = try WorkerRun.job(work, volumes, on: held)
+            guard case .result(let result)? = try last(of: work, on: spilled) else {
+                Issue.record("it did not come to its end")
+                return
+            }
+            #expect(result.extentsReplaced == expected.extentsReplaced)
+            #expect(result.predictedBytes == expected.predictedBytes)
+            #expect(try spilled.inventory() == inventory)
+            #expect(try spilled.dataUsedBytes() == (try held.dataUsedBytes()))
+        }
+    }
+
+    @Test("Where nothing has room any more an estimate ends, says why, and changes nothing")
+    func allIsFull() throws {
         let fileSystem = try populated()
         let inventory = try fileSystem.inventory()
-        let before = try fileSystem.dataUsedBytes()
-        for work in [WorkerRun.dedupe, WorkerRun.optimize, .estimate(running: false)] {
-            try withCache("64m", on: fileSystem) { cache in
-                let session = try WorkerSession(
-                    WorkerRun.order(work, volumes, on: fileSystem),
-                    options: ["--cache-directory", cache] + Self.little)
-                session.say(.pause)
-                _ = try #require(try session.progress { $0.pacing?.reason == .pause })
-                // Room for two blocks of checksums, of the six.
-                _ = try Command.run(["dd", "if=/dev/zero", "of=\(cache)/full", "status=none"])
-                try Command.check("truncate", "--size", "-32K", "\(cache)/full")
-                session.say(.resume)
-                guard case .failure(let kind, let message, let detail)? = try session.last()
-                else {
-                    Issue.record("\(String(describing: session.messages.last))")
-                    return
-                }
-                #expect(kind == ServiceException.Kind.failed.rawValue)
-                #expect(message.contains("cache directory") && message.contains("no space left"))
-                #expect(detail.contains("spill file"))
-            }
+        let message = try last(of: .estimate(running: false), on: fileSystem, fillPool: true)
+        guard case .failure(let kind, let text, let detail)? = message else {
+            Issue.record("\(String(describing: message))")
+            return
         }
+        #expect(kind == ServiceException.Kind.failed.rawValue)
+        #expect(text.contains("nor the pool has space left"), "\(text)")
+        #expect(detail.contains("spill file"), "\(detail)")
+        try FileManager.default.removeItem(atPath: "\(fileSystem.path)/full")
         #expect(try fileSystem.inventory() == inventory)
-        #expect(try fileSystem.dataUsedBytes() == before)
     }
 
     @Test("What was spilled is given back before references are moved, but for the survey")

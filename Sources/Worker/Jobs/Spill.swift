@@ -21,15 +21,18 @@ public final class SpillPool: SpillSource {
     public let surveySortBytes: Int
 
     /// In a directory of ours, or of the pool where there is none.
-    /// - Parameter heldBytes: no more than this is held in memory of any one thing.
+    /// - Parameters:
+    ///   - reserve: where what has no room there goes; nil for nowhere.
+    ///   - heldBytes: no more than this is held in memory of any one thing.
     public init(
-        in directory: SharedDescriptor, count: Int, heldBytes: Int = .max
+        in directory: SharedDescriptor, reserve: SharedDescriptor? = nil, count: Int,
+        heldBytes: Int = .max
     ) throws(Errno) {
         // A quarter of a million extents, and half a million items.
         columnBytes = min(heldBytes, 8 << 20)
         surveySortBytes = min(heldBytes, 24 << 20)
         var spills: [Spill] = []
-        for _ in 0..<count { spills.append(try Spill(in: directory)) }
+        for _ in 0..<count { spills.append(try Spill(in: directory, reserve: reserve)) }
         free = Monitor(spills)
     }
 
@@ -71,39 +74,81 @@ private final class LentSpill: SpillFile {
     func map() throws(BtrfsError) -> Mapping { try spill.map() }
 }
 
-/// A nameless file for what has no room in memory.
+/// A nameless file for what has no room in memory. Where its disk fills up, what it holds goes to
+/// another one, on the disk that the job works on.
 final class Spill: Sendable {
     /// What errors say they are about.
     static let subject = "a spill file"
 
-    private let file: SharedDescriptor
-    private let length = Monitor(UInt64(0))
-
-    fileprivate init(in directory: SharedDescriptor) throws(Errno) {
-        file = SharedDescriptor(
-            try directory.descriptor.open(beneath: ".", [.readWrite, .temporary, .exclusive]))
+    private struct State {
+        var lengthBytes: UInt64 = 0
+        /// Nothing more is written to the first file; whoever reads from it still may.
+        var isMoved = false
     }
 
-    fileprivate func append(_ bytes: UnsafeRawBufferPointer) throws(BtrfsError) {
-        let count = UInt64(bytes.count)
-        let offset = length.withLock { length in
-            defer { length += count }
-            return length
+    private let first: SharedDescriptor
+    private let second: SharedDescriptor?
+    private let state = Monitor(State())
+
+    /// - Parameter reserve: where what has no room in the directory goes; nil for nowhere.
+    fileprivate init(
+        in directory: SharedDescriptor, reserve: SharedDescriptor? = nil
+    ) throws(Errno) {
+        func nameless(_ directory: SharedDescriptor) throws(Errno) -> SharedDescriptor {
+            SharedDescriptor(
+                try directory.descriptor.open(beneath: ".", [.readWrite, .temporary, .exclusive]))
         }
+        first = try nameless(directory)
+        if let reserve { second = try nameless(reserve) } else { second = nil }
+    }
+
+    private var file: SharedDescriptor {
+        let isMoved = state.withLock { $0.isMoved }
+        return isMoved ? second ?? first : first
+    }
+
+    /// One at a time, as whoever fills it does.
+    fileprivate func append(_ bytes: UnsafeRawBufferPointer) throws(BtrfsError) {
+        let offset = state.withLock { $0.lengthBytes }
         do throws(Errno) {
-            unsafe try file.descriptor.write(bytes, atOffset: offset)
+            do throws(Errno) {
+                unsafe try file.descriptor.write(bytes, atOffset: offset)
+            } catch .noSpace, .diskQuotaExceeded {
+                try move(lengthBytes: offset, orThrow: .noSpace)
+                unsafe try file.descriptor.write(bytes, atOffset: offset)
+            }
         } catch {
             throw BtrfsError("write", Self.subject, error)
         }
+        state.withLock { $0.lengthBytes = offset + UInt64(bytes.count) }
+    }
+
+    /// Goes on in the other file. The first one stays as it is for those that read there: it gives
+    /// its space back with the rest.
+    private func move(lengthBytes: UInt64, orThrow error: Errno) throws(Errno) {
+        guard let second, !state.withLock({ $0.isMoved }) else { throw error }
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 4096)
+        defer { unsafe buffer.deallocate() }
+        var done: UInt64 = 0
+        while done < lengthBytes {
+            let part = unsafe UnsafeMutableRawBufferPointer(
+                rebasing: buffer[..<Int(min(UInt64(buffer.count), lengthBytes - done))])
+            guard unsafe try first.descriptor.read(into: part, atOffset: done) == part.count else {
+                throw .ioError
+            }
+            unsafe try second.descriptor.write(UnsafeRawBufferPointer(part), atOffset: done)
+            done += UInt64(part.count)
+        }
+        state.withLock { $0.isMoved = true }
     }
 
     /// Gives back the space of all that was added. A failure costs space and nothing else.
     fileprivate func clear() {
-        length.withLock { length in
-            length = 0
+        for file in [first, second].compactMap(\.self) {
             try? file.descriptor.truncate(toBytes: 0)
             file.descriptor.adviseRandomReads(false)
         }
+        state.withLock { $0 = State() }
     }
 
     fileprivate func read(
@@ -123,7 +168,7 @@ final class Spill: Sendable {
 
     fileprivate func map() throws(BtrfsError) -> Mapping {
         do throws(Errno) {
-            return try file.descriptor.map(lengthBytes: Int(length.withLock { $0 }))
+            return try file.descriptor.map(lengthBytes: Int(state.withLock { $0.lengthBytes }))
         } catch {
             throw BtrfsError("mmap", Self.subject, error)
         }

@@ -26,7 +26,7 @@ struct Failure: Error {
         case .noSpace where error.subject == Spill.subject:
             self.init(
                 .failed,
-                "the file system of the cache directory (/var/cache/qubes-btrfs) has no space left"
+                "neither the cache directory (/var/cache/qubes-btrfs) nor the pool has space left"
                     + " for what does not fit into memory: up to 2 GiB for each TiB of images. The"
                     + " images are as they were. Free some space there, then try again.",
                 detail: "\(error)")

@@ -202,14 +202,14 @@ struct Sites: Sendable {
         }
     }
 
-    /// What has room in the cache directory lies there; where there is none, in the pool's own: a
-    /// small or full cache directory ends no job.
+    /// What has room in the cache directory lies there; where there is none, or none any more, in
+    /// the pool's own: a small or full cache directory ends no job.
     private static func spills(
         in cache: SharedDescriptor?, or home: SharedDescriptor, of site: Site, heldBytes: Int
     ) throws(Errno) -> SpillPool {
         if let cache, (cache.descriptor.roomBytes() ?? .max) >= spillRoom(of: site),
             let pool = try? SpillPool(
-                in: cache, count: SpillPool.jobFiles, heldBytes: heldBytes)
+                in: cache, reserve: home, count: SpillPool.jobFiles, heldBytes: heldBytes)
         {
             return pool
         }
