@@ -12,6 +12,9 @@ public enum BlockGroupProfile: Hashable, Sendable, CaseIterable {
         self = Self.byRedundancy.first { flags & $0.flag != 0 } ?? .single
     }
 
+    /// As `btrfs balance` takes it after `convert=`.
+    public var name: String { "\(self)" }
+
     private static let byRedundancy: [BlockGroupProfile] = [
         .raid1c4, .raid6, .raid1c3, .raid5, .raid10, .raid1, .dup, .raid0,
     ]

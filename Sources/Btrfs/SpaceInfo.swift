@@ -49,6 +49,11 @@ public struct SpaceInfo: Equatable, Sendable {
     private(set) var dataFlags: UInt64 = 0
     private(set) var metadataFlags: UInt64 = 0
 
+    /// Of all chunks of data: more than one where a conversion was broken off.
+    public private(set) var dataProfiles: Set<BlockGroupProfile> = []
+    /// Of all chunks of metadata; empty where data and metadata are in the same ones.
+    public private(set) var metadataProfiles: Set<BlockGroupProfile> = []
+
     /// Of nothing.
     public init() {}
 
@@ -96,10 +101,12 @@ public struct SpaceInfo: Equatable, Sendable {
         if flags & UInt64(BTRFS_BLOCK_GROUP_DATA) != 0 {
             sum(&data)
             dataFlags |= flags
+            dataProfiles.insert(BlockGroupProfile(flags: flags))
             isMixed = isMixed || flags & UInt64(BTRFS_BLOCK_GROUP_METADATA) != 0
         } else if flags & UInt64(BTRFS_BLOCK_GROUP_METADATA) != 0 {
             sum(&metadata)
             metadataFlags |= flags
+            metadataProfiles.insert(BlockGroupProfile(flags: flags))
         } else if flags & UInt64(BTRFS_BLOCK_GROUP_SYSTEM) != 0 {
             sum(&system)
         }

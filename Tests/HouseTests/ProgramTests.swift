@@ -24,7 +24,7 @@ struct ProgramTests {
     /// What `scripts/install-packages` gets, by the package that has it.
     static let installed = [
         "binutils": "objdump readelf", "btrfs-compsize": "compsize",
-        "btrfs-progs": "btrfs mkfs.btrfs btrfstune btrfs-map-logical",
+        "btrfs-progs": "btrfs btrfs-convert mkfs.btrfs btrfstune btrfs-map-logical",
         "e2fsprogs": "chattr e2fsck e4defrag filefrag lsattr mke2fs resize2fs", "git": "git",
         "groff-base": "groff", "make": "make", "mandoc": "mandoc",
         "mount": "mount umount losetup", "systemd": "systemd-analyze",

@@ -93,6 +93,24 @@ enum CheckFacts {
         return text(path + "/mode") ?? "qgroup"
     }
 
+    /// The devices of a mounted file system, as far as the kernel names them.
+    static func devices(of fileSystem: FileSystem) -> [BlockDevice] {
+        let path = FilePath("/sys/fs/btrfs/\(fileSystem.identity.text)/devices")
+        guard let directory = try? Descriptor.open(path, [.readOnly, .directory]),
+            let names = try? directory.entries()
+        else { return [] }
+        return names.sorted().map { name in
+            // A partition has the queue of its disk.
+            func value(_ key: String) -> String? {
+                text("/sys/class/block/\(name)/queue/\(key)")
+                    ?? text("/sys/class/block/\(name)/../queue/\(key)")
+            }
+            return BlockDevice(
+                name: name, passesDiscards: value("discard_max_bytes").map { $0 != "0" },
+                isRotational: value("rotational") == "1")
+        }
+    }
+
     /// The security modules that are on, in the kernel's order, as `capability,yama`; nil where it
     /// does not say.
     static var securityModules: String? { text("/sys/kernel/security/lsm") }

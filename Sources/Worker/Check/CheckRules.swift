@@ -8,8 +8,9 @@ enum CheckRules {
 
     /// Encoded writes, which compression is made of.
     static let encodedWrites = KernelVersion(5, 18)
-    /// Direct writes to files with checksums go through the page cache from here on.
-    static let bufferedDirectWrites = KernelVersion(6, 14)
+    /// Direct writes to files with checksums go through the page cache from here on; and in later
+    /// releases of earlier kernels, too, which only what was written shows.
+    static let bufferedDirectWrites = KernelVersion(6, 15)
 
     static func kernel(_ release: String, _ version: KernelVersion) -> [Finding] {
         if version < encodedWrites {
@@ -20,7 +21,18 @@ enum CheckRules {
                     command: "qubes-dom0-update kernel")
             ]
         }
-        return [Finding(.good, "kernel", "dom0", "the kernel is \(release)")]
+        let number = KernelFault.release(of: release)
+        let faults = KernelFault.all.filter { $0.isIn(version, release: number) }
+        if faults.isEmpty {
+            return [Finding(.good, "kernel", "dom0", "the kernel is \(release)")]
+        }
+        return faults.map { fault in
+            Finding(
+                .warning, "kernel.fault", "dom0",
+                "the kernel is \(release), in which Btrfs has a known fault: \(fault.text)",
+                reason: "Later ones have it mended (\(fault.commit) in the kernel's sources).",
+                command: "qubes-dom0-update kernel")
+        }
     }
 
     /// - Parameter line: for /etc/fstab, with compression; nil where the mount is not known.
@@ -177,8 +189,12 @@ enum CheckRules {
         ]
     }
 
+    /// - Parameters:
+    ///   - written: what running qubes have written through those that are direct.
+    ///   - isCompressing: the mount has new data compressed.
     static func loops(
-        _ loops: [LoopDevice], _ kernel: KernelVersion?, _ subject: String
+        _ loops: [LoopDevice], _ kernel: KernelVersion?, written: WrittenDirectly,
+        isCompressing: Bool, _ subject: String
     ) -> [Finding] {
         let direct = loops.filter(\.isDirect)
         guard let first = direct.first, (kernel ?? bufferedDirectWrites) < bufferedDirectWrites
@@ -188,11 +204,22 @@ enum CheckRules {
                     .good, "loop.direct", subject, "what running qubes write can be compressed")
             ]
         }
+        if written.packedBytes > .zero {
+            return [
+                Finding(
+                    .good, "loop.direct", subject,
+                    "of what running qubes have written past the page cache \(written.text) is"
+                        + " compressed, by the kernel or by a job")
+            ]
+        }
+        let isSeen = isCompressing && written.isTelling
         return [
             Finding(
-                .warning, "loop.direct", subject,
-                "\(direct.count) of \(loops.count) loop devices write past the page cache",
-                reason: "On this kernel nothing that is written so is ever compressed.",
+                isSeen ? .warning : .note, "loop.direct", subject,
+                "\(direct.count) of \(loops.count) loop devices write past the page cache"
+                    + (isSeen ? ": \(written.text) of what qubes wrote so is compressed" : ""),
+                reason: "Before Linux \(bufferedDirectWrites), but for the latest releases of"
+                    + " earlier ones, nothing that is written so is ever compressed.",
                 command: "losetup --direct-io=off /dev/\(first.name)  # for each, or update"
                     + " qubes-utils and restart the qubes")
         ]

@@ -40,13 +40,13 @@ struct CheckWork {
             let found = try damage.look()
             // A commit is a write: it may need what cannot be read.
             if found == nil, !site.fileSystem.isReadOnly { try site.fileSystem.synchronize() }
-            if order.wholeMachine {
-                findings += Self.all(
-                    try fileSystem(site, kernel: kernel?.version),
-                    about: .pools(site.pools.map(\.pool.name)))
-            }
             let book = try AccountBook(
                 site: site, order: order, levels: levels, governor: governor)
+            if order.wholeMachine {
+                findings += Self.all(
+                    try fileSystem(site, book.list, kernel: kernel?.version),
+                    about: .pools(site.pools.map(\.pool.name)))
+            }
             findings += problems(book)
             findings += damage.findings(found, book.list)
             findings += ImageRules(order: order, book: book, site: site).findings(levels)
@@ -96,7 +96,7 @@ struct CheckWork {
     }
 
     private func fileSystem(
-        _ site: Site, kernel: KernelVersion?
+        _ site: Site, _ list: ImageList, kernel: KernelVersion?
     ) throws(BtrfsError) -> [CheckReport.Finding] {
         let usage = try FileSystemUsage(site)
         let subject = usage.pools.joined(separator: ", ")
@@ -107,6 +107,10 @@ struct CheckWork {
             usage.mountOptions ?? [], subject, point,
             fstab: site.mount.map { MountOptions.fstabLine($0, site.fileSystem.identity.text) })
         findings += CheckRules.space(usage, subject, point)
+        findings += LayoutRules.profiles(try site.fileSystem.spaceInfo(), subject, point)
+        findings += LayoutRules.conversion(try site.fileSystem.subvolumes(), subject, point)
+        findings += LayoutRules.discards(
+            CheckFacts.devices(of: site.fileSystem), usage.mountOptions ?? [], subject)
         findings += CheckRules.checksums(site.fileSystem.checksumKind, subject)
         if let features = CheckFacts.features(of: site.fileSystem) {
             findings += CheckRules.features(features, subject, point)
@@ -122,7 +126,23 @@ struct CheckWork {
         let directories = Set(site.pools.compactMap(\.identity))
         let loops = CheckFacts.loops.filter { $0.isBelow(directories) }
         findings += CheckRules.discards(loops, subject)
-        return findings + CheckRules.loops(loops, kernel, subject) + nocowDirectories(site)
+        let written = try written(through: loops.filter(\.isDirect), list, site)
+        findings += CheckRules.loops(
+            loops, kernel, written: written,
+            isCompressing: usage.mountOptions?.contains { $0.hasPrefix("compress") } == true,
+            subject)
+        return findings + nocowDirectories(site)
+    }
+
+    private func written(
+        through loops: [LoopDevice], _ list: ImageList, _ site: Site
+    ) throws(BtrfsError) -> WrittenDirectly {
+        let files = Set(loops.compactMap(\.backingIdentity))
+        var written = WrittenDirectly()
+        for image in list.images where files.contains(image.status.identity) {
+            written = written + (try site.writtenSinceMade(image))
+        }
+        return written
     }
 
     /// A directory hands its NOCOW down to every image that is made in it.

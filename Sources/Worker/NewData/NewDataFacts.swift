@@ -75,6 +75,7 @@ struct NewDataFacts {
         return Place(
             isNocow: item.hasNoChecksums, hasNoCompressFlag: item.isNoCompress,
             hasCompressFlag: item.isCompress,
-            isWrittenDirectly: direct.contains(image.status.identity))
+            isWrittenDirectly: direct.contains(image.status.identity)
+                && (try? site.writtenSinceMade(image))?.packedBytes ?? .zero == .zero)
     }
 }
