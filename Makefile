@@ -35,7 +35,7 @@ DOCUMENTS_BELOW = $(wildcard docs/*.md docs/*.png) LICENSE \
 	Benchmarks/results/dedupe.svg Benchmarks/results/latest.json
 
 .PHONY: help build test abuse test-fresh test-faults test-snapshots fuzz demo check format
-.PHONY: test-kernels torture
+.PHONY: test-kernels test-mutations torture
 .PHONY: build-vm vendor deb rpm test-packages
 .PHONY: manual completion
 .PHONY: packages bench bench-disk bench-guests bench-pacing bench-pieces bench-scale bench-third
@@ -83,6 +83,9 @@ test-sends: ## Start 300 sends in mid-job, and say how many the kernel refused (
 
 test-faults: ## Run the tests on faulty devices with every case of theirs, five minutes (root).
 	FAULTS=all scripts/test --filter 'BadSectorTests|RefusedWriteTests|PowerCutTests|DamagedTreeTests'
+
+test-mutations: ## Break each law in the code, and see that the tests see it (root, an hour).
+	scripts/test-mutations
 
 test-kernels: ## Run tests under KERNELS="6.1 6.12" in qemu (root).
 	scripts/test-kernels $(KERNELS)
