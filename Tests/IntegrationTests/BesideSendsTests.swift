@@ -9,10 +9,10 @@ import Testing
 /// says how many were refused.
 @Suite("Beside sends that begin", .enabled(if: RealBtrfs.isAvailable, RealBtrfs.reason))
 struct BesideSendsTests {
-    /// Longer: `make test-sends`.
-    private static var sends: Int {
-        ProcessInfo.processInfo.environment["SENDS"].flatMap(Int.init) ?? 25
-    }
+    /// `make test-sends` sets it.
+    private static let wanted = ProcessInfo.processInfo.environment["SENDS"].flatMap(Int.init)
+    private static let isLong = wanted != nil
+    private static let sends = wanted ?? 25
 
     /// Images with new content, and a snapshot that is sent from now on.
     private func snapshot(
@@ -67,5 +67,8 @@ struct BesideSendsTests {
         _ = sender.wait()
         let refused = sent.filter { $0 != "0" }.count
         print("\(refused) of \(sent.count) sends failed, beside \(round) jobs")
+        // A commit of the kernel's own, every 30 s, may still be in the way: `make test` is not to
+        // fail for that.
+        if Self.isLong { #expect(refused == 0) }
     }
 }

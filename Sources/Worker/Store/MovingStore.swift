@@ -198,9 +198,14 @@ struct MovingStore: ExtentStore {
 
     func clear(_ scratch: any ScratchFile) throws(BtrfsError) { try base.clear(scratch) }
 
+    /// While a transaction is committed a request that shares waits in the kernel for the next one,
+    /// and whoever begins to send then is refused: there is none of ours beside a commit of ours.
     func synchronize() throws(BtrfsError) {
         governor.hold()
-        try base.synchronize()
+        guard let foreground else { return try base.synchronize() }
+        try foreground.run { [base] in
+            Result { () throws(BtrfsError) in try base.synchronize() }
+        }.get()
     }
 }
 
