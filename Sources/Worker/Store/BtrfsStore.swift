@@ -80,9 +80,15 @@ struct BtrfsStore: ExtentStore {
     func open(
         _ inode: InodeIdentifier, generation: Generation
     ) throws(BtrfsError) -> any OpenFile {
+        try open(inode, generation: generation, mayBeSent: false)
+    }
+
+    /// - Parameter mayBeSent: its subvolume is read-only; of no account where nothing is shared.
+    func open(
+        _ inode: InodeIdentifier, generation: Generation, mayBeSent: Bool
+    ) throws(BtrfsError) -> any OpenFile {
         let image = OpenImage(
-            try fileSystem.openInode(inode, generation: generation), inode,
-            mayBeSent: try fileSystem.isReadOnly(subvolume: inode.subvolume))
+            try fileSystem.openInode(inode, generation: generation), inode, mayBeSent: mayBeSent)
         image.shared.descriptor.adviseRandomReads()
         openImages.add(image)
         return image

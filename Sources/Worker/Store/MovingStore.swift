@@ -57,7 +57,8 @@ struct MovingStore: ExtentStore {
         _ inode: InodeIdentifier, generation: Generation
     ) throws(BtrfsError) -> any OpenFile {
         governor.hold()
-        return try base.open(inode, generation: generation)
+        let mayBeSent = try base.fileSystem.isReadOnly(subvolume: inode.subvolume)
+        return try base.open(inode, generation: generation, mayBeSent: mayBeSent)
     }
 
     func read(
@@ -110,7 +111,7 @@ struct MovingStore: ExtentStore {
             let request = ShareRequest(
                 source: source, sourceOffset: sourceOffset + done, lengthBytes: length,
                 destination: destination, destinationOffset: destinationOffset + done)
-            if governor.isHindered, length > ShareSteps.wantedBytes { warm(request) }
+            if !mayBeSent, governor.isHindered, length > ShareSteps.wantedBytes { warm(request) }
             let outcome: DedupeOutcome
             do throws(BtrfsError) {
                 outcome = try mayBeSent ? shareWhatMayBeSent(request) : request.make(base)
@@ -141,13 +142,11 @@ struct MovingStore: ExtentStore {
         _ request: ShareRequest
     ) throws(BtrfsError) -> DedupeOutcome {
         warm(request)
-        governor.holdForStarts()
-        guard let foreground else { return try request.make(base) }
-        let result = foreground.run { [base, governor] in
-            // Others had their turn before.
+        let make = { @Sendable [base, governor] in
             governor.holdForStarts()
             return Result { () throws(BtrfsError) in try request.make(base) }
         }
+        let result = foreground.map { $0.run(make) } ?? make()
         return try result.get()
     }
 
