@@ -78,6 +78,11 @@ struct PlanScale {
         let total = seconds(since: start)
         let pieces = plan.replacements.reduce(0) { $0 + $1.pieces.count }
         let content = ByteCount(fingerprints.sectorCount << 12)
+        let planned = memory.bytes
+        let executor = Executor(
+            store: MadeUpStore(catalog: MadeUpCatalog(scale: self)), roles: NobodyRuns(),
+            survey: survey, lanes: MadeUpStore.lanes)
+        _ = try executor.run(plan.replacements, order: .largestSavingFirst) { _, _ in }
         print(
             """
             \(kind.rawValue): \(survey.extents.count) extents, \(survey.references.count) \
@@ -87,7 +92,9 @@ struct PlanScale {
               fingerprints        \(oneDecimal(printed.seconds - surveyed.seconds)) s, peak \
             \(printed.peak >> 20) MiB
               plan                \(oneDecimal(total - printed.seconds)) s, peak \
-            \(memory.bytes >> 20) MiB, allowed are \(allowedBytes >> 20)
+            \(planned >> 20) MiB, allowed are \(allowedBytes >> 20)
+              batches             \(oneDecimal(seconds(since: start) - total)) s, peak \
+            \(memory.bytes >> 20) MiB
               replacements        \(plan.replacements.count), of \(pieces) pieces
             """)
         guard memory.bytes <= allowedBytes else { throw Errno.outOfRange }
@@ -193,7 +200,7 @@ struct PlanScale {
     }
 }
 
-private struct MadeUpCatalog: ExtentCatalog {
+struct MadeUpCatalog: ExtentCatalog {
     func generation() throws(BtrfsError) -> Generation { Generation(.max) }
     let scale: PlanScale
 

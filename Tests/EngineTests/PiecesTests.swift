@@ -177,12 +177,13 @@ import Testing
         let batches = Batches.make(
             try job.optimizePlan().replacements, contentLimit: job.limits.batchContent)
         try #require(batches.count == 3)
-        let pointed = try #require(batches.firstIndex { !$0[0].pieces.isEmpty })
-        let keeper = try #require(batches[pointed][0].pieces.first?.keeper)
+        let pointed = try #require(batches.firstIndex { $0.first?.pieces.isEmpty == false })
+        let keeper = try #require(batches[pointed].first?.pieces.first?.keeper)
         let needs = try #require(PackedKeepers(batches, survey)).needs(of: batches)
         #expect(needs.indices.filter { !needs[$0].isEmpty } == [pointed])
         let needed = try #require(needs[pointed].first)
-        let extent = try #require(survey.extent(at: batches[needed][0].address))
+        let first = try #require(batches[needed].first)
+        let extent = try #require(survey.extent(at: first.address))
         #expect(
             survey.references(to: extent).contains {
                 survey.files[$0.file].image.inode == keeper.inode

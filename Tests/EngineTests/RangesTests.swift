@@ -150,7 +150,7 @@ import Testing
     @Test func `What is packed for others comes right before them, and counts as their work`() {
         // 1 to 3 are packed; 4 and 6 are pointed to 2 and 3, 5 to nothing that is packed.
         let some = [(0, 1), (0, 2), (0, 3), (16, 4), (12, 5), (15, 6)]
-            .map { [Self.saving($0.0, at: $0.1)] }
+            .map { [Self.saving($0.0, at: $0.1)][...] }
         let sorted = Batches.largestSavingFirst(some, needs: [[], [], [], [1, 2], [], [1]])
         #expect(sorted.map { $0[0].address.rawValue } == [5, 2, 6, 3, 4, 1])
     }

@@ -212,7 +212,7 @@ import Testing
             ]
         }
         let (first, second) = (batch(8..<24), batch(16..<32))
-        uses.expect([first, second])
+        uses.expect([first[...], second[...]])
         let all = [ByteCount.zero..<ByteCount.mebibytes(64)]
         #expect(
             uses.unneeded(of: all, in: inode) == [.mebibytes(32)..<ByteCount.mebibytes(64)])

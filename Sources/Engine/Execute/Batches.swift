@@ -11,21 +11,25 @@ public enum BatchOrder: Sendable {
 }
 
 /// Groups replacements into batches. Pure.
+///
+/// A batch is a part of the plan, which may have a million of them: none is copied.
 enum Batches {
     /// In order; a batch holds at most `contentLimit` of content, or a single extent.
     static func make(
         _ replacements: [Replacement], contentLimit: ByteCount
-    ) -> [[Replacement]] {
-        var batches: [[Replacement]] = []
+    ) -> [ArraySlice<Replacement>] {
+        var batches: [ArraySlice<Replacement>] = []
         var content = ByteCount.zero
-        for replacement in replacements {
+        var start = 0
+        for (index, replacement) in replacements.enumerated() {
             content += replacement.contentBytes
-            if batches.isEmpty || content > contentLimit {
-                batches.append([])
+            if index > start, content > contentLimit {
+                batches.append(replacements[start..<index])
                 content = replacement.contentBytes
+                start = index
             }
-            batches[batches.count - 1].append(replacement)
         }
+        if start < replacements.count { batches.append(replacements[start...]) }
         return batches
     }
 
@@ -42,8 +46,8 @@ enum Batches {
     /// comes last, but for what others need.
     /// - Parameter needs: of each batch, by their places, those that go before it.
     static func largestSavingFirst(
-        _ batches: [[Replacement]], needs: [[Int]] = []
-    ) -> [[Replacement]] {
+        _ batches: [ArraySlice<Replacement>], needs: [[Int]] = []
+    ) -> [ArraySlice<Replacement>] {
         let sums = batches.map { Remainder($0) }
         func needed(by index: Int) -> [Int] { needs.isEmpty ? [] : needs[index] }
         let grades = sums.indices.map { index in
@@ -53,7 +57,7 @@ enum Batches {
             return Int(min(saved / Double(content.rawValue), 1) * Self.grades)
         }
         var isTaken = batches.map { _ in false }
-        var sorted: [[Replacement]] = []
+        var sorted: [ArraySlice<Replacement>] = []
         func take(_ index: Int) {
             if isTaken[index] { return }
             isTaken[index] = true
@@ -84,7 +88,9 @@ struct PackedKeepers {
     private var shown: [Shown] = []
 
     /// nil where there are too many to be kept.
-    init?(_ batches: [[Replacement]], _ survey: Survey, placeLimit: Int = placeLimit) {
+    init?(
+        _ batches: [ArraySlice<Replacement>], _ survey: Survey, placeLimit: Int = placeLimit
+    ) {
         for (index, batch) in batches.enumerated() {
             for replacement in batch where replacement.isWrittenWhole {
                 guard let extent = survey.extent(at: replacement.address) else { continue }
@@ -102,7 +108,7 @@ struct PackedKeepers {
     }
 
     /// Of each batch those in which its keepers are packed, in their order.
-    func needs(of batches: [[Replacement]]) -> [[Int]] {
+    func needs(of batches: [ArraySlice<Replacement>]) -> [[Int]] {
         batches.enumerated().map { index, batch in
             let needed = Set(batch.lazy.flatMap(\.pieces).flatMap { self.batches(of: $0) })
             return needed.subtracting([index]).sorted()

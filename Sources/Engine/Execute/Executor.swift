@@ -77,16 +77,16 @@ public struct Executor: Sendable {
                 progress(.zero, before + saved)
             }
             result.outcome.add(last.outcome)
-            result.left += last.left
+            result.left.add(last.left)
         }
-        result.outcome.left = Remainder(result.left)
+        result.outcome.left = result.left
         try store.synchronize()
         return result.outcome
     }
 
     private func batches(
         _ replacements: [Replacement], _ order: BatchOrder
-    ) -> [[Replacement]] {
+    ) -> [ArraySlice<Replacement>] {
         let planned = Batches.make(replacements, contentLimit: limits.batchContent)
         switch order {
         case .asPlanned: return planned
@@ -100,7 +100,7 @@ public struct Executor: Sendable {
     /// then, and good copies stand in for it that nobody has counted (`PageUses`): what one lane
     /// takes from them another would let go of. And a disk that fails is not to be hurried.
     private func pass(
-        _ batches: [[Replacement]], _ context: LaneContext, _ scout: Scout, isLast: Bool,
+        _ batches: [ArraySlice<Replacement>], _ context: LaneContext, _ scout: Scout, isLast: Bool,
         progress: @escaping @Sendable (_ done: ByteCount, _ saved: ByteCount) -> Void
     ) throws(BtrfsError) -> BatchResult {
         context.pageUses.expect(batches)
@@ -130,7 +130,7 @@ public struct Executor: Sendable {
             }
         }
         return shared.withLock { shared in
-            shared.result.left += batches[shared.next...].joined()
+            shared.result.left.add(Remainder(batches[shared.next...].joined()))
             return shared.result
         }
     }
@@ -145,12 +145,15 @@ public struct Executor: Sendable {
         /// The next batch, and what to read ahead: the one that will be taken `ahead` later, and
         /// this one itself where nobody was there to read it ahead.
         mutating func take(
-            _ batches: [[Replacement]], ahead: Int
+            _ batches: [ArraySlice<Replacement>], ahead: Int
         ) -> (batch: [Replacement], coming: [[Replacement]])? {
             guard !isStopped, next < batches.count else { return nil }
             defer { next += 1 }
             let coming = (next < ahead ? [next] : []) + [next + ahead]
-            return (batches[next], coming.filter(batches.indices.contains).map { batches[$0] })
+            return (
+                Array(batches[next]),
+                coming.filter(batches.indices.contains).map { Array(batches[$0]) }
+            )
         }
     }
 
@@ -161,9 +164,9 @@ public struct Executor: Sendable {
         let (done, saved, isCommitDue) = shared.withLock { state in
             state.result.outcome.add(result.outcome)
             state.result.postponed += result.postponed
-            state.result.left += result.left
+            state.result.left.add(result.left)
             let whole = Remainder(batch).disk
-            state.done += whole - min(Remainder(result.left).disk, whole)
+            state.done += whole - min(result.left.disk, whole)
             state.writtenSinceCommit += result.outcome.written
             let isCommitDue = state.writtenSinceCommit >= limits.commitEvery
             if isCommitDue { state.writtenSinceCommit = .zero }

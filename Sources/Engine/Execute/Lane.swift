@@ -37,13 +37,17 @@ struct Lane {
         while let next = batches.popLast() {
             // What a batch had no place for is another one, which is not begun any more.
             guard !context.isStopped, !(hasBegun && context.control.isTimeOver) else {
-                result.left += next
+                result.left.add(Remainder(next))
                 continue
             }
             hasBegun = true
             let deferred = try run(next, &result).batches
             // What it had no place for is a part of it.
-            if context.control.isCancelled { result.left += next } else { batches += deferred }
+            if context.control.isCancelled {
+                result.left.add(Remainder(next))
+            } else {
+                batches += deferred
+            }
         }
         return result
     }

@@ -13,7 +13,7 @@ final class PageUses: Sendable {
     private let counts = Mutex<[InodeIdentifier: [UInt64: Int]]>([:])
 
     /// Batches to come, with what they take from keepers.
-    func expect(_ batches: [[Replacement]]) {
+    func expect(_ batches: [ArraySlice<Replacement>]) {
         for batch in batches { add(Self.keepers(of: batch)) }
     }
 
@@ -61,7 +61,7 @@ final class PageUses: Sendable {
             })
     }
 
-    private static func keepers(of batch: [Replacement]) -> Set<Part> {
+    private static func keepers(of batch: some Collection<Replacement>) -> Set<Part> {
         let pieces = batch.lazy.flatMap(\.pieces)
         return parts(
             of: Dictionary(grouping: pieces, by: \.keeper.inode)

@@ -23,11 +23,11 @@ struct BatchResult: Sendable {
     /// What may go another way once all is known of keepers that cannot be used.
     var postponed: [Replacement] = []
     /// What it has not come to, or not to the end of, as the job was to end.
-    var left: [Replacement] = []
+    var left = Remainder()
 
     mutating func add(_ other: BatchResult) {
         outcome.add(other.outcome)
         postponed += other.postponed
-        left += other.left
+        left.add(other.left)
     }
 }
