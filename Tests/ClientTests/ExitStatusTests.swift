@@ -101,7 +101,7 @@ import Testing
         let capture = Capture()
         let program = Program(
             console: capture.console(), interruption: Interruption(), environment: [:],
-            isDom0: true)
+            isDom0: true, clock: .system)
         #expect(program.run(arguments) == .done)
         #expect(capture.output.contains("Example: qvm-btrfs"))
         #expect(capture.error == "")
@@ -112,7 +112,7 @@ import Testing
         let capture = Capture()
         let program = Program(
             console: capture.console(), interruption: Interruption(), environment: [:],
-            isDom0: true)
+            isDom0: true, clock: .system)
         #expect(program.run(["help", command]) == .done)
         #expect(capture.output.contains("Example: qvm-btrfs \(command)"))
     }
@@ -126,7 +126,7 @@ import Testing
         let capture = Capture()
         let program = Program(
             console: capture.console(), interruption: Interruption(), environment: [:],
-            isDom0: true)
+            isDom0: true, clock: .system)
         _ = program.run(arguments)
         let lines = capture.error.split(separator: "\n")
         #expect(lines.contains { $0.hasPrefix("Usage: ") })
@@ -146,7 +146,7 @@ import Testing
         let capture = Capture()
         let program = Program(
             console: capture.console(), interruption: Interruption(), environment: [:],
-            isDom0: true)
+            isDom0: true, clock: .system)
         #expect(program.run(["--version"]) == .done)
         #expect(capture.output == "\(Release.version)\n")
     }
@@ -167,7 +167,7 @@ import Testing
         let capture = Capture()
         let program = Program(
             console: capture.console(), interruption: Interruption(), environment: [:],
-            isDom0: true)
+            isDom0: true, clock: .system)
         #expect(program.run(["jobs", "--socket", "/nonexistent/socket"]) == .refused)
         #expect(capture.error.contains("cannot reach the service at /nonexistent/socket"))
     }

@@ -13,7 +13,7 @@ struct CommandContext {
     /// It may change the machine that it runs on.
     var isRoot = false
     /// What it shows where the command runs.
-    var clock = WallClock.system
+    let clock: WallClock
     /// Where dom0's policy is.
     var policyFolders: [String] = []
     /// That of this process: where programs are looked for, and what they get.

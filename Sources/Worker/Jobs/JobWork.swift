@@ -142,7 +142,8 @@ struct JobWork {
     /// The job holds while the file system has too little room, and while others are at work on it.
     private func watchSpace(of site: Site) {
         let others = OthersWatch(
-            OthersAtWork(fileSystem: site.fileSystem), lock: lock, starts: starts)
+            OthersAtWork(fileSystem: site.fileSystem), lock: lock, starts: starts,
+            clock: site.clock)
         let isHeld = Monitor(false)
         let advice = { @Sendable [spaceGuard] () -> String? in
             // Waiting for room on one that has become read-only would be for ever.
@@ -297,7 +298,8 @@ private struct SiteWork {
             roles: RoleBook(site: site, order: order, list: list), survey: survey,
             lanes: site.scratches.map {
                 .init(scratch: $0, encoder: ZstdEncoder())
-            }, zeroes: zeroes, limits: site.limits, control: governor)
+            }, zeroes: zeroes, limits: site.limits, control: governor,
+            now: site.clock.now)
         output.progress(.execute, totalBytes: total.rawValue)
         var outcome = try executor.run(
             plan.replacements,
