@@ -8,7 +8,7 @@ import Testing
 
 @Suite struct ExitStatusTests {
     @Test func theNumbersAreThePromisedOnes() {
-        #expect(ExitStatus.allCases.map(\.rawValue) == [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 130])
+        #expect(ExitStatus.allCases.map(\.rawValue) == [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 130])
         #expect(ExitStatus.done.rawValue == 0)
         #expect(ExitStatus.failed.rawValue == 1)
         #expect(ExitStatus.usage.rawValue == 2)
@@ -19,6 +19,7 @@ import Testing
         #expect(ExitStatus.jobCancelled.rawValue == 8)
         #expect(ExitStatus.unreadable.rawValue == 9)
         #expect(ExitStatus.notTrimmed.rawValue == 10)
+        #expect(ExitStatus.lackedRoom.rawValue == 11)
         #expect(ExitStatus.interrupted.rawValue == 130)
     }
 
@@ -73,6 +74,18 @@ import Testing
         record.state = .failed
         let failed = try Run(["watch", Sample.job], [.answer(Envelope.answer(record).encoded())])
         #expect(failed.status == .failed)
+    }
+
+    @Test func aDoneJobThatLackedRoomHasAStatusOfItsOwn() throws {
+        var record = Sample.record(.done)
+        record.result?.lacksRoom = true
+        let run = try Run(["watch", Sample.job], [.answer(Envelope.answer(record).encoded())])
+        #expect(run.status == .lackedRoom)
+        #expect(run.output.contains("is done, but there was too"))
+        record.state = .cancelled
+        let cancelled = try Run(
+            ["watch", Sample.job], [.answer(Envelope.answer(record).encoded())])
+        #expect(cancelled.status == .jobCancelled)
     }
 
     @Test(arguments: [

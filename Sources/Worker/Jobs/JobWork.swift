@@ -61,6 +61,7 @@ struct JobWork {
         }
     }
 
+    /// - Parameter problems: of the file systems that are too full.
     private func run(
         _ sites: [Site], _ problems: [Report.Problem]
     ) throws(Failure) -> JobResult {
@@ -89,6 +90,7 @@ struct JobWork {
             throw failures.count == 1 && isRestDone ? first.besidesOthers : first
         }
         result.leftAlone = leftAlone.lines
+        if !problems.isEmpty || leftAlone.lacksRoom { result.lacksRoom = true }
         result.problems = Array(result.problems.prefix(Limits.namedItems))
         result.elapsedSeconds = output.elapsedSeconds
         return result
