@@ -34,6 +34,7 @@ final class MonthMachine {
         clock = TestClock(at: try Moments.seconds(moment))
         timer = try UnitTimer(UnitFile("qubes-btrfs-weekly.timer"))
         weekly = try UnitFile("qubes-btrfs-weekly.service")
+        try #require(weekly.values("ConditionACPower").isEmpty)
         lastElapse = clock.now
         let folder = fileSystem.folder
         places = UnitRun.Places(
