@@ -188,7 +188,7 @@ final class MonthMachine {
 
     /// Waits for a job to be so.
     func job(_ index: Int, _ fits: (JobRecord) -> Bool) throws -> JobRecord {
-        try wait("job \(index) is as it should be") {
+        try wait("what job \(index) has to come to") {
             let all = try jobs()
             return all.indices.contains(index) && fits(all[index]) ? all[index] : nil
         }
@@ -201,8 +201,13 @@ final class MonthMachine {
             if let found = try find() { return found }
             usleep(20_000)
         }
-        let state = try daemon == nil ? [] : jobs().map { "\($0)" }
-        throw Late(what: "\(what): \(state.joined(separator: "\n"))")
+        let found =
+            try daemon == nil
+            ? []
+            : jobs().map { job in
+                "\(job.target) \(job.state.rawValue) \(job.progress?.pacing?.reason?.rawValue ?? "")"
+            }
+        throw Late(what: "not in time: \(what). There are \(found)")
     }
 
     struct Late: Error { let what: String }
