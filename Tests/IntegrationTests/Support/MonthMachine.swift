@@ -201,12 +201,10 @@ final class MonthMachine {
             if let found = try find() { return found }
             usleep(20_000)
         }
-        let found =
-            try daemon == nil
-            ? []
-            : jobs().map { job in
-                "\(job.target) \(job.state.rawValue) \(job.progress?.pacing?.reason?.rawValue ?? "")"
-            }
+        let jobs = try daemon == nil ? [] : jobs()
+        let found = jobs.map {
+            "\($0.target) \($0.state.rawValue) \($0.progress?.pacing?.reason?.rawValue ?? "")"
+        }
         throw Late(what: "not in time: \(what). There are \(found)")
     }
 
