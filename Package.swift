@@ -110,8 +110,8 @@ let package = Package(
         tests(
             "IntegrationTests",
             [
-                "Protocol", "TestSupport", "Btrfs", "Engine", "Worker", "SystemCalls", system,
-                "qubes-btrfsd", "qubes-btrfs-worker", "qvm-btrfs",
+                "Protocol", "TestSupport", "Btrfs", "Engine", "Worker", "Service", "Client",
+                "SystemCalls", system, "qubes-btrfsd", "qubes-btrfs-worker", "qvm-btrfs",
             ]),
         tests(
             "HouseTests", ["Client", "Manual", "Protocol", "Qubes", "Zstd", "TestSupport"]),

@@ -264,7 +264,7 @@ _qvm-btrfs_check() {
 
 _qvm-btrfs_estimate() {
     repeating_flags=()
-    non_repeating_flags=(--all --running --no-wait --json --quiet -q --verbose -v --version -h --help)
+    non_repeating_flags=(--all --running --no-wait --brief --json --quiet -q --verbose -v --version -h --help)
     repeating_options=(--exclude)
     non_repeating_options=(--socket)
     __qvm-btrfs_offer_flags_options -1
@@ -293,7 +293,7 @@ _qvm-btrfs_estimate() {
 
 _qvm-btrfs_compress() {
     repeating_flags=()
-    non_repeating_flags=(--all --plain --running --no-wait --battery --risk-read-only --json --quiet -q --verbose -v --version -h --help)
+    non_repeating_flags=(--all --plain --running --no-wait --brief --battery --risk-read-only --json --quiet -q --verbose -v --version -h --help)
     repeating_options=(--exclude)
     non_repeating_options=(--level --for --until --socket)
     __qvm-btrfs_offer_flags_options -1
@@ -334,7 +334,7 @@ _qvm-btrfs_compress() {
 
 _qvm-btrfs_dedupe() {
     repeating_flags=()
-    non_repeating_flags=(--all --running --no-wait --battery --risk-read-only --json --quiet -q --verbose -v --version -h --help)
+    non_repeating_flags=(--all --running --no-wait --brief --battery --risk-read-only --json --quiet -q --verbose -v --version -h --help)
     repeating_options=(--exclude)
     non_repeating_options=(--for --until --socket)
     __qvm-btrfs_offer_flags_options -1
@@ -371,7 +371,7 @@ _qvm-btrfs_dedupe() {
 
 _qvm-btrfs_optimize() {
     repeating_flags=()
-    non_repeating_flags=(--all --running --no-wait --battery --risk-read-only --trim --json --quiet -q --verbose -v --version -h --help)
+    non_repeating_flags=(--all --running --no-wait --brief --battery --risk-read-only --trim --json --quiet -q --verbose -v --version -h --help)
     repeating_options=(--exclude)
     non_repeating_options=(--level --for --until --socket)
     __qvm-btrfs_offer_flags_options -1
@@ -412,7 +412,7 @@ _qvm-btrfs_optimize() {
 
 _qvm-btrfs_defragment() {
     repeating_flags=()
-    non_repeating_flags=(--all --running --no-wait --battery --risk-read-only --json --quiet -q --verbose -v --version -h --help)
+    non_repeating_flags=(--all --running --no-wait --brief --battery --risk-read-only --json --quiet -q --verbose -v --version -h --help)
     repeating_options=(--exclude)
     non_repeating_options=(--for --until --socket)
     __qvm-btrfs_offer_flags_options -1
@@ -449,7 +449,7 @@ _qvm-btrfs_defragment() {
 
 _qvm-btrfs_sparsify() {
     repeating_flags=()
-    non_repeating_flags=(--all --running --no-wait --battery --risk-read-only --json --quiet -q --verbose -v --version -h --help)
+    non_repeating_flags=(--all --running --no-wait --brief --battery --risk-read-only --json --quiet -q --verbose -v --version -h --help)
     repeating_options=(--exclude)
     non_repeating_options=(--for --until --socket)
     __qvm-btrfs_offer_flags_options -1

@@ -221,7 +221,9 @@ extension JobRecord {
     /// How the program ends when a job that it followed has ended like this.
     var exitStatus: ExitStatus {
         let isUnreadable = (result?.unreadable ?? []).isEmpty == false
-        return state == .done && isUnreadable ? .unreadable : state.exitStatus
+        guard state == .done else { return state.exitStatus }
+        if isUnreadable { return .unreadable }
+        return result?.lacksRoom == true ? .lackedRoom : .done
     }
 }
 

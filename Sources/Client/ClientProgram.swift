@@ -25,7 +25,7 @@ public enum ClientProgram {
         }
         let program = Program(
             console: console, interruption: interruption, environment: environment,
-            isDom0: Program.isDom0)
+            isDom0: Program.isDom0, clock: WallClock(machine: .system))
         end(program.run(Array(CommandLine.arguments.dropFirst())))
     }
 
@@ -45,7 +45,7 @@ struct Program {
     var isRoot = geteuid() == 0
     /// Where dom0's policy is.
     var policyFolders = PolicyFolder.paths
-    var clock = WallClock.system
+    let clock: WallClock
 
     /// This machine's own word for where we are.
     static var isDom0: Bool { FileManager.default.fileExists(atPath: "/etc/qubes-release") }

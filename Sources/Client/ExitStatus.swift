@@ -25,6 +25,8 @@ public enum ExitStatus: Int32, Sendable, CaseIterable {
     case unreadable = 9
     /// A qube that was to be trimmed was not, or one that was started for it has not shut down.
     case notTrimmed = 10
+    /// The job is done, and there was too little room for some of it.
+    case lackedRoom = 11
     /// Ctrl-C, or another signal that asked the client to end.
     case interrupted = 130
 }

@@ -252,6 +252,8 @@ public struct JobResult: Codable, Equatable, Sendable {
     public var own: JobCount?
     /// What its time did not suffice for; nil where it came to its end.
     public var left: JobRemainder?
+    /// There was too little room for some of it, on a file system or by a quota; else nil.
+    public var lacksRoom: Bool?
 
     /// Makes a result.
     public init(

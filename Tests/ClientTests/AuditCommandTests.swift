@@ -55,7 +55,7 @@ import Testing
         let capture = Capture()
         let program = Program(
             console: capture.console(), interruption: Interruption(), environment: [:],
-            isDom0: isDom0)
+            isDom0: isDom0, clock: .system)
         let status = program.run(
             ["audit", "--since", "2023-01-01"] + arguments + ["--journal", path])
         return (status, capture)
@@ -99,7 +99,7 @@ import Testing
         try Data(Self.journal.utf8).write(to: URL(filePath: path))
         let program = Program(
             console: capture.console(), interruption: Interruption(), environment: [:],
-            isDom0: true)
+            isDom0: true, clock: .system)
         let status = program.run(["audit", "--since", time(60), "--journal", path])
         #expect(status == .done)
         #expect(!capture.output.contains("mgmt"))
@@ -166,7 +166,7 @@ import Testing
         let capture = Capture()
         let program = Program(
             console: capture.console(), interruption: Interruption(), environment: [:],
-            isDom0: false)
+            isDom0: false, clock: .system)
         #expect(program.run(["audit"]) == .usage)
         #expect(capture.error.contains("dom0"))
     }
@@ -175,7 +175,7 @@ import Testing
         let capture = Capture()
         let program = Program(
             console: capture.console(), interruption: Interruption(), environment: [:],
-            isDom0: true)
+            isDom0: true, clock: .system)
         #expect(program.run(["audit", "--journal", "/nonexistent/journal"]) == .failed)
         #expect(capture.error.contains("/nonexistent/journal"))
         // No group lets anybody read a file that is not there.

@@ -8,7 +8,7 @@ import Testing
 
 @Suite struct ExitStatusTests {
     @Test func theNumbersAreThePromisedOnes() {
-        #expect(ExitStatus.allCases.map(\.rawValue) == [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 130])
+        #expect(ExitStatus.allCases.map(\.rawValue) == [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 130])
         #expect(ExitStatus.done.rawValue == 0)
         #expect(ExitStatus.failed.rawValue == 1)
         #expect(ExitStatus.usage.rawValue == 2)
@@ -19,6 +19,7 @@ import Testing
         #expect(ExitStatus.jobCancelled.rawValue == 8)
         #expect(ExitStatus.unreadable.rawValue == 9)
         #expect(ExitStatus.notTrimmed.rawValue == 10)
+        #expect(ExitStatus.lackedRoom.rawValue == 11)
         #expect(ExitStatus.interrupted.rawValue == 130)
     }
 
@@ -75,6 +76,18 @@ import Testing
         #expect(failed.status == .failed)
     }
 
+    @Test func aDoneJobThatLackedRoomHasAStatusOfItsOwn() throws {
+        var record = Sample.record(.done)
+        record.result?.lacksRoom = true
+        let run = try Run(["watch", Sample.job], [.answer(Envelope.answer(record).encoded())])
+        #expect(run.status == .lackedRoom)
+        #expect(run.output.contains("is done, but there was too"))
+        record.state = .cancelled
+        let cancelled = try Run(
+            ["watch", Sample.job], [.answer(Envelope.answer(record).encoded())])
+        #expect(cancelled.status == .jobCancelled)
+    }
+
     @Test(arguments: [
         ["frob"], ["report", "9x"], ["report", ""], ["report", "work", "root"],
         ["report", "work:../x"], ["report", Sample.longName + "x"], ["report", "work:"],
@@ -101,7 +114,7 @@ import Testing
         let capture = Capture()
         let program = Program(
             console: capture.console(), interruption: Interruption(), environment: [:],
-            isDom0: true)
+            isDom0: true, clock: .system)
         #expect(program.run(arguments) == .done)
         #expect(capture.output.contains("Example: qvm-btrfs"))
         #expect(capture.error == "")
@@ -112,7 +125,7 @@ import Testing
         let capture = Capture()
         let program = Program(
             console: capture.console(), interruption: Interruption(), environment: [:],
-            isDom0: true)
+            isDom0: true, clock: .system)
         #expect(program.run(["help", command]) == .done)
         #expect(capture.output.contains("Example: qvm-btrfs \(command)"))
     }
@@ -126,7 +139,7 @@ import Testing
         let capture = Capture()
         let program = Program(
             console: capture.console(), interruption: Interruption(), environment: [:],
-            isDom0: true)
+            isDom0: true, clock: .system)
         _ = program.run(arguments)
         let lines = capture.error.split(separator: "\n")
         #expect(lines.contains { $0.hasPrefix("Usage: ") })
@@ -146,7 +159,7 @@ import Testing
         let capture = Capture()
         let program = Program(
             console: capture.console(), interruption: Interruption(), environment: [:],
-            isDom0: true)
+            isDom0: true, clock: .system)
         #expect(program.run(["--version"]) == .done)
         #expect(capture.output == "\(Release.version)\n")
     }
@@ -167,7 +180,7 @@ import Testing
         let capture = Capture()
         let program = Program(
             console: capture.console(), interruption: Interruption(), environment: [:],
-            isDom0: true)
+            isDom0: true, clock: .system)
         #expect(program.run(["jobs", "--socket", "/nonexistent/socket"]) == .refused)
         #expect(capture.error.contains("cannot reach the service at /nonexistent/socket"))
     }

@@ -44,6 +44,31 @@ import Testing
         #expect(run.output.hasPrefix("Job \(Sample.job): compress work:private is done"))
     }
 
+    @Test func forALogItIsOneLineOfWhatCameOfIt() throws {
+        var held = Sample.progress(.execute, done: 1, of: 2, at: 2)
+        held.pacing = Pacing(
+            state: .held, reason: .space, advice: "it has room for 1 MiB", heldAt: 2)
+        let waiting = try Envelope.event(.progress, held).encoded()
+        let events = try Envelope.event(.state, Sample.record(.running)).encoded()
+        let run = try Run(
+            ["compress", "work:private", "--quiet", "--brief"],
+            [
+                .answer(accepted.encoded()),
+                .answer(
+                    events + waiting + waiting
+                        + Envelope.answer(Sample.record(.done)).encoded()),
+            ])
+        #expect(run.status == .done)
+        #expect(
+            run.output == "compress work:private is done: 2.00 GiB came back. Left out: 1."
+                + " Job \(Sample.job).\n")
+        // What somebody has to do something about is said although it is to be quiet, once.
+        #expect(
+            run.error == "qvm-btrfs: The job waits for space on its file system: it has room for"
+                + " 1 MiB.\n")
+        #expect(try Run(["compress", "--brief", "--no-wait"]).status == .usage)
+    }
+
     @Test func asJSONEveryMessageIsALineWithItsKindAndTheLastOneIsTheJob() throws {
         let run = try Run(
             ["dedupe", "work", "--json"], [.answer(accepted.encoded()), .answer(try stream())])

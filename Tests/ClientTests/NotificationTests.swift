@@ -35,6 +35,25 @@ import Testing
         #expect(!JobNotification(record(.cancelled)).isUrgent)
     }
 
+    @Test func inALogItIsOneLine() {
+        var done = record(.done, saved: 3 << 30)
+        #expect(
+            JobLines.summary(done).text
+                == "optimize dom0 is done: 3.00 GiB came back. Job 0123456789abcdef0123.")
+        done.result?.lacksRoom = true
+        #expect(
+            JobLines.summary(done).text == "optimize dom0 is done, but there was too little room"
+                + " for some of it: 3.00 GiB came back. Job 0123456789abcdef0123.")
+        var failed = record(.failed)
+        failed.error = "It failed"
+        #expect(
+            JobLines.summary(failed).text
+                == "optimize dom0 failed: It failed. Job 0123456789abcdef0123.")
+        #expect(
+            JobLines.summary(record(.cancelled)).text
+                == "optimize dom0 was cancelled. Job 0123456789abcdef0123.")
+    }
+
     @Test func whatStandsInItCannotEndAStringOfGdbus() throws {
         var failed = record(.failed)
         failed.error = #"it's \ over"#

@@ -133,7 +133,7 @@ import Testing
         let capture = Capture()
         let program = Program(
             console: capture.console(), interruption: Interruption(), environment: [:],
-            isDom0: true)
+            isDom0: true, clock: .system)
         #expect(program.run(["help", command]) == .done)
         let words = command == "report" ? ReportSort.allCases.map(\.rawValue) : ["zstd", "default"]
         for word in words { #expect(capture.output.contains(word)) }

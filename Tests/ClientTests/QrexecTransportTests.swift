@@ -65,7 +65,7 @@ import Testing
         let capture = Capture()
         let program = Program(
             console: capture.console(), interruption: Interruption(),
-            environment: transport.environment, isDom0: false)
+            environment: transport.environment, isDom0: false, clock: .system)
         let status = program.run(arguments)
         let words = capture.error.split(whereSeparator: \.isWhitespace).joined(separator: " ")
         return (status, words)

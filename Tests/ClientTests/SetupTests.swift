@@ -94,7 +94,8 @@ import Testing
         ) {
             let program = Program(
                 console: capture.console(columns: columns, readLine: answers),
-                interruption: Interruption(), environment: [:], isDom0: false, isRoot: isRoot)
+                interruption: Interruption(), environment: [:], isDom0: false, isRoot: isRoot,
+                clock: .system)
             status = program.run(
                 ["setup", "--socket", folder.path("nobody"), "--system-root", folder.path]
                     + arguments)
@@ -120,7 +121,7 @@ import Testing
         let capture = Capture()
         let program = Program(
             console: capture.console(), interruption: Interruption(), environment: [:],
-            isDom0: false, isRoot: true)
+            isDom0: false, isRoot: true, clock: .system)
         #expect(program.run(["setup", "--yes"]) == .usage)
         #expect(capture.error.contains("changes dom0"))
     }

@@ -77,7 +77,7 @@ import Testing
         func transport(isDom0: Bool, socket: FilePath?) -> any Transport {
             Program(
                 console: Capture().console(), interruption: Interruption(),
-                environment: ["PATH": "/a:/b"], isDom0: isDom0
+                environment: ["PATH": "/a:/b"], isDom0: isDom0, clock: .system
             ).transport(socket: socket)
         }
         let dom0 = transport(isDom0: true, socket: nil) as? SocketTransport

@@ -10,6 +10,11 @@ import Testing
 /// Ours, not the one of the testing library.
 typealias ExitStatus = Client.ExitStatus
 
+extension WallClock {
+    /// This machine's.
+    static var system: WallClock { WallClock(machine: .system) }
+}
+
 /// What a console wrote.
 final class Capture: Sendable {
     private let streams = Monitor<[StandardStream: [UInt8]]>([:])

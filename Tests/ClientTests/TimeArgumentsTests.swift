@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import Protocol
+import SystemCalls
 import Testing
 
 @testable import Client
@@ -88,7 +89,8 @@ import Testing
     private let accepted = ScriptedService.Step.answer(
         Envelope.reply(Array("{\"version\":1,\"job\":\"\(Sample.job)\"}".utf8)).encoded())
 
-    private let noon = WallClock(now: { 43_200 }, offsetSeconds: { _ in 0 })
+    private let noon = WallClock(
+        machine: MachineClock(epochSeconds: { 43_200 }, now: { .now }), offsetSeconds: { _ in 0 })
 
     @Test(arguments: ["compress", "dedupe", "optimize", "defragment", "sparsify"])
     func theTimeIsSentWhereItIsAskedFor(command: String) throws {
@@ -149,12 +151,15 @@ import Testing
     }
 
     @Test func untilAMomentEachGetsWhatTheClockLeaves() throws {
-        var now: Int64 = 43_200
-        let clock = WallClock(
-            now: {
-                now += 600
-                return now
-            }, offsetSeconds: { _ in 0 })
+        let now = Monitor<Int64>(43_200)
+        let machine = MachineClock(
+            epochSeconds: {
+                now.withLock {
+                    $0 += 600
+                    return $0
+                }
+            }, now: { .now })
+        let clock = WallClock(machine: machine, offsetSeconds: { _ in 0 })
         let run = try Run(
             ["dedupe", "work", "vault", "third", "--until", "12:40"],
             [accepted, try ended(afterSeconds: 1), accepted, try ended(afterSeconds: 1)],

@@ -133,7 +133,9 @@ struct UnitTests {
     func weekly() throws {
         let name = "qubes-btrfs-weekly.service"
         #expect(
-            try values("ExecStart", of: name) == ["/usr/bin/qvm-btrfs optimize --all --quiet"])
+            try values("ExecStart", of: name) == [
+                "/usr/bin/qvm-btrfs optimize --all --quiet --brief"
+            ])
         #expect(try values("Type", of: name) == ["oneshot"])
         #expect(try values("TimeoutStartSec", of: name) == ["infinity"])
         // What docs/client.md calls the end of a job that was cancelled, and nothing else.

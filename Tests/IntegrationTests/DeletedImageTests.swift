@@ -41,7 +41,7 @@ struct DeletedImageTests {
         let pool = try Descriptor.open(FilePath(fileSystem.pool), [.readOnly, .directory])
         let own = try FileSystem(directory: pool, path: fileSystem.pool)
         let images = OpenImages(of: own)
-        let store = BtrfsStore(Site(fileSystem: own, openImages: images, pools: []))
+        let store = BtrfsStore(Site(fileSystem: own, clock: .system, openImages: images, pools: []))
         let files = try paths.map { try opened($0, by: store) }
         images.letGoOfDeleted()
         let sector = ByteCount.kibibytes(4)

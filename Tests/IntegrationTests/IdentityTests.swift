@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import Foundation
 import Protocol
+import SystemCalls
 import SystemPackage
 import Testing
 
@@ -263,7 +264,7 @@ struct IdentityTests {
         try pool.synchronize()
         let order = WorkerRun.order(
             WorkerRun.dedupe, [WorkerRun.volume("vault", skipped: true)], on: pool)
-        let site = try #require(Sites(order).sites.first)
+        let site = try #require(Sites(order, clock: .system).sites.first)
         let list = ImageList(site: site, order: order)
         let book = RoleBook(site: site, order: order, list: list, trust: .zero)
         #expect(list.images.count == 2)

@@ -71,7 +71,9 @@ struct KeptSurveyTests {
                 path: disk.path)
             catalog = Counting(
                 BtrfsStore(
-                    Site(fileSystem: fileSystem, openImages: OpenImages(of: fileSystem), pools: []))
+                    Site(
+                        fileSystem: fileSystem, clock: .system,
+                        openImages: OpenImages(of: fileSystem), pools: []))
             )
             files = SurveyFiles(in: self.cache, for: fileSystem)
             try Command.check("btrfs", "subvolume", "create", disk.path + "/s")

@@ -67,7 +67,30 @@ struct SpaceTests {
             Issue.record("it was not done")
             return
         }
-        #expect(result.savedBytes > 0)
+        #expect(result.savedBytes > 0 && result.lacksRoom == nil)
+    }
+
+    @Test("Of two file systems the full one is left, and the job says that it lacked room")
+    func fullOfDataBesideAnother() throws {
+        let full = try populated()
+        let other = try populated()
+        for _ in 0..<2 {
+            _ = try Command.run(["sh", "-c", "cat /dev/urandom >> \(full.path)/filler; sync"])
+        }
+        var elsewhere = WorkerRun.volume("work")
+        elsewhere.pool = "other"
+        let order = WorkerOrder(
+            work: WorkerRun.compress,
+            pools: [
+                .init(name: "pool", directory: full.pool),
+                .init(name: "other", directory: other.pool),
+            ], volumes: volumes + [elsewhere], wholeMachine: true)
+        guard case .result(let result)? = try WorkerRun.messages(order).last else {
+            Issue.record("it was not done")
+            return
+        }
+        #expect(result.savedBytes > 0 && result.lacksRoom == true)
+        #expect(result.problems.contains { $0.message.contains("too full") })
     }
 
     @Test("Where metadata can grow no more no job starts, not even one that needs no data")

@@ -126,7 +126,7 @@ import Testing
         let journal = try JournalStandIn()
         let folder = try ServiceFixture()
         let file = folder.directory.appending("own.log")
-        let log = AuditLog(file: file, journalSocket: journal.path)
+        let log = AuditLog(file: file, journalSocket: journal.path, clock: .system)
         func number(_ text: String) -> Int? {
             text.firstMatch(of: #/SEQUENCE=(\d+)/#).flatMap { Int($0.output.1) }
         }

@@ -20,7 +20,7 @@ import Testing
         record.detail = hostile
         #expect(record.line.utf8.allSatisfy { (0x20...0x7e).contains($0) })
         let journal = try JournalStandIn()
-        AuditLog(file: "/dev/null", journalSocket: journal.path).write(record)
+        AuditLog(file: "/dev/null", journalSocket: journal.path, clock: .system).write(record)
         let fields = try journal.next().split(separator: "\n")
         #expect(
             fields.map { $0.prefix { $0 != "=" } } == [
@@ -127,7 +127,7 @@ import Testing
 
     @Test func theJournalGetsARecordAsItTakesThem() throws {
         let journal = try JournalStandIn()
-        let log = AuditLog(file: "/dev/null", journalSocket: journal.path)
+        let log = AuditLog(file: "/dev/null", journalSocket: journal.path, clock: .system)
         var record = AuditRecord(.jobEnd)
         record.caller = "admin"
         record.savedBytes = -5
@@ -149,7 +149,7 @@ import Testing
 
     @Test func aJournalThatIsNotReadHoldsNobody() throws {
         let journal = try JournalStandIn()
-        let log = AuditLog(file: "/dev/null", journalSocket: journal.path)
+        let log = AuditLog(file: "/dev/null", journalSocket: journal.path, clock: .system)
         // Far more than the kernel queues for one socket.
         try expectSoon("writing waits for the journal") {
             for _ in 0..<5000 { log.write(AuditRecord(.start)) }
@@ -174,7 +174,7 @@ import Testing
         let path = FilePath("/tmp/qubes-btrfs-log-\(UInt64.random(in: 0...UInt64.max))")
         unsafe mkfifo(path.string, 0o600)
         defer { unsafe unlink(path.string) }
-        let log = AuditLog(file: path, journalSocket: "/nonexistent")
+        let log = AuditLog(file: path, journalSocket: "/nonexistent", clock: .system)
         // Nobody has the pipe open.
         try expectSoon("writing waits for a reader of a pipe") { log.write(AuditRecord(.start)) }
         let fixture = try ServiceFixture { settings in
@@ -193,7 +193,7 @@ import Testing
         // With a reader the pipe can be opened.
         let reader = try Descriptor.open(FilePath(pipe), [.readOnly, .nonBlocking])
         for path in [link, pipe] {
-            AuditLog(file: FilePath(path), journalSocket: "/nonexistent")
+            AuditLog(file: FilePath(path), journalSocket: "/nonexistent", clock: .system)
                 .write(AuditRecord(.start))
         }
         #expect(try ServiceFixture.read(FilePath(file)) == Array("text".utf8))

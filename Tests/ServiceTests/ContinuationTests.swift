@@ -199,9 +199,9 @@ import Testing
         let request = JobRequest(
             operation: .dedupe, work: .dedupe(running: false), caller: "dom0", target: .machine,
             uuid: nil, argument: .whole, excluded: ["work"], onBattery: false,
-            risksReadOnly: false, time: time)
+            risksReadOnly: false, time: time, askedAt: .now)
         let kept = ContinuedJob(record, request, now: 1600)
-        let again = try kept.request(now: now)
+        let again = try kept.request(MachineClock(epochSeconds: { now }, now: { .now }))
         if let again { #expect(again.asksTheSame(as: request)) }
         return again.map { $0.time?.forSeconds }
     }

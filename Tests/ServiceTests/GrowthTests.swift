@@ -2,6 +2,7 @@
 import FoundationEssentials
 import Protocol
 import Qubes
+import SystemCalls
 import SystemPackage
 import TestSupport
 import Testing
@@ -139,7 +140,7 @@ import Testing
         let state = fixture.directory.appending("other-state")
         try FileManager.default.createDirectory(
             atPath: state.string, withIntermediateDirectories: false)
-        let audit = AuditLog(file: "/dev/null", journalSocket: "/nonexistent")
+        let audit = AuditLog(file: "/dev/null", journalSocket: "/nonexistent", clock: .system)
         let inventory = try Inventory.read(path: fixture.settings.qubesXML)
         let store = GrowthStore(stateDirectory: state, audit: audit, limit: 1)
         for (moment, names) in [(1, ["work"]), (2, ["vault"])] {

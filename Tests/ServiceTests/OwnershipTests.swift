@@ -21,7 +21,7 @@ import Testing
             do { listener = try UnixSocket.listen(socket, mode: 0o600) } catch {
                 throw StartError(description: "\(error)")
             }
-            try Daemon(settings, listener: listener).stop()
+            try Daemon(settings, listener: listener, clock: .system).stop()
             return nil
         } catch {
             return error.description

@@ -129,15 +129,16 @@ import Testing
 
     @Test func pausesAddUp() {
         var watch = Stopwatch()
-        #expect(watch.seconds == 0)
-        watch.set(isRunning: true)
-        watch.set(isRunning: true)
-        watch.set(isRunning: false)
-        let first = watch.seconds
-        #expect(first > 0)
-        #expect(watch.seconds == first)
-        watch.set(isRunning: true)
-        #expect(watch.seconds > first)
+        let start = ContinuousClock.now
+        func seconds(_ later: Int) -> Double { watch.seconds(at: start + .seconds(later)) }
+        #expect(seconds(5) == 0)
+        watch.set(isRunning: true, at: start)
+        watch.set(isRunning: true, at: start + .seconds(5))
+        #expect(seconds(6) == 6)
+        watch.set(isRunning: false, at: start + .seconds(10))
+        #expect(seconds(10) == 10 && seconds(20) == 10)
+        watch.set(isRunning: true, at: start + .seconds(20))
+        #expect(seconds(25) == 15)
     }
 
     @Test func theDefaultsFitIntoEachOther() {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import FoundationEssentials
 import Protocol
+import SystemCalls
 import SystemPackage
 import Testing
 
@@ -148,7 +149,8 @@ import Testing
         let state = fixture.settings.stateDirectory
         try ServiceFixture.write("{", to: state.appending("history.json"))
         let audit = AuditLog(
-            file: fixture.settings.logFile, journalSocket: fixture.settings.journalSocket)
+            file: fixture.settings.logFile, journalSocket: fixture.settings.journalSocket,
+            clock: .system)
         let store = HistoryStore(stateDirectory: state, audit: audit, limit: 40)
         for hour in 0..<200 as Range<Int64> {
             store.add(

@@ -102,7 +102,7 @@ import Testing
         let state = fixture.settings.stateDirectory
         let job = try fixture.submit()
         _ = try fixture.end(of: job)
-        let audit = AuditLog(file: "/dev/null", journalSocket: "/nonexistent")
+        let audit = AuditLog(file: "/dev/null", journalSocket: "/nonexistent", clock: .system)
         let totals = HistoryStore(stateDirectory: state, audit: audit)
         totals.add(HistoryPoint(at: 1, [Samples.usage(dataUsedBytes: 1)]))
         let ofJob = state.appending("jobs").appending(job + ".json")
@@ -172,7 +172,7 @@ import Testing
         defer { try? FileManager.default.removeItem(atPath: path.string) }
         let listener = try UnixSocket.listen(path, mode: 0o600)
         do throws(StartError) {
-            _ = try Daemon(settings, listener: listener)
+            _ = try Daemon(settings, listener: listener, clock: .system)
             Issue.record("it started")
         } catch {
             #expect(error.description.contains("/nonexistent/qubes-btrfs"))

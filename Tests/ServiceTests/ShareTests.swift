@@ -133,7 +133,7 @@ import Testing
             JobRequest(
                 operation: .compress, work: .compress(level: nil, running: false), caller: caller,
                 target: .machine, uuid: nil, argument: .whole, excluded: [], onBattery: onBattery,
-                risksReadOnly: false)
+                risksReadOnly: false, askedAt: .now)
         }
         var archive = JobArchive(history: [])
         for (index, job) in running.enumerated() {

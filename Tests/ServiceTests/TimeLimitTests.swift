@@ -20,11 +20,10 @@ import Testing
     @Test func whatAJobHasWaitedIsTakenOffWhereAMomentWasMeant() throws {
         let asked = ContinuousClock.now
         func left(_ time: TimeLimit?, after waited: Duration) -> Int? {
-            var request = JobRequest(
+            let request = JobRequest(
                 operation: .dedupe, work: .dedupe(running: false), caller: "dom0",
                 target: .machine, uuid: nil, argument: .whole, excluded: [], onBattery: false,
-                risksReadOnly: false, time: time)
-            request.askedAt = asked
+                risksReadOnly: false, time: time, askedAt: asked)
             return request.secondsLeft(at: asked + waited)
         }
         #expect(left(nil, after: .seconds(5)) == nil)

@@ -78,7 +78,7 @@ import Testing
     }
 
     @Test func aJobThatIsWatchedWhileItFallsOutOfHistoryEndsTheWatch() throws {
-        let jobs = Jobs(history: [], bounds: Bounds())
+        let jobs = Jobs(history: [], bounds: Bounds(), clock: .system)
         let job = JobID.random().text
         let call = try Call(
             untrusted: CallHeader(
@@ -87,7 +87,8 @@ import Testing
             caller: .machine, inventory: .init(pools: [], qubes: []), qube: nil,
             systemDirectories: [])
         let qubes = QubesState(
-            qubesXML: "/nonexistent", qubesdSocket: "/nonexistent", systemRoot: "/", keptSeconds: 0)
+            qubesXML: "/nonexistent", qubesdSocket: "/nonexistent", systemRoot: "/", keptSeconds: 0,
+            clock: .system)
         var watch = JobWatch(
             job, call, Reader(target), jobs: jobs, qubes: qubes, bounds: Bounds())
         #expect(watch.next() == .exception(Refusal.noSuchJob.exception))

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+internal import Glibc
 internal import SystemCalls
 public import SystemPackage
 
@@ -57,6 +58,9 @@ public final class QubesdStandIn: Sendable {
         /// Grows with each end of all listeners.
         var restarts = 0
         var listeners = 0
+        /// How many of the events each of them has taken, by when it came.
+        var taken: [Int: Int] = [:]
+        var nextListener = 0
     }
 
     /// The socket's path.
@@ -95,6 +99,24 @@ public final class QubesdStandIn: Sendable {
 
     /// Tells all who listen to `admin.Events` now.
     public func fire(_ event: [UInt8]) { state.withLock { $0.events.append(event) } }
+
+    /// Tells those who listen now, of whom there must be one, and waits until each is done with all
+    /// that it does about it.
+    /// - Returns: false when one has not come that far in time.
+    public func tell(_ event: [UInt8], timeoutSeconds: Double = 60) -> Bool {
+        // Who takes the second has come back for it after the first. It is nobody's news.
+        for event in [event, Self.event("connection-established")] {
+            let count = state.withLock {
+                $0.events.append(event)
+                return $0.events.count
+            }
+            let isTaken = state.wait(timeoutSeconds: timeoutSeconds) { state -> Bool? in
+                !state.taken.isEmpty && state.taken.values.allSatisfy { $0 >= count } ? true : nil
+            }
+            if isTaken == nil { return false }
+        }
+        return true
+    }
 
     /// Ends the events of all who listen, as qubesd does when it restarts.
     public func dropListeners() { state.withLock { $0.restarts += 1 } }
@@ -147,11 +169,18 @@ public final class QubesdStandIn: Sendable {
         _ connection: borrowing Descriptor, _ state: Monitor<State>
     ) throws(Errno) {
         try connection.send(event("connection-established"))
-        let (first, restarts) = state.withLock { state in
+        let (first, restarts, number) = state.withLock { state in
             state.listeners += 1
-            return (state.events.count, state.restarts)
+            state.nextListener += 1
+            state.taken[state.nextListener] = state.events.count
+            return (state.events.count, state.restarts, state.nextListener)
         }
-        defer { state.withLock { $0.listeners -= 1 } }
+        defer {
+            state.withLock {
+                $0.listeners -= 1
+                $0.taken[number] = nil
+            }
+        }
         var sent = first
         while true {
             let next = state.wait { state -> [[UInt8]]? in
@@ -161,6 +190,21 @@ public final class QubesdStandIn: Sendable {
             guard let next, !next.isEmpty else { return }
             for event in next { try connection.send(event) }
             sent += next.count
+            try waitForReader(connection, state)
+            state.withLock { $0.taken[number] = sent }
+        }
+    }
+
+    /// Waits until the other end has read all that was sent, or is gone.
+    private static func waitForReader(
+        _ connection: borrowing Descriptor, _ state: Monitor<State>
+    ) throws(Errno) {
+        var unreadBytes: CInt = 0
+        while state.withLock({ !$0.isStopped }) {
+            let status = unsafe ioctl(connection.rawValue, UInt(TIOCOUTQ), &unreadBytes)
+            if status < 0 { throw Errno(rawValue: errno) }
+            if unreadBytes == 0 { return }
+            usleep(200)
         }
     }
 

@@ -92,6 +92,6 @@ struct CompressionRulesTests {
             ["off", "--state-file", ""], ["on", "--pool", "/x"],
         ])
     func usage(arguments: [String]) {
-        #expect(CompressionProgram.run(arguments: arguments) == 2)
+        #expect(CompressionProgram.run(arguments: arguments, .system) == 2)
     }
 }

@@ -26,7 +26,8 @@ private final class Reports: Sendable {
         reports: Reports = Reports(), deadline: Deadline? = nil
     ) throws -> Governor {
         let governor = Governor(
-            sensors: sensors, mayUseBattery: mayUseBattery, deadline: deadline
+            sensors: sensors, mayUseBattery: mayUseBattery, deadline: deadline,
+            clock: .system
         ) {
             reports.add($0)
         }
@@ -188,7 +189,7 @@ private final class Reports: Sendable {
 
     @Test("It can be asked a hundred thousand times whether somebody starts, on a small stack")
     func manyAsk() {
-        let governor = Governor(sensors: .none, mayUseBattery: true) { _ in }
+        let governor = Governor(sensors: .none, mayUseBattery: true, clock: .system) { _ in }
         let asked = Monitor(0)
         governor.guardSpace({ nil }) { _ in
             true

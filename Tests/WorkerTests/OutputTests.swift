@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import Foundation
 import Protocol
+import SystemCalls
 import SystemPackage
 import Testing
 
@@ -14,7 +15,7 @@ import Testing
         defer { try? FileManager.default.removeItem(atPath: path) }
         let file = try FileDescriptor.open(
             FilePath(path), .writeOnly, options: .create, permissions: .ownerReadWrite)
-        try file.closeAfter { body(Output(file)) }
+        try file.closeAfter { body(Output(file, clock: .system)) }
         return try Data(contentsOf: URL(fileURLWithPath: path)).split(separator: 0x0a).map {
             try JSONDecoder().decode(WorkerMessage.self, from: Data($0))
         }

@@ -81,7 +81,7 @@ import Testing
 
     @Test func nothingIsAskedOfAFileSystemThatStandsStill() throws {
         let reports = Monitor<[Pacing]>([])
-        let governor = Governor(sensors: .none, mayUseBattery: false) { pacing in
+        let governor = Governor(sensors: .none, mayUseBattery: false, clock: .system) { pacing in
             reports.withLock { $0.append(pacing) }
         }
         let asked = Monitor(0)

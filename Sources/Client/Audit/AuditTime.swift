@@ -6,6 +6,19 @@ enum AuditTime {
     /// A day, in seconds.
     private static let daySeconds: Int64 = 86400
 
+    /// A text that is one, for whoever knows later what time it is.
+    struct Text: Decodable {
+        private let text: String
+
+        init?(_ text: String) {
+            guard AuditTime.read(text, now: 0) != nil else { return nil }
+            self.text = text
+        }
+
+        /// - Parameter now: seconds since 1970, as the result.
+        func moment(_ now: Int64) -> Int64? { AuditTime.read(text, now: now) }
+    }
+
     /// Reads `2026-11-23`, `2026-11-23 07:30`, `2026-11-23T07:30:05`, or a time ago: `90m`, `12h`,
     /// `7d`, `4w`. nil when it is none of these.
     /// - Parameter now: seconds since 1970.

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import ArgumentParser
-import FoundationEssentials
 import Protocol
 import SystemPackage
 
@@ -22,7 +21,7 @@ struct AuditCommand: ClientCommand {
             "Not what is older: 90m, 12h, 7d, 4w, 2026-11-23, '2026-11-23 07:30'. Without it, 7d.",
             valueName: "time"),
         transform: AuditCommand.moment)
-    var since: Int64?
+    var since: AuditTime.Text?
 
     @Option(
         help: ArgumentHelp("Only what this qube asked for.", valueName: "qube"))
@@ -41,7 +40,8 @@ struct AuditCommand: ClientCommand {
 
     func execute(_ context: CommandContext) throws(ClientError) -> ExitStatus {
         guard context.isDom0 || journal != nil else { throw .onlyInDom0(command: "audit") }
-        let since = since ?? Self.now - Self.defaultSeconds
+        let now = context.clock.now()
+        let since = since?.moment(now) ?? now - Self.defaultSeconds
         let text =
             if let journal { try Journal.read(file: journal.path) } else {
                 try Journal.read(since: since, until: context.client.interruption)
@@ -64,7 +64,7 @@ struct AuditCommand: ClientCommand {
         }
         if shared.json {
             try context.console.raw(
-                JSONText.zoned(AuditReply(entries: entries, losses), now: Self.now))
+                JSONText.zoned(AuditReply(entries: entries, losses), now: now))
         } else {
             try context.console.data(AuditLines.history(entries, mayLack: !losses.isEmpty))
         }
@@ -74,10 +74,8 @@ struct AuditCommand: ClientCommand {
     /// How far back it looks by itself: a week.
     private static let defaultSeconds: Int64 = 7 * 86400
 
-    private static var now: Int64 { Int64(Date().timeIntervalSince1970) }
-
-    private static func moment(_ text: String) throws -> Int64 {
-        guard let moment = AuditTime.read(text, now: now) else {
+    private static func moment(_ text: String) throws -> AuditTime.Text {
+        guard let moment = AuditTime.Text(text) else {
             throw ValidationError(
                 "A time is 90m, 12h, 7d or 4w for so long ago, or 2026-11-23, or "
                     + "'2026-11-23 07:30'.")

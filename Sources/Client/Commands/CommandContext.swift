@@ -13,7 +13,7 @@ struct CommandContext {
     /// It may change the machine that it runs on.
     var isRoot = false
     /// What it shows where the command runs.
-    var clock = WallClock.system
+    let clock: WallClock
     /// Where dom0's policy is.
     var policyFolders: [String] = []
     /// That of this process: where programs are looked for, and what they get.
@@ -21,10 +21,16 @@ struct CommandContext {
     /// What is said of an error.
     var message: (ClientError) -> String? = { $0.message() }
 
-    /// The display that `--json` asks for, or the one for people.
-    func follower(json: Bool) -> JobFollower {
+    /// The display that `--json` or `--brief` asks for, or the one for people.
+    func follower(json: Bool, brief: Bool = false) -> JobFollower {
         let display: any JobDisplay =
-            json ? JSONJobDisplay(console) : TextJobDisplay(console)
+            if json {
+                JSONJobDisplay(console)
+            } else if brief {
+                BriefJobDisplay(console)
+            } else {
+                TextJobDisplay(console)
+            }
         return JobFollower(client: client, console: console, display: display)
     }
 

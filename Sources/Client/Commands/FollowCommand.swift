@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import ArgumentParser
 import Protocol
+import SystemCalls
 
 struct FollowCommand: ClientCommand {
     static let configuration = CommandConfiguration(
@@ -54,7 +55,8 @@ struct FollowCommand: ClientCommand {
         }
         var run = FollowRun(
             context, qubesd: QubesdSocket(path: qubesdSocket?.path ?? QubesdSocket.defaultPath),
-            quiet: quietMilliseconds.map { .milliseconds($0) } ?? .seconds(quietMinutes * 60))
+            quiet: quietMilliseconds.map { .milliseconds($0) } ?? .seconds(quietMinutes * 60),
+            now: context.clock.machine.now)
         return run.run()
     }
 }

@@ -55,10 +55,10 @@ extension JobCommand {
         _ context: CommandContext,
         _ body: (Place, Start) throws(ClientError) -> ExitStatus
     ) throws(ClientError) -> ExitStatus {
-        let follower = context.follower(json: shared.json)
+        let follower = context.follower(json: shared.json, brief: job.brief)
         return try context.each(place.calls) { (place) throws(ClientError) in
             try body(place) { (request, onEnd) throws(ClientError) in
-                if !shared.json && !job.noWait {
+                if !shared.json && !job.noWait && !job.brief {
                     try context.separate(place, in: self.place.calls)
                 }
                 return try follower.start(

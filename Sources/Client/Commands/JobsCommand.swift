@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import ArgumentParser
-import FoundationEssentials
 import Protocol
 
 struct JobsCommand: ClientCommand {
@@ -25,7 +24,7 @@ struct JobsCommand: ClientCommand {
     func execute(_ context: CommandContext) throws(ClientError) -> ExitStatus {
         let list = try context.client.jobs(
             target: qube?.text ?? ServiceClient.machine)
-        let now = Int64(Date().timeIntervalSince1970)
+        let now = context.clock.now()
         if shared.json {
             try context.console.raw(JSONText.zoned(list, now: now))
         } else {

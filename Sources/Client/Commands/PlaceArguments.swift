@@ -61,6 +61,15 @@ struct JobOptions: ParsableArguments {
 
     @Flag(name: .customLong("no-wait"), help: "Write the job's id and do not follow it.")
     var noWait = false
+
+    @Flag(help: "Write one line of what came of it, as for a log.")
+    var brief = false
+
+    func validate() throws {
+        if brief && noWait {
+            throw ValidationError("--brief says what came of the job: leave it or --no-wait out.")
+        }
+    }
 }
 
 /// The option of the jobs that may run for hours.

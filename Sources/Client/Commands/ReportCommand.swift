@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import ArgumentParser
-import FoundationEssentials
 import Protocol
 
 struct ReportCommand: ClientCommand {
@@ -71,7 +70,9 @@ struct ReportCommand: ClientCommand {
         } else if shared.json {
             try context.console.raw(JSONText.plain(report))
         } else {
-            try context.console.data(lines(report, isMachine: place.isOfMachine))
+            try context.console.data(
+                lines(
+                    report, isMachine: place.isOfMachine, now: context.clock.now()))
         }
     }
 
@@ -86,9 +87,9 @@ struct ReportCommand: ClientCommand {
         }
     }
 
-    private func lines(_ report: Report, isMachine: Bool) -> [Line] {
+    private func lines(_ report: Report, isMachine: Bool, now: Int64) -> [Line] {
         if view.revisions {
-            return ReportLines.revisions(report, now: Int64(Date().timeIntervalSince1970))
+            return ReportLines.revisions(report, now: now)
         }
         if !isMachine { return ReportLines.volumes(report) }
         if view.tree {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import ArgumentParser
-import FoundationEssentials
 import Protocol
+import SystemCalls
 
 /// A length of time as it is typed: `90m`, `2h`, `1h30m`, `45s`, `2d`.
 struct TimeSpan: ExpressibleByArgument, Equatable {
@@ -106,18 +106,14 @@ struct TimeOptions: ParsableArguments {
     }
 }
 
-/// The clock on the wall.
+/// The clock on the wall, by the time of this machine.
 struct WallClock {
-    /// Seconds since 1970.
-    var now: () -> Int64
+    let machine: MachineClock
     /// By how many seconds it is ahead of UTC at a moment.
-    var offsetSeconds: (Int64) -> Int
+    var offsetSeconds: (Int64) -> Int = Moment.offsetSeconds
 
-    /// This machine's.
-    static var system: WallClock {
-        WallClock(
-            now: { Int64(Date().timeIntervalSince1970) }, offsetSeconds: Moment.offsetSeconds)
-    }
+    /// Seconds since 1970.
+    func now() -> Int64 { machine.epochSeconds() }
 }
 
 /// The time of all jobs of one command together, which run one after the other.

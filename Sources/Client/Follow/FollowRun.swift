@@ -23,7 +23,7 @@ struct FollowRun {
 
     init(
         _ context: CommandContext, qubesd: QubesdSocket, quiet: Duration,
-        now: @escaping () -> FollowRules.Moment = { .now }
+        now: @escaping () -> FollowRules.Moment
     ) {
         self.context = context
         self.qubesd = qubesd

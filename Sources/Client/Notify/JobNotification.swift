@@ -13,7 +13,8 @@ struct JobNotification: Equatable {
             switch record.state {
             case .done where record.exitStatus == .unreadable:
                 "is done, but parts of the images could not be read"
-            case .done: "is done"
+            case .done where record.exitStatus == .lackedRoom: JobLines.lackedRoom
+            case .done: record.result?.left.map(RemainderLines.headline) ?? "is done"
             case .failed: "failed"
             case .interrupted: "was interrupted"
             case .cancelled: "was cancelled"

@@ -79,7 +79,8 @@ enum JobLines {
     static func result(_ record: JobRecord) -> [Line] {
         var lines = Line.wrapped(
             headline(record), indent: 2,
-            style: record.exitStatus == .unreadable ? .warning : style(record.state))
+            style: record.state == .done && record.exitStatus != .done
+                ? .warning : style(record.state))
         if let estimate = record.result?.estimate {
             lines += EstimateLines.all(estimate)
             lines += ReportLines.problems(record.result?.problems ?? [])
@@ -173,6 +174,7 @@ enum JobLines {
             case .paused: "is paused"
             case .done where record.exitStatus == .unreadable:
                 "is done, but parts of the images could not be read"
+            case .done where record.exitStatus == .lackedRoom: lackedRoom
             case .done: record.result?.left.map(RemainderLines.headline) ?? "is done"
             case .failed: "failed"
             case .interrupted, .cancelled:
@@ -180,7 +182,7 @@ enum JobLines {
             case .unknown(let word): unknownState(word)
             }
         let time = record.result.flatMap { result in
-            result.left == nil || record.exitStatus == .unreadable ? result : nil
+            result.left == nil || record.exitStatus != .done ? result : nil
         }.map {
             (record.state == .done ? " in " : " after ")
                 + ByteText.duration(seconds: $0.elapsedSeconds)
@@ -188,6 +190,16 @@ enum JobLines {
         let rest = record.startedAt == nil ? "" : remains(record.state)
         let reason = record.error.map { ": \($0)" }
         return "Job \(record.job): \(title(record)) \(ending)\(time ?? "")\(rest)\(reason ?? "")"
+    }
+
+    /// Of a job that found no room for some of it.
+    static let lackedRoom = "is done, but there was too little room for some of it"
+
+    /// All of it in one line, for a log.
+    static func summary(_ record: JobRecord) -> Line {
+        let told = JobNotification(record)
+        let text = told.summary + (told.body.isEmpty ? "" : ": \(told.body)")
+        return Line("\(text)\(text.hasSuffix(".") ? "" : ".") Job \(record.job).")
     }
 
     private static func remains(_ state: JobState) -> String {

@@ -192,6 +192,14 @@ public enum LeftAloneReason: String, CaseIterable, Sendable {
         }
     }
 
+    /// There was too little room for it.
+    public var isForWantOfRoom: Bool {
+        switch self {
+        case .outOfSpace, .noMetadataRoom, .quotaFull: true
+        default: false
+        }
+    }
+
     /// Worth telling a person, and not only the normal course of things.
     public var isTrouble: Bool {
         switch self {
@@ -217,6 +225,9 @@ public struct LeftAlone: Equatable, Sendable {
 
     /// The tallies.
     public private(set) var tallies: [LeftAloneReason: Tally] = [:]
+
+    /// Some of them for want of room.
+    public var lacksRoom: Bool { tallies.keys.contains { $0.isForWantOfRoom } }
 
     /// Nothing yet.
     public init() {}

@@ -33,18 +33,21 @@ final class QubesState: Sendable {
     private let qubesdSocket: FilePath
     private let systemRoot: FilePath
     private let keptSeconds: Double
+    private let clock: MachineClock
     private let kept = Monitor(Kept())
 
     /// - Parameters:
     ///   - systemRoot: where dom0's own folders are.
     ///   - keptSeconds: how long qubesd's word on a caller counts.
     init(
-        qubesXML: FilePath, qubesdSocket: FilePath, systemRoot: FilePath, keptSeconds: Double
+        qubesXML: FilePath, qubesdSocket: FilePath, systemRoot: FilePath, keptSeconds: Double,
+        clock: MachineClock
     ) {
         self.qubesXML = qubesXML
         self.qubesdSocket = qubesdSocket
         self.systemRoot = systemRoot
         self.keptSeconds = keptSeconds
+        self.clock = clock
     }
 
     // MARK: What it says
@@ -104,9 +107,9 @@ final class QubesState: Sendable {
 
     /// What qubesd says of a caller, now or a moment ago. Of several calls at once one asks.
     private func shown(to caller: String) throws(Refusal) -> Shown {
-        let known = kept.wait { [keptSeconds] kept -> Result<Shown, QubesdError>?? in
+        let known = kept.wait { [keptSeconds, clock] kept -> Result<Shown, QubesdError>?? in
             if let entry = kept.shown[caller],
-                (ContinuousClock.now - entry.at).inSeconds < keptSeconds
+                (clock.now() - entry.at).inSeconds < keptSeconds
             {
                 return .some(entry.result)
             }
@@ -135,7 +138,7 @@ final class QubesState: Sendable {
         }
         kept.withLock { kept in
             kept.asking.remove(caller)
-            let now = ContinuousClock.now
+            let now = clock.now()
             kept.shown = kept.shown.filter { (now - $0.value.at).inSeconds < keptSeconds }
             kept.shown[caller] = (now, result)
         }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 internal import Protocol
 internal import Qubes
+internal import SystemCalls
 
 /// What disks hold, and whether they are fit.
 extension CallHandler {
@@ -135,7 +136,8 @@ extension CallHandler {
         let request = JobRequest(
             operation: operation, work: work, caller: target.caller.name, target: named,
             uuid: target.qube?.uuid, argument: open.call.argument, excluded: excluded,
-            onBattery: onBattery, risksReadOnly: risksReadOnly, time: time)
+            onBattery: onBattery, risksReadOnly: risksReadOnly, time: time,
+            askedAt: runner.jobs.clock.now())
         let job = try runner.submit(request, targetName: target.name)
         open.accept(job: job, detail: [Self.limit(time), Self.without(excluded)].joinedWords)
         runner.jobs.enqueue(job)

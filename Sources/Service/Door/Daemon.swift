@@ -16,8 +16,10 @@ final class Daemon: Sendable {
     private let isStopping = Monitor(false)
 
     /// Reads history and starts. From here on calls are answered.
+    /// - Parameter clock: what is decided by time goes by it, and what is written down is dated.
     init(
-        _ settings: Settings, listener: consuming Descriptor, bounds: Bounds = Bounds()
+        _ settings: Settings, listener: consuming Descriptor, clock: MachineClock,
+        bounds: Bounds = Bounds()
     ) throws(StartError) {
         // A client or a worker that is gone is an error of one write, not the end of the daemon.
         Signals.ignoreBrokenPipes()
@@ -27,18 +29,22 @@ final class Daemon: Sendable {
         self.bounds = bounds
         entrance = Entrance(bounds: bounds)
         audit = AuditLog(
-            file: settings.logFile, journalSocket: settings.journalSocket, bounds: bounds)
+            file: settings.logFile, journalSocket: settings.journalSocket, clock: clock,
+            bounds: bounds)
         let workers = WorkerProgram(
             executable: settings.worker, cacheDirectory: settings.cacheDirectory,
             stateDirectory: settings.stateDirectory)
         let qubes = QubesState(
             qubesXML: settings.qubesXML, qubesdSocket: settings.qubesdSocket,
-            systemRoot: settings.systemRoot, keptSeconds: bounds.visibilitySeconds)
-        let accounts = AccountMaker(workers: workers, bounds: bounds)
+            systemRoot: settings.systemRoot, keptSeconds: bounds.visibilitySeconds,
+            clock: clock)
+        let accounts = AccountMaker(workers: workers, bounds: bounds, clock: clock)
         continuations = try? ContinuationStore(stateDirectory: settings.stateDirectory)
         do {
             let store = try JobStore(stateDirectory: settings.stateDirectory)
-            let jobs = Jobs(history: try JobRunner.history(store, audit: audit), bounds: bounds)
+            let jobs = Jobs(
+                history: try JobRunner.history(store, audit: audit, clock: clock), bounds: bounds,
+                clock: clock)
             let runner = JobRunner(
                 jobs: jobs, store: store, qubes: qubes, workers: workers, audit: audit,
                 bounds: bounds, onEnd: { accounts.forget() })

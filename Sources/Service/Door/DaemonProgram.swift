@@ -28,7 +28,7 @@ public enum DaemonProgram {
                     if signal == .hangUp { wish.endsWhenIdle = true } else { wish.ends = true }
                 }
             }
-            let daemon = try Daemon(settings, listener: try listener(settings))
+            let daemon = try Daemon(settings, listener: try listener(settings), clock: .system)
             Readiness.tell(environment: ProcessInfo.processInfo.environment)
             _ = wish.wait { $0.ends || $0.endsWhenIdle ? true : nil }
             var idleness = Idleness()

@@ -52,10 +52,9 @@ struct ContinuedJob: Codable, Equatable {
     }
 
     /// The same request, to be asked now.
-    /// - Parameter now: seconds since 1970.
     /// - Returns: nil when its time is over.
     /// - Throws: when it is none that a call could have made.
-    func request(now: Int64) throws(Refusal) -> JobRequest? {
+    func request(_ clock: MachineClock) throws(Refusal) -> JobRequest? {
         guard let service = operation.service else { throw .noSuchService }
         // Held to the same rules as the call was: a file may hold anything.
         let call = try Call(
@@ -64,7 +63,8 @@ struct ContinuedJob: Codable, Equatable {
                 target: .name(target)))
         var time: TimeLimit?
         if let forSeconds {
-            let left = Int64(forSeconds) - (waitCounts ? now - submittedAt : workedSeconds)
+            let gone = waitCounts ? clock.epochSeconds() - submittedAt : workedSeconds
+            let left = Int64(forSeconds) - gone
             guard let seconds = Int(exactly: left), TimeLimit.seconds.contains(seconds) else {
                 return nil
             }
@@ -73,7 +73,7 @@ struct ContinuedJob: Codable, Equatable {
         return JobRequest(
             operation: operation, work: work, caller: call.caller.text, target: call.target,
             uuid: uuid, argument: call.argument, excluded: Set(excluded), onBattery: onBattery,
-            risksReadOnly: risksReadOnly, time: time)
+            risksReadOnly: risksReadOnly, time: time, askedAt: clock.now())
     }
 }
 

@@ -14,7 +14,7 @@ extension JobRunner {
 
     /// Ends what runs, and keeps for the next daemon what that interrupts.
     func stop(_ store: ContinuationStore?) {
-        let left = jobs.beginStop().map { ContinuedJob($0.record, $0.request, now: Jobs.now) }
+        let left = jobs.beginStop().map { ContinuedJob($0.record, $0.request, now: jobs.now) }
         // Before the workers end: whatever kills the daemon meanwhile, they go on.
         keep(left, store)
         jobs.stop()
@@ -36,7 +36,7 @@ extension JobRunner {
 
     /// Asks once more for what the daemon before has left. To be called before any call is
     /// answered, and before any job is run.
-    func goOn(_ store: ContinuationStore?, now: Int64 = Jobs.now) {
+    func goOn(_ store: ContinuationStore?) {
         let left = store?.read { audit.trouble("\(ContinuationStore.name) is left unread: \($0)") }
         guard let left, !left.isEmpty else { return }
         var asked: [JobRequest] = []
@@ -46,7 +46,7 @@ extension JobRunner {
                 !jobs.records(for: .machine).contains(where: { $0.continues == old.job })
             else { continue }
             do throws(Refusal) {
-                let (job, request) = try goOn(old, besides: asked, now: now)
+                let (job, request) = try goOn(old, besides: asked)
                 asked.append(request)
                 record.error = Self.outcome("It goes on as job \(job).")
             } catch {
@@ -62,9 +62,9 @@ extension JobRunner {
     }
 
     private func goOn(
-        _ old: ContinuedJob, besides asked: [JobRequest], now: Int64
+        _ old: ContinuedJob, besides asked: [JobRequest]
     ) throws(Refusal) -> (job: String, JobRequest) {
-        guard let request = try old.request(now: now) else {
+        guard let request = try old.request(jobs.clock) else {
             throw Refusal(.badRequest, "The time that it was given is over.")
         }
         do throws(Refusal) {

@@ -21,10 +21,10 @@ struct JobRequest: Sendable {
     /// How long it may work; nil is as long as it needs.
     var time: TimeLimit?
     /// When it was asked for, by a clock that counts sleep.
-    var askedAt = ContinuousClock.now
+    var askedAt: ContinuousClock.Instant
 
     /// The seconds that are left to it if it begins now; nil without a limit.
-    func secondsLeft(at now: ContinuousClock.Instant = .now) -> Int? {
+    func secondsLeft(at now: ContinuousClock.Instant) -> Int? {
         guard let time else { return nil }
         let waited = time.waitCounts ? (now - askedAt).components.seconds : 0
         return time.forSeconds - Int(clamping: waited)

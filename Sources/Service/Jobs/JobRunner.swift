@@ -32,8 +32,9 @@ struct JobRunner: Sendable {
 
     /// Reads the history. Jobs that were waiting or running when the daemon ended are interrupted;
     /// those that its orderly end has interrupted go on, see `goOn`.
-    static func history(_ store: JobStore, audit: AuditLog) throws(JobStore.Failure) -> [JobRecord]
-    {
+    static func history(
+        _ store: JobStore, audit: AuditLog, clock: MachineClock
+    ) throws(JobStore.Failure) -> [JobRecord] {
         let history = try store.load()
         for stray in history.strays {
             audit.trouble("a file in the jobs' directory is no job and is left alone: \(stray)")
@@ -45,7 +46,7 @@ struct JobRunner: Sendable {
             guard !record.isOver else { return record }
             var record = record
             record.state = .interrupted
-            record.endedAt = Jobs.now
+            record.endedAt = clock.epochSeconds()
             record.error = Self.daemonEnded
             Self.keep(record, store, audit)
             Self.writeEnd(record, detail: "", audit)
@@ -80,7 +81,7 @@ struct JobRunner: Sendable {
             job: JobID.random().text, operation: request.operation, caller: request.caller,
             target: targetName, argument: request.argument.text,
             exclude: request.excluded.isEmpty ? nil : request.excluded.sorted(),
-            submittedAt: Jobs.now)
+            submittedAt: jobs.now)
         record.continues = continues
         try jobs.reserve(record, request)
         keepWaiting(record)
@@ -120,7 +121,7 @@ struct JobRunner: Sendable {
         Self.write(.jobStart, record, outcome: record.state.rawValue, detail: "", audit)
         let ending = work(record.job, request)
         record.progress = jobs.progress(of: record.job)
-        let detail = Self.finish(&record, ending)
+        let detail = Self.finish(&record, ending, at: jobs.now)
         // Who is told that it is over finds it noted down.
         drop(jobs.trim(ending: record.job))
         Self.keep(record, store, audit)
@@ -138,7 +139,7 @@ struct JobRunner: Sendable {
                 request.work, onBattery: request.onBattery, risksReadOnly: request.risksReadOnly
             )
             if jobs.isCancelled(job) { return .cancelled(nil, detail: "") }
-            order.forSeconds = request.secondsLeft()
+            order.forSeconds = request.secondsLeft(at: jobs.clock.now())
             if let left = order.forSeconds, left < TimeLimit.seconds.lowerBound {
                 return .cancelled(nil, error: Self.tooLate, detail: "")
             }
@@ -214,8 +215,10 @@ struct JobRunner: Sendable {
 
     /// Notes an ending down.
     /// - Returns: what dom0's log says besides.
-    private static func finish(_ record: inout JobRecord, _ ending: Ending) -> String {
-        record.endedAt = Jobs.now
+    private static func finish(
+        _ record: inout JobRecord, _ ending: Ending, at now: Int64
+    ) -> String {
+        record.endedAt = now
         switch ending {
         case .done(let result):
             record.state = .done

@@ -69,9 +69,11 @@ extension JobArchive {
 
     /// Somebody has this job paused for longer than may be while others wait, and there is no place
     /// for a worker beside its own.
-    func mustMakeRoom(_ job: String, _ bounds: Bounds) -> Bool {
+    func mustMakeRoom(
+        _ job: String, _ bounds: Bounds, at now: ContinuousClock.Instant
+    ) -> Bool {
         guard let entry = self[job], let running = entry.running, entry.record.state == .paused,
-            running.paused.seconds >= bounds.pausedSeconds, next(bounds) == nil,
+            running.paused.seconds(at: now) >= bounds.pausedSeconds, next(bounds) == nil,
             self.running.count >= Self.workersOfQubes(bounds)
         else { return false }
         return entries.contains { $0.waiting?.isReady == true && $0.record.state == .queued }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 internal import FoundationEssentials
 internal import Protocol
+internal import SystemCalls
 
 /// The stream of `btrfs.job.Watch`: where the job stands, what changes, and at the end its record.
 ///
@@ -40,7 +41,7 @@ struct JobWatch {
         self.jobs = jobs
         self.qubes = qubes
         self.bounds = bounds
-        nextLook = .now + .seconds(bounds.standingSeconds)
+        nextLook = jobs.clock.now() + .seconds(bounds.standingSeconds)
     }
 
     /// Waits for the next envelope; nil after the last.
@@ -65,9 +66,10 @@ struct JobWatch {
         let change = try jobs.change(
             of: job, after: seen,
             timeoutSeconds: min(bounds.heartbeatSeconds, bounds.standingSeconds))
-        if ContinuousClock.now >= nextLook {
+        let now = jobs.clock.now()
+        if now >= nextLook {
             try look()
-            nextLook = .now + .seconds(bounds.standingSeconds)
+            nextLook = now + .seconds(bounds.standingSeconds)
         }
         guard let change else { return Self.event(.heartbeat, json: "{}") }
         let isNewState = seen?.stateChange != change.stateChange

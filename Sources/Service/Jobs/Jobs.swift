@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-internal import FoundationEssentials
 internal import Protocol
 internal import SystemCalls
 
@@ -29,20 +28,23 @@ final class Jobs: Sendable {
     }
 
     private let bounds: Bounds
+    let clock: MachineClock
     private let state: Monitor<State>
 
     /// With the history, oldest first.
-    init(history: [JobRecord], bounds: Bounds) {
+    init(history: [JobRecord], bounds: Bounds, clock: MachineClock) {
         self.bounds = bounds
+        self.clock = clock
         state = Monitor(
             State(
                 archive: JobArchive(history: history),
                 submissions: RateLimit(
-                    burst: bounds.submissions, perSecond: bounds.submissionsPerSecond)))
+                    burst: bounds.submissions, perSecond: bounds.submissionsPerSecond,
+                    clock: clock)))
     }
 
     /// Seconds since 1970.
-    static var now: Int64 { Int64(Date().timeIntervalSince1970) }
+    var now: Int64 { clock.epochSeconds() }
 
     // MARK: The calls' side
 
@@ -82,7 +84,7 @@ final class Jobs: Sendable {
     func change(
         _ job: String, _ word: WorkerControl
     ) throws(Refusal) -> (record: JobRecord, hasEnded: Bool) {
-        let outcome: Result<(JobRecord, Bool), Refusal> = state.withLock { state in
+        let outcome: Result<(JobRecord, Bool), Refusal> = state.withLock { [clock] state in
             guard var entry = state.archive[job] else { return .failure(.noSuchJob) }
             guard !entry.record.isOver else { return .failure(.jobOver) }
             let before = entry.record.state
@@ -91,7 +93,7 @@ final class Jobs: Sendable {
                 switch word {
                 case .cancel:
                     entry.record.state = .cancelled
-                    entry.record.endedAt = Self.now
+                    entry.record.endedAt = clock.epochSeconds()
                     entry.phase = .over
                 case .pause: entry.record.state = .paused
                 case .resume: entry.record.state = .queued
@@ -106,7 +108,8 @@ final class Jobs: Sendable {
                 case .pause: entry.record.state = .paused
                 case .resume: entry.record.state = .running
                 }
-                running.paused.set(isRunning: entry.record.state == .paused)
+                running.paused.set(
+                    isRunning: entry.record.state == .paused, at: clock.now())
                 entry.phase = .running(running)
             case .over: return .failure(.jobOver)
             }
@@ -148,7 +151,7 @@ final class Jobs: Sendable {
 
     /// Waits for the next job and takes it; nil when the daemon stops.
     func next() -> (record: JobRecord, request: JobRequest)? {
-        state.wait { [bounds] state -> (record: JobRecord, request: JobRequest)?? in
+        state.wait { [bounds, clock] state -> (record: JobRecord, request: JobRequest)?? in
             if state.isStopping { return .some(nil) }
             guard let job = state.archive.next(bounds), var entry = state.archive[job],
                 let (request, _) = entry.waiting
@@ -158,7 +161,7 @@ final class Jobs: Sendable {
             entry.phase = .running(RunningJob(request: request))
             entry.turn = state.turns
             entry.record.state = .running
-            entry.record.startedAt = Self.now
+            entry.record.startedAt = clock.epochSeconds()
             entry.stateChange += 1
             state.archive[job] = entry
             state.archive.shareTurns()
@@ -222,7 +225,8 @@ final class Jobs: Sendable {
 
     /// This job runs, was paused for longer than it may be, and others wait for its place.
     func mustMakeRoom(_ job: String) -> Bool {
-        state.withLock { $0.archive.mustMakeRoom(job, bounds) }
+        let now = clock.now()
+        return state.withLock { $0.archive.mustMakeRoom(job, bounds, at: now) }
     }
 
     /// Forgets what is beyond what is kept.

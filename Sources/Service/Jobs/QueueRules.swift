@@ -34,17 +34,17 @@ struct Stopwatch {
     private var since: ContinuousClock.Instant?
 
     /// Starts or stops it; nothing happens where it does so already.
-    mutating func set(isRunning: Bool) {
+    mutating func set(isRunning: Bool, at now: ContinuousClock.Instant) {
         if let since, !isRunning {
-            before += .now - since
+            before += now - since
             self.since = nil
         } else if since == nil, isRunning {
-            since = .now
+            since = now
         }
     }
 
     /// The time in all, in seconds.
-    var seconds: Double {
-        (before + (since.map { .now - $0 } ?? .zero)).inSeconds
+    func seconds(at now: ContinuousClock.Instant) -> Double {
+        (before + (since.map { now - $0 } ?? .zero)).inSeconds
     }
 }

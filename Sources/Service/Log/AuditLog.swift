@@ -16,7 +16,8 @@ final class AuditLog: Sendable {
     private let share: CallShare
     /// Tells the journal's records of this daemon from those of others.
     private let daemon = String(JobID.random().text.prefix(8))
-    private let sent = Monitor(Sent())
+    private let clock: MachineClock
+    private let sent: Monitor<Sent>
 
     /// What has become of the records for the journal.
     private struct Sent {
@@ -25,13 +26,13 @@ final class AuditLog: Sendable {
         /// Those that the journal did not take, and that nobody has been told of.
         var missing = 0
         /// When to tell next.
-        var nextTelling = ContinuousClock.now
+        var nextTelling: ContinuousClock.Instant
 
         /// How many are missing; they are told of now.
-        mutating func takeMissing() -> Int {
+        mutating func takeMissing(at now: ContinuousClock.Instant) -> Int {
             guard missing > 0 else { return 0 }
             defer { missing = 0 }
-            nextTelling = .now + .seconds(AuditLog.tellingSeconds)
+            nextTelling = now + .seconds(AuditLog.tellingSeconds)
             return missing
         }
     }
@@ -43,10 +44,15 @@ final class AuditLog: Sendable {
     /// - Parameters:
     ///   - file: opened for each line, so that it can be rotated under us.
     ///   - journalSocket: the journal's socket.
-    init(file: FilePath, journalSocket: FilePath, bounds: Bounds = Bounds()) {
+    ///   - clock: dates the lines of the file.
+    init(
+        file: FilePath, journalSocket: FilePath, clock: MachineClock, bounds: Bounds = Bounds()
+    ) {
         self.file = file
         self.journalSocket = journalSocket
-        share = CallShare(bounds: bounds)
+        self.clock = clock
+        share = CallShare(bounds: bounds, clock: clock)
+        sent = Monitor(Sent(nextTelling: clock.now()))
     }
 
     /// Writes one record, whatever came before it.
@@ -69,7 +75,8 @@ final class AuditLog: Sendable {
     /// Writes down what was left out so far, at the daemon's end.
     func flush() {
         for (caller, count) in share.all() { put(Self.omitted(count, of: caller)) }
-        tell(missing: sent.withLock { $0.takeMissing() })
+        let now = clock.now()
+        tell(missing: sent.withLock { $0.takeMissing(at: now) })
     }
 
     private static func omitted(_ count: Int, of caller: String) -> AuditRecord {
@@ -80,7 +87,7 @@ final class AuditLog: Sendable {
     }
 
     private func put(_ record: AuditRecord) {
-        let time = Date().formatted(.iso8601)
+        let time = Date(timeIntervalSince1970: Double(clock.epochSeconds())).formatted(.iso8601)
         do throws(Errno) {
             try append("\(time) \(record.line)\n")
         } catch {
@@ -104,8 +111,9 @@ final class AuditLog: Sendable {
                 state.missing += 1
                 return 0
             }
-            guard state.nextTelling <= .now else { return 0 }
-            return state.takeMissing()
+            let now = clock.now()
+            guard state.nextTelling <= now else { return 0 }
+            return state.takeMissing(at: now)
         }
     }
 

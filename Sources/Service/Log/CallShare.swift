@@ -14,10 +14,12 @@ final class CallShare: Sendable {
     /// With how many lines a caller has again what was left out of it is written down.
     private let refilled: Double
 
-    init(bounds: Bounds) {
+    init(bounds: Bounds, clock: MachineClock) {
         refilled = bounds.logLinesRefilled
         state = Monitor(
-            State(lines: RateLimit(burst: bounds.logLines, perSecond: bounds.logLinesPerSecond)))
+            State(
+                lines: RateLimit(
+                    burst: bounds.logLines, perSecond: bounds.logLinesPerSecond, clock: clock)))
     }
 
     /// Takes one line of a caller's; calls that came without a caller's name are one caller.

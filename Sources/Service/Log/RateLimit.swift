@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+internal import SystemCalls
 
 /// So many of something at once for each caller, and then one now and then.
 struct RateLimit: Sendable {
@@ -11,17 +12,19 @@ struct RateLimit: Sendable {
     let burst: Double
     /// How many come back in a second.
     let perSecond: Double
+    private let clock: MachineClock
     private var accounts: [String: Account] = [:]
 
-    init(burst: Double, perSecond: Double) {
+    init(burst: Double, perSecond: Double, clock: MachineClock) {
         self.burst = burst
         self.perSecond = perSecond
+        self.clock = clock
     }
 
     /// How many a caller has left.
     func left(of caller: String) -> Double {
         guard let account = accounts[caller] else { return burst }
-        return min(burst, account.left + (ContinuousClock.now - account.at).inSeconds * perSecond)
+        return min(burst, account.left + (clock.now() - account.at).inSeconds * perSecond)
     }
 
     /// Takes one of a caller's.
@@ -29,7 +32,7 @@ struct RateLimit: Sendable {
     mutating func take(_ caller: String) -> Bool {
         let left = left(of: caller)
         guard left >= 1 else { return false }
-        accounts[caller] = Account(left: left - 1, at: .now)
+        accounts[caller] = Account(left: left - 1, at: clock.now())
         return true
     }
 

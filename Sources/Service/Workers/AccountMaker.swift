@@ -8,6 +8,7 @@ internal import SystemCalls
 final class AccountMaker: Sendable {
     private let workers: WorkerProgram
     private let bounds: Bounds
+    private let clock: MachineClock
     private let spacing: Spacing
     private let state = Monitor(State())
 
@@ -29,9 +30,10 @@ final class AccountMaker: Sendable {
     /// How many of them are kept: each may be as large as a reply.
     private static let mostKept = 4
 
-    init(workers: WorkerProgram, bounds: Bounds) {
+    init(workers: WorkerProgram, bounds: Bounds, clock: MachineClock) {
         self.workers = workers
         self.bounds = bounds
+        self.clock = clock
         spacing = Spacing(seconds: bounds.accountSpacingSeconds)
     }
 
@@ -94,13 +96,13 @@ final class AccountMaker: Sendable {
         let ending = try ending(of: order, for: caller)
         state.withLock { state in
             state.kept = state.kept.filter(isFresh).suffix(Self.mostKept - 1)
-            state.kept.append(Kept(order: order, ending: ending, at: .now))
+            state.kept.append(Kept(order: order, ending: ending, at: clock.now()))
         }
         return ending
     }
 
     private func isFresh(_ kept: Kept) -> Bool {
-        (ContinuousClock.now - kept.at).inSeconds < bounds.accountSeconds
+        (clock.now() - kept.at).inSeconds < bounds.accountSeconds
     }
 
     private func known(_ order: WorkerOrder) -> WorkerEnding? {

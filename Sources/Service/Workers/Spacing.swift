@@ -3,6 +3,7 @@ internal import SystemCalls
 
 /// Puts time between the calls of one caller: who asks as fast as it is answered would keep a
 /// processor of dom0's for itself, however little each answer takes. Nobody waits for another.
+/// It waits, and does so by the kernel's clock.
 final class Spacing: Sendable {
     private let between: Duration
     /// When a caller may go on next; only of those that have to wait.

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 internal import Btrfs
 internal import Engine
-internal import FoundationEssentials
 internal import Protocol
 internal import Qubes
+internal import SystemCalls
 
 /// Measures; changes nothing.
 struct ReportWork {
@@ -31,7 +31,7 @@ struct ReportWork {
         var figures = LevelFigures(levels)
         for book in books { figures += book.sets }
         var report = Report(
-            generatedAt: Int64(Date().timeIntervalSince1970),
+            generatedAt: output.clock.epochSeconds(),
             qubes: qubes(books, figures, levels), total: Figures(figures[.total].first ?? .init()),
             fileSystems: [], problems: Array(problems.prefix(Limits.namedItems)))
         report.families = sets(levels[.families], figures[.families])

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 internal import Btrfs
-internal import FoundationEssentials
 internal import Protocol
 internal import SystemCalls
 
@@ -53,7 +52,7 @@ struct CheckWork {
         }
         let order: [CheckReport.Finding.Level] = [.problem, .warning, .note, .good]
         return CheckReport(
-            checkedAt: Int64(Date().timeIntervalSince1970),
+            checkedAt: governor.clock.epochSeconds(),
             findings: order.flatMap { level in findings.filter { $0.level == level } })
     }
 
@@ -118,7 +117,7 @@ struct CheckWork {
         findings += UpkeepRules.scrub(
             startedAt: ScrubStatus.lastEnded(
                 devices: devices.map(\.identifier), of: site.fileSystem),
-            now: Int64(Date().timeIntervalSince1970), subject, point)
+            now: site.clock.epochSeconds(), subject, point)
         findings += UpkeepRules.quotas(
             CheckFacts.quotaMode(of: site.fileSystem), subject, point)
         findings += UpkeepRules.operation(

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 internal import Btrfs
 internal import Engine
-internal import FoundationEssentials
 internal import Protocol
 internal import Qubes
 internal import SystemCalls
@@ -106,7 +105,7 @@ struct ImageRules {
     }
 
     private func stale(_ images: [ListedImage], _ index: Int) -> [Finding] {
-        let now = Int64(Date().timeIntervalSince1970)
+        let now = site.clock.epochSeconds()
         return images.compactMap { image in
             guard image.role == .importing || image.role == .temporary,
                 now - image.status.modified.seconds > Self.staleSeconds
@@ -138,7 +137,7 @@ struct ImageRules {
         _ images: [ListedImage], _ index: Int, _ attached: Set<FileStatus.Identity>?
     ) -> [Finding] {
         guard let attached else { return [] }
-        let now = Int64(Date().timeIntervalSince1970)
+        let now = site.clock.epochSeconds()
         return Self.leftDirty(images, attached: attached, now: now).map { image in
             Finding(
                 .warning, "image.left-dirty", about: subject(index),
@@ -150,7 +149,7 @@ struct ImageRules {
     }
 
     private func future(_ images: [ListedImage], _ index: Int) -> [Finding] {
-        let now = Int64(Date().timeIntervalSince1970)
+        let now = site.clock.epochSeconds()
         let found = images.filter { image in
             if case .revision(_, let createdAt) = image.role {
                 return createdAt > now + Self.staleSeconds

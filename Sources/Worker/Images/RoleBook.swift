@@ -31,7 +31,7 @@ final class RoleBook: LiveRoles {
         state = Monitor(
             State(
                 list: list, live: Self.live(list), leftOut: Self.leftOut(list, order),
-                nextCheck: ContinuousClock.now + trust))
+                nextCheck: site.clock.now() + trust))
     }
 
     func isLive(_ inode: InodeIdentifier) -> Bool {
@@ -49,7 +49,7 @@ final class RoleBook: LiveRoles {
     }
 
     private func refresh(_ state: inout State) {
-        guard ContinuousClock.now >= state.nextCheck else { return }
+        guard site.clock.now() >= state.nextCheck else { return }
         if state.list.isOutdated(site: site) {
             let list = ImageList(site: site, order: order, includesSystem: false)
             // What could not be looked at again, as it was covered by a mount, is what it was.
@@ -58,7 +58,7 @@ final class RoleBook: LiveRoles {
             state.leftOut.formUnion(Self.leftOut(list, order))
             state.list = list
         }
-        state.nextCheck = ContinuousClock.now + trust
+        state.nextCheck = site.clock.now() + trust
     }
 
     private static func live(_ list: ImageList) -> Set<InodeIdentifier> {

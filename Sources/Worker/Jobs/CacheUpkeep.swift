@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 internal import Btrfs
-internal import FoundationEssentials
 internal import SystemCalls
 internal import SystemPackage
 
@@ -15,7 +14,7 @@ struct CacheUpkeep: Sendable {
     /// Where the kernel lists the file systems that are mounted.
     var mounted: FilePath = "/sys/fs/btrfs"
     /// Seconds since 1970.
-    var now = Int64(Date().timeIntervalSince1970)
+    var now: Int64
 
     /// To be called before the worker has forbidden itself to remove anything.
     func prune(_ directory: SharedDescriptor) {

@@ -61,6 +61,7 @@ struct JobWork {
         }
     }
 
+    /// - Parameter problems: of the file systems that are too full.
     private func run(
         _ sites: [Site], _ problems: [Report.Problem]
     ) throws(Failure) -> JobResult {
@@ -89,6 +90,7 @@ struct JobWork {
             throw failures.count == 1 && isRestDone ? first.besidesOthers : first
         }
         result.leftAlone = leftAlone.lines
+        if !problems.isEmpty || leftAlone.lacksRoom { result.lacksRoom = true }
         result.problems = Array(result.problems.prefix(Limits.namedItems))
         result.elapsedSeconds = output.elapsedSeconds
         return result
@@ -142,7 +144,8 @@ struct JobWork {
     /// The job holds while the file system has too little room, and while others are at work on it.
     private func watchSpace(of site: Site) {
         let others = OthersWatch(
-            OthersAtWork(fileSystem: site.fileSystem), lock: lock, starts: starts)
+            OthersAtWork(fileSystem: site.fileSystem), lock: lock, starts: starts,
+            clock: site.clock)
         let isHeld = Monitor(false)
         let advice = { @Sendable [spaceGuard] () -> String? in
             // Waiting for room on one that has become read-only would be for ever.
@@ -297,7 +300,8 @@ private struct SiteWork {
             roles: RoleBook(site: site, order: order, list: list), survey: survey,
             lanes: site.scratches.map {
                 .init(scratch: $0, encoder: ZstdEncoder())
-            }, zeroes: zeroes, limits: site.limits, control: governor)
+            }, zeroes: zeroes, limits: site.limits, control: governor,
+            now: site.clock.now)
         output.progress(.execute, totalBytes: total.rawValue)
         var outcome = try executor.run(
             plan.replacements,

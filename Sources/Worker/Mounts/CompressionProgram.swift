@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 internal import Protocol
 internal import Qubes
+internal import SystemCalls
 internal import SystemPackage
 
 /// `qubes-btrfs-worker mount-compression on|off`: what `qubes-btrfs-compress.service` starts. It
@@ -68,16 +69,16 @@ struct CompressionProgram {
 
     /// - Returns: the exit status: 0 when all that could be done was done, 1 otherwise, 2 for wrong
     ///   usage.
-    static func run(arguments: [String]) -> Int32 {
+    static func run(arguments: [String], _ clock: MachineClock) -> Int32 {
         do throws(Failure) {
-            return try CompressionProgram(arguments: arguments).run() ? 0 : 1
+            return try CompressionProgram(arguments: arguments).run(clock) ? 0 : 1
         } catch {
             Log.note("\(error)")
             return error.exitStatus
         }
     }
 
-    private func run() throws(Failure) -> Bool {
+    private func run(_ clock: MachineClock) throws(Failure) -> Bool {
         let work = CompressionWork(state: state, say: Log.note)
         guard turnsOn else {
             do throws(CompressionRecord.Failure) {
@@ -102,7 +103,7 @@ struct CompressionProgram {
         } catch {
             throw .feature(error)
         }
-        let sites = Sites(WorkerOrder(placesOf: inventory))
+        let sites = Sites(WorkerOrder(placesOf: inventory), clock: clock)
         if sites.sites.isEmpty && sites.problems.isEmpty {
             Log.note("no pool of this machine is on Btrfs: there is nothing to set")
         }

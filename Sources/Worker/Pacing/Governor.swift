@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 internal import Btrfs
 internal import Engine
-internal import FoundationEssentials
 internal import Protocol
 internal import Synchronization
 internal import SystemCalls
@@ -59,7 +58,7 @@ final class Governor: JobControl {
     /// nil: the job takes as long as it needs.
     let deadline: Deadline?
     private let report: @Sendable (Pacing) -> Void
-    private let clock = ContinuousClock()
+    let clock: MachineClock
     private let started: ContinuousClock.Instant
     private let state = Monitor(State())
     private let isOpen = Atomic<Bool>(true)
@@ -73,14 +72,15 @@ final class Governor: JobControl {
     /// - Parameter report: gets the pacing whenever it is other than it was, and with each look
     ///   while the job does not work at full speed.
     init(
-        sensors: Sensors, mayUseBattery: Bool, deadline: Deadline? = nil,
+        sensors: Sensors, mayUseBattery: Bool, deadline: Deadline? = nil, clock: MachineClock,
         report: @escaping @Sendable (Pacing) -> Void
     ) {
         self.deadline = deadline
         self.sensors = sensors
         self.mayUseBattery = mayUseBattery
         self.report = report
-        started = clock.now
+        self.clock = clock
+        started = clock.now()
     }
 
     /// Starts the thread that looks around.
@@ -213,9 +213,7 @@ final class Governor: JobControl {
 
     // MARK: Looking
 
-    private static var epochSeconds: Int64 { Int64(Date().timeIntervalSince1970) }
-
-    private var nowSeconds: Double { (clock.now - started).inSeconds }
+    private var nowSeconds: Double { (clock.now() - started).inSeconds }
 
     /// Looks around, decides, and opens or closes the gate.
     private func look(isSuspected: Bool = false) {
@@ -247,7 +245,7 @@ final class Governor: JobControl {
             state.seen = seen
             let pace = Pace.decide(seen, after: state.pace)
             let isNews = pace.state != state.pace.state || pace.reason != state.pace.reason
-            if isNews { state.heldAt = pace.state == .held ? Self.epochSeconds : nil }
+            if isNews { state.heldAt = pace.state == .held ? clock.epochSeconds() : nil }
             state.pace = pace
             if isTimeOver { end(held: pace.state == .held && pace.reason != .disk) }
             set(&state, isOpen: state.slots.update(pace, nowSeconds: now), nowSeconds: now)

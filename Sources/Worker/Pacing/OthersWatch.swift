@@ -29,12 +29,16 @@ final class OthersWatch: Sendable {
     private let others: OthersAtWork
     private let lock: JobLock
     private let starts: ProgramStarts?
+    private let clock: MachineClock
     private let state = Mutex(State())
 
-    init(_ others: OthersAtWork, lock: JobLock, starts: ProgramStarts?) {
+    init(
+        _ others: OthersAtWork, lock: JobLock, starts: ProgramStarts?, clock: MachineClock
+    ) {
         self.others = others
         self.lock = lock
         self.starts = starts
+        self.clock = clock
     }
 
     /// What they do, in a word or two; nil when nobody does anything that a job should not be
@@ -42,7 +46,7 @@ final class OthersWatch: Sendable {
     /// - Parameter isSuspected: somebody must have begun something: nothing that was known is.
     func work(isSuspected: Bool) -> String? {
         state.withLock { state in
-            let now = ContinuousClock.now
+            let now = clock.now()
             if !isSuspected, let answer = state.answer, now - answer.at < Self.memory {
                 return answer.work
             }
@@ -56,7 +60,7 @@ final class OthersWatch: Sendable {
     var isSomebodyStarting: Bool {
         guard let starts else { return false }
         return state.withLock { state in
-            let now = ContinuousClock.now
+            let now = clock.now()
             for process in starts.processes() {
                 state.started[process] = now
                 // Of some the kernel says that there were, and not which.

@@ -7,7 +7,8 @@ internal import SystemPackage
 /// Writes messages to the daemon, a line each.
 final class Output: Sendable {
     private let descriptor: FileDescriptor
-    private let started = ContinuousClock.now
+    let clock: MachineClock
+    private let started: ContinuousClock.Instant
     private let state = Monitor(State())
 
     private struct State {
@@ -30,11 +31,15 @@ final class Output: Sendable {
     /// Pacing more often than this is not passed on while it stays what it is.
     private static let pacingPause = Duration.seconds(2)
 
-    init(_ descriptor: FileDescriptor) { self.descriptor = descriptor }
+    init(_ descriptor: FileDescriptor, clock: MachineClock) {
+        self.descriptor = descriptor
+        self.clock = clock
+        started = clock.now()
+    }
 
     /// Seconds since the worker started.
     var elapsedSeconds: Double {
-        let elapsed = ContinuousClock.now - started
+        let elapsed = clock.now() - started
         return Double(elapsed.components.seconds) + Double(elapsed.components.attoseconds) / 1e18
     }
 
@@ -59,7 +64,7 @@ final class Output: Sendable {
             stage: stage, doneBytes: doneBytes, totalBytes: totalBytes, savedBytes: savedBytes,
             elapsedSeconds: elapsedSeconds)
         let isDue = state.withLock { state in
-            let now = ContinuousClock.now
+            let now = clock.now()
             progress.pacing = state.pacing
             progress.stopsInSeconds = state.deadline?.secondsLeft
             if stage == .fingerprint { state.fingerprint = progress }
@@ -78,7 +83,7 @@ final class Output: Sendable {
     func pacing(_ pacing: Pacing) {
         let elapsedSeconds = elapsedSeconds
         let progress = state.withLock { state -> JobProgress? in
-            let now = ContinuousClock.now
+            let now = clock.now()
             let isNews =
                 pacing.state != state.pacing?.state || pacing.reason != state.pacing?.reason
             state.pacing = pacing

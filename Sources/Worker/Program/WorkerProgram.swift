@@ -13,14 +13,15 @@ public enum WorkerProgram {
     ///   see `WorkerPlaces`; or the word `mount-compression`, and then no order is read.
     /// - Returns: the exit status: 0 when a report or result was written, 1 otherwise.
     public static func run(arguments: [String]) -> Int32 {
+        let clock = MachineClock.system
         Signals.ignoreBrokenPipes()
         if arguments.dropFirst().first == CompressionProgram.word {
-            return CompressionProgram.run(arguments: Array(arguments.dropFirst(2)))
+            return CompressionProgram.run(arguments: Array(arguments.dropFirst(2)), clock)
         }
         // The daemon takes a job without a worker for interrupted, and may start the next one.
         do throws(Errno) { try Parent.dieWithIt() } catch { return 1 }
         Priority.stepBackOnDisk()
-        let output = Output(.standardOutput)
+        let output = Output(.standardOutput, clock: clock)
         do throws(Failure) {
             let places = try WorkerPlaces(arguments: Array(arguments.dropFirst()))
             output.end(try perform(output, places))
@@ -45,7 +46,7 @@ public enum WorkerProgram {
         }
         let order = try readOrder(input)
         let task = WorkerTask(order.work)
-        var sites = Sites(order)
+        var sites = Sites(order, clock: output.clock)
         // First of all: whatever is asked of one that stands still may not be answered.
         guard sites.areMoving(for: task, output, input) else {
             return .cancelled(JobResult(problems: [], elapsedSeconds: output.elapsedSeconds))
@@ -163,7 +164,7 @@ public enum WorkerProgram {
                 }),
             // Somebody waits for an account, and it is over soon.
             mayUseBattery: order.onBattery || order.work == .report || order.work == .check,
-            deadline: deadline,
+            deadline: deadline, clock: output.clock,
             report: { output.pacing($0) })
         do throws(Errno) {
             try input.follow { governor.obey($0) }

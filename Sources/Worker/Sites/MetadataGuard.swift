@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 internal import Btrfs
 internal import Engine
-internal import FoundationEssentials
 internal import Protocol
 internal import SystemCalls
 internal import SystemPackage
@@ -44,7 +43,7 @@ struct MetadataGuard {
     func remember(_ error: BtrfsError) -> SiteNotes.Damage? {
         guard error.isDamagedMetadata else { return nil }
         let damage = SiteNotes.Damage(
-            foundAt: Int64(Date().timeIntervalSince1970), what: Self.words(error))
+            foundAt: site.clock.epochSeconds(), what: Self.words(error))
         site.notes?.update { $0.damage = damage }
         Log.note("damaged metadata, \(damage.what): \(error)")
         return damage

@@ -46,6 +46,8 @@ final class PoolSite: Sendable {
 /// share.
 struct Site: Sendable {
     let fileSystem: FileSystem
+    /// What is noted of it is dated by this.
+    let clock: MachineClock
     /// The images of it that are open.
     let openImages: OpenImages
     var pools: [PoolSite]
@@ -91,8 +93,10 @@ struct Sites: Sendable {
     var problems: [Report.Problem] = []
     /// What was left out as it stands still.
     var still: [StillSite] = []
+    private let clock: MachineClock
 
-    init(_ order: WorkerOrder) {
+    init(_ order: WorkerOrder, clock: MachineClock) {
+        self.clock = clock
         for pool in order.pools { add(pool, order) }
         for path in order.systemDirectories ?? [] { add(systemDirectory: path) }
         // Who asks for more than dom0's own files has Btrfs elsewhere, and no use for a complaint.
@@ -141,8 +145,8 @@ struct Sites: Sendable {
             } else {
                 sites.append(
                     Site(
-                        fileSystem: fileSystem, openImages: OpenImages(of: fileSystem),
-                        pools: [pool]))
+                        fileSystem: fileSystem, clock: clock,
+                        openImages: OpenImages(of: fileSystem), pools: [pool]))
             }
         } catch {
             guard error.reason == .inappropriateIOCTLForDevice else { throw error.reason }
@@ -167,8 +171,8 @@ struct Sites: Sendable {
         } else {
             sites.append(
                 Site(
-                    fileSystem: fileSystem, openImages: OpenImages(of: fileSystem), pools: [],
-                    systemFolders: [folder]))
+                    fileSystem: fileSystem, clock: clock, openImages: OpenImages(of: fileSystem),
+                    pools: [], systemFolders: [folder]))
         }
     }
 
@@ -189,7 +193,7 @@ struct Sites: Sendable {
     mutating func openCaches(
         in cache: SharedDescriptor?, _ places: WorkerPlaces
     ) throws(BtrfsError) {
-        if let cache { CacheUpkeep().prune(cache) }
+        if let cache { CacheUpkeep(now: clock.epochSeconds()).prune(cache) }
         try openEach { (site, home) throws(BtrfsError) in
             site.fingerprintBytes = min(Fingerprints.heldBytes, places.heldBytes)
             if let cache { site.cache = SiteCache(in: cache, for: site.fileSystem) }

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 internal import Btrfs
-internal import FoundationEssentials
 internal import Protocol
 internal import SystemCalls
 internal import SystemPackage
@@ -124,7 +123,7 @@ extension Sites {
                     Pause.milliseconds(20)
                     continue
                 }
-                let since = heldAt ?? Int64(Date().timeIntervalSince1970)
+                let since = heldAt ?? output.clock.epochSeconds()
                 if heldAt == nil { output.progress(.survey) }
                 heldAt = since
                 output.pacing(

@@ -75,7 +75,7 @@ final class ServiceFixture {
         try prepare(settings)
         daemon = try Daemon(
             settings, listener: try UnixSocket.listen(directory.appending("socket"), mode: 0o600),
-            bounds: bounds)
+            clock: .system, bounds: bounds)
     }
 
     /// Who is seen by whom.
@@ -103,7 +103,7 @@ final class ServiceFixture {
     func restartStopped() throws {
         daemon = try Daemon(
             settings, listener: try UnixSocket.listen(directory.appending("socket"), mode: 0o600),
-            bounds: bounds)
+            clock: .system, bounds: bounds)
     }
 
     /// Lets one worker that does `waitForGate` go on, now or when it comes there.
