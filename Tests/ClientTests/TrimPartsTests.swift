@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import FoundationEssentials
+import Glibc
 import Protocol
+import SystemCalls
 import Testing
 
 @testable import Client
@@ -163,10 +165,17 @@ import Testing
             generatedAt: 1, qubes: [running], total: Figures(), fileSystems: [], problems: [])
         let others = [JobState.queued, .done].map { Sample.record($0) }
         let account = ScriptedService.Step.answer(try Envelope.answer(report).encoded())
+        // One that waits for ever fails.
+        let interruption = Interruption()
+        try WorkThread.start {
+            sleep(60)
+            _ = interruption.interrupt()
+        }
         func run(_ steps: [ScriptedService.Step]) throws -> Run {
             let run = try Run(
                 ["trim", "work", "--qubes-run", folder.path],
-                [account, account] + steps + [account], environment: ["PATH": folder.path])
+                [account, account] + steps + [account], interruption: interruption,
+                environment: ["PATH": folder.path])
             #expect(run.status == .done, "\(run.error)")
             #expect(run.calls[2].hasPrefix("btrfs.job.Hold+ dom0 name work\0"))
             return run

@@ -3,8 +3,8 @@ import Protocol
 import SystemCalls
 import SystemPackage
 
-/// Jobs on a qube that hold, from the service's first word until this is released, or its process
-/// ends in whatever way.
+/// Jobs on a qube that hold, from the service's first word until this is released or forgotten, or
+/// its process ends in whatever way.
 final class QubeHold: Sendable {
     private enum State {
         case asked
@@ -27,6 +27,8 @@ final class QubeHold: Sendable {
             throw .connection(error)
         }
     }
+
+    deinit { connection.cancel() }
 
     /// Waits for the service's first word.
     /// - Throws: why there is none.
