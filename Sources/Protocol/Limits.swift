@@ -43,4 +43,9 @@ public enum Limits {
     public static let accountAgeSeconds = 10
     /// The longest time between two events of a stream, in seconds.
     public static let heartbeatSeconds = 10
+    /// The time between two events of a hold, in seconds: they find out whether its caller is still
+    /// there.
+    public static let beatSeconds = 1
+    /// The longest time that a hold lasts, and that a job is held by all of them, in seconds.
+    public static let holdSeconds = 3600
 }

@@ -38,6 +38,9 @@ public struct Pacing: Codable, Equatable, Sendable {
         case standstill
         /// Another job goes before it; it goes on by itself afterwards.
         case turn
+        /// A qube that it is about is being trimmed (`btrfs.job.Hold`); it goes on by itself
+        /// afterwards.
+        case trim
         /// Too little unallocated or metadata space is left.
         case space
         /// Btrfs itself is at work on the file system: a balance, or devices that come or go.
@@ -51,7 +54,7 @@ public struct Pacing: Codable, Equatable, Sendable {
 
         /// Those that this release knows.
         public static let allCases: [Self] = [
-            .pause, .standstill, .turn, .space, .operation, .battery, .disk,
+            .pause, .standstill, .turn, .trim, .space, .operation, .battery, .disk,
         ]
 
         /// As it is written.
@@ -60,6 +63,7 @@ public struct Pacing: Codable, Equatable, Sendable {
             case .pause: "pause"
             case .standstill: "standstill"
             case .turn: "turn"
+            case .trim: "trim"
             case .space: "space"
             case .operation: "operation"
             case .battery: "battery"
@@ -84,11 +88,14 @@ public struct Pacing: Codable, Equatable, Sendable {
     /// When the job came to be held for this reason, in seconds since 1970; nil when it is
     /// not held.
     public var heldAt: Int64?
+    /// The qube that is being trimmed, where that is the reason; nil for who does not see it.
+    public var qube: String?
 
     /// Makes pacing.
     public init(
         state: State, reason: Reason? = nil, heldShare: Double = 0,
-        othersWaitShare: Double? = nil, advice: String? = nil, heldAt: Int64? = nil
+        othersWaitShare: Double? = nil, advice: String? = nil, heldAt: Int64? = nil,
+        qube: String? = nil
     ) {
         self.state = state
         self.reason = reason
@@ -96,5 +103,6 @@ public struct Pacing: Codable, Equatable, Sendable {
         self.othersWaitShare = othersWaitShare
         self.advice = advice
         self.heldAt = heldAt
+        self.qube = qube
     }
 }

@@ -30,6 +30,8 @@ public enum ServiceName: String, Codable, Sendable, CaseIterable {
     case jobPause = "btrfs.job.Pause"
     /// Let a paused job go on.
     case jobResume = "btrfs.job.Resume"
+    /// Have the jobs on a qube hold for as long as the caller is there.
+    case jobHold = "btrfs.job.Hold"
 }
 
 /// What a job does.

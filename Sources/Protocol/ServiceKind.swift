@@ -11,6 +11,7 @@ public enum ServiceKind: Equatable, Sendable {
     case jobWatch
     /// Says this to a job.
     case control(WorkerControl)
+    case jobHold
 }
 
 extension ServiceName {
@@ -31,6 +32,7 @@ extension ServiceName {
         case .jobCancel: .control(.cancel)
         case .jobPause: .control(.pause)
         case .jobResume: .control(.resume)
+        case .jobHold: .jobHold
         }
     }
 }

@@ -138,6 +138,14 @@ extension Descriptor {
     /// No more reads or writes: another thread blocked on this socket wakes up.
     public borrowing func shutdownBoth() { _ = shutdown(rawValue, Int32(SHUT_RDWR)) }
 
+    /// Waits until the other end of this socket is closed, or gone, which is told at once whatever
+    /// waits to be read (`poll(2)`). One that has only ended what it writes is still there.
+    /// - Returns: false when the time went by first.
+    public borrowing func waitForHangUp(timeoutSeconds: Double) -> Bool {
+        var request = pollfd(fd: rawValue, events: 0, revents: 0)
+        return unsafe poll(&request, 1, Int32((timeoutSeconds * 1000).rounded(.up))) > 0
+    }
+
     /// The process at the other end, as it was when it connected (`SO_PEERCRED`).
     public borrowing func peerProcess() throws(Errno) -> Int32 {
         var process: Int32 = 0

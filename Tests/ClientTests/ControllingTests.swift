@@ -146,6 +146,8 @@ import Testing
             (Pacing(state: .held, reason: .battery), "held: on battery"),
             (Pacing(state: .held, reason: .operation, advice: "balance"), "held: balance"),
             (Pacing(state: .held, reason: .disk), "held: others need the disk"),
+            (Pacing(state: .held, reason: .trim, qube: "work"), "held: work is being trimmed"),
+            (Pacing(state: .held, reason: .trim), "held: a qube is being trimmed"),
             (
                 Pacing(state: .slowed, reason: .disk, heldShare: 0.254),
                 "slowed: others need the disk (held 25 %)"

@@ -28,6 +28,19 @@ import Testing
             ])
     }
 
+    @Test func theTableSaysForWhomAJobHoldsAndNothingOfOneThatGoesOn() {
+        var record = Sample.record(.running)
+        record.progress = Sample.progress(done: 43, of: 100, at: 50)
+        record.progress?.pacing = Pacing(state: .held, reason: .trim, heldAt: 60, qube: "work")
+        let lines = JobLines.table(JobList(jobs: [record]), now: 302).texts
+        #expect(lines[1].contains(" held "))
+        let text = lines.joined(separator: " ").split(separator: " ").joined(separator: " ")
+        #expect(text.contains(" is held since 00:01: work is being trimmed. It goes on by"))
+        #expect(lines.allSatisfy { $0.count <= 80 })
+        record.state = .paused
+        #expect(!JobLines.table(JobList(jobs: [record]), now: 302).texts.joined().contains("trim"))
+    }
+
     @Test func whatIsLeftOutOfTheMachineIsNamed() {
         var record = Sample.record(.done)
         record.target = "dom0"

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import FoundationEssentials
+import Glibc
 import Protocol
+import SystemCalls
 import Testing
 
 @testable import Client
@@ -151,7 +153,7 @@ import Testing
         #expect(run.error.contains(says))
     }
 
-    @Test func aJobThatIsAtWorkThereIsSaidOnce() throws {
+    @Test func aJobThatIsAtWorkThereIsSaidWhereNobodyHoldsIt() throws {
         let folder = try TemporaryFolder()
         try folder.script("qrexec-client", "exit 0")
         try FileManager.default.createDirectory(
@@ -162,21 +164,37 @@ import Testing
         let report = Report(
             generatedAt: 1, qubes: [running], total: Figures(), fileSystems: [], problems: [])
         let others = [JobState.queued, .done].map { Sample.record($0) }
-        for (jobs, isSaid) in [(others + [Sample.record(.running)], true), (others, false)] {
-            let answers: [ScriptedService.Step] = [
-                .answer(try Envelope.answer(report).encoded()),
-                .answer(try Envelope.answer(JobList(jobs: jobs)).encoded()),
-                .answer(try Envelope.answer(report).encoded()),
-                .answer(try Envelope.answer(report).encoded()),
-            ]
+        let account = ScriptedService.Step.answer(try Envelope.answer(report).encoded())
+        // One that waits for ever fails.
+        let interruption = Interruption()
+        try WorkThread.start {
+            sleep(60)
+            _ = interruption.interrupt()
+        }
+        func run(_ steps: [ScriptedService.Step]) throws -> Run {
             let run = try Run(
-                ["trim", "work", "--qubes-run", folder.path], answers,
+                ["trim", "work", "--qubes-run", folder.path],
+                [account, account] + steps + [account], interruption: interruption,
                 environment: ["PATH": folder.path])
             #expect(run.status == .done, "\(run.error)")
-            let words = run.error.split(whereSeparator: \.isWhitespace).joined(separator: " ")
-            let sentence = "Job \(Sample.job) is at work there: what it frees is counted here, too."
-            #expect(words.contains(sentence) == isSaid, "\(words)")
+            #expect(run.calls[2].hasPrefix("btrfs.job.Hold+ dom0 name work\0"))
+            return run
         }
+        func says(_ run: Run) -> Bool {
+            let words = run.error.split(whereSeparator: \.isWhitespace).joined(separator: " ")
+            return words.contains(
+                "Job \(Sample.job) is at work there: what it frees is counted here, too.")
+        }
+        // A service of an earlier release knows no such call: nobody holds.
+        let refusal = ServiceException(.badRequest, "There is no such service.")
+        let refused = ScriptedService.Step.answer(Envelope.exception(refusal).encoded())
+        for (jobs, isSaid) in [(others + [Sample.record(.running)], true), (others, false)] {
+            let list = ScriptedService.Step.answer(
+                try Envelope.answer(JobList(jobs: jobs)).encoded())
+            #expect(try says(run([refused, list])) == isSaid)
+        }
+        // What holds needs no word, and goes on before the account: the next call comes after it.
+        #expect(try !says(run([.hold(Envelope.heartbeat.encoded(), {})])))
     }
 
     @Test func everyOutcomeHasAWordThatFits() {

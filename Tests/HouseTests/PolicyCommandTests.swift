@@ -37,7 +37,9 @@ struct PolicyCommandTests {
         }
     }
 
+    /// All but what a trim alone needs.
     private static let all = Set(ServiceName.allCases.map(\.rawValue) + [PolicyText.visibility])
+        .subtracting([ServiceName.jobHold.rawValue])
     /// What new images inherit is a matter of one qube.
     private static let machine = all.subtracting([ServiceName.newData.rawValue])
     private static let list: Set<String> = [ServiceName.jobList.rawValue]
@@ -103,6 +105,14 @@ struct PolicyCommandTests {
             #expect(policy.action(method, from: "mgmt", to: "lab", tags: Self.tags) == "allow")
             #expect(policy.action(method, from: "mgmt", to: "work", tags: Self.tags) == nil)
         }
+        // What has jobs hold meanwhile takes no argument, and is about qubes alone.
+        let hold = ServiceName.jobHold.rawValue
+        for (target, action) in [("lab", "allow"), ("work", "deny"), ("dom0", "deny")] {
+            #expect(policy.action(hold, from: "mgmt", to: target, tags: Self.tags) == action)
+        }
+        #expect(
+            policy.action(hold, argument: "root", from: "mgmt", to: "lab", tags: Self.tags)
+                == "deny")
         #expect(
             policy.action(
                 "admin.vm.Shutdown", argument: "force", from: "mgmt", to: "lab", tags: Self.tags)
@@ -110,6 +120,7 @@ struct PolicyCommandTests {
         // None of that is part of the other lines.
         let others = try self.text(.all)
         #expect(!others.contains("qubes.") && !others.contains("admin.vm.S"))
+        #expect(!others.contains(hold))
     }
 
     @Test("Nobody else is let in by it, and every line is one that is sent to dom0")

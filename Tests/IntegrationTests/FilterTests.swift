@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import Foundation
 import Protocol
+import SystemCalls
 import Testing
 
 /// Daemon and worker under the unit's filter of system calls: systemd is not here to start them.
@@ -89,6 +90,15 @@ struct FilterTests {
                 payload: #"{"version":1,"level":19}"#),
             as: JobAccepted.self
         ).job
+        // Two beats: between them the daemon waits for the end of the connection.
+        let hold = try UnixSocket.connect(daemon.socket)
+        try hold.send(Array("btrfs.job.Hold+ dom0 name work\0".utf8))
+        try hold.shutdownWriting()
+        for _ in 0..<2 {
+            let beat = try hold.read(maximumBytes: 4096)
+            #expect(!beat.isEmpty)
+        }
+        hold.shutdownBoth()
         for word in [WorkerControl.pause, .resume, .pause, .cancel] {
             _ = try DaemonRun.reply(
                 daemon.call(

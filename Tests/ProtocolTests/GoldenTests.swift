@@ -113,7 +113,7 @@ import Testing
                 "btrfs.Report", "btrfs.Estimate", "btrfs.Check", "btrfs.Compress", "btrfs.Dedupe",
                 "btrfs.Optimize", "btrfs.Defragment", "btrfs.Sparsify", "btrfs.NewData",
                 "btrfs.job.List", "btrfs.job.Watch",
-                "btrfs.job.Cancel", "btrfs.job.Pause", "btrfs.job.Resume",
+                "btrfs.job.Cancel", "btrfs.job.Pause", "btrfs.job.Resume", "btrfs.job.Hold",
             ])
         #expect(
             ServiceException.Kind.allCases.map(\.rawValue) == [
@@ -146,8 +146,15 @@ import Testing
         #expect(Pacing.State.allCases.map(\.rawValue) == ["full", "slowed", "held"])
         #expect(
             Pacing.Reason.allCases.map(\.rawValue) == [
-                "pause", "standstill", "turn", "space", "operation", "battery", "disk",
+                "pause", "standstill", "turn", "trim", "space", "operation", "battery", "disk",
             ])
+        try check(
+            Pacing(state: .held, reason: .trim, qube: "work"),
+            #"{"heldShare":0,"qube":"work","reason":"trim","state":"held"}"#)
+    }
+
+    @Test func theEndOfAHold() throws {
+        try check(JobHoldEnd(heldSeconds: 1.5), #"{"heldSeconds":1.5,"version":1}"#)
     }
 
     @Test func subjects() throws {

@@ -42,7 +42,11 @@ import Testing
         ]
         let message = messages[service] ?? .result(Samples.result)
         let gate = service.takesJob && service != .jobWatch ? ServiceFixture.waitForGate : ":"
-        let fixture = try ServiceFixture(worker: "\(gate); say own") { settings in
+        var bounds = Bounds()
+        // Its end comes by itself, however long its caller stays.
+        bounds.holdSeconds = 0.01
+        bounds.beatSeconds = 0.01
+        let fixture = try ServiceFixture(worker: "\(gate); say own", bounds: bounds) { settings in
             try ServiceFixture.message("own", message, settings)
         }
         let argument = service.takesJob ? try fixture.submit(from: "admin") : ""

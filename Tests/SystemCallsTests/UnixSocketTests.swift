@@ -32,6 +32,23 @@ struct UnixSocketTests {
         #expect(try client.readToEnd(limitBytes: 100) == Array("answer".utf8))
     }
 
+    @Test("Who is gone is told from who has only ended what it writes, whatever waits to be read")
+    func hangUp() throws {
+        let listening = try UnixSocket.listen(path, mode: 0o600)
+        let client = try UnixSocket.connect(path)
+        let server = try listening.accept()
+        try client.write([1])
+        try client.shutdownWriting()
+        for seconds in [0, 0.01] {
+            let isGone = server.waitForHangUp(timeoutSeconds: seconds)
+            #expect(!isGone)
+        }
+        client.shutdownBoth()
+        let isGone = server.waitForHangUp(timeoutSeconds: 60)
+        #expect(isGone)
+        #expect(try server.readToEnd(limitBytes: 10) == [1])
+    }
+
     @Test("The socket has the mode that was asked for", arguments: [0o600, 0o660] as [UInt32])
     func mode(mode: UInt32) throws {
         let listening = try UnixSocket.listen(path, mode: mode)

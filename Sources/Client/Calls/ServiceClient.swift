@@ -106,6 +106,21 @@ struct ServiceClient {
             named: "job record")
     }
 
+    /// Has the jobs on a qube hold until that is released.
+    /// - Throws: why they do not, as policy or the service refuses it, or knows no such call.
+    func hold(jobsOn qube: QubeName) throws(ClientError) -> QubeHold {
+        if interruption.isInterrupted { throw .interrupted }
+        let call = ServiceCall(
+            service: .jobHold, target: qube.text, payload: try Self.encode(PlainRequest()),
+            isMute: true)
+        trace(call)
+        let hold = try QubeHold(transport.open(call), interruption: interruption)
+        try interruption.cancelling({ hold.release() }) { () throws(ClientError) in
+            try hold.waitUntilHeld()
+        }
+        return hold
+    }
+
     /// The job that starts with these digits.
     /// - Parameter qube: the one that it is about; nil where that is not said.
     func resolve(_ prefix: JobPrefix, of qube: QubeName?) throws(ClientError) -> JobPlace {

@@ -12,7 +12,8 @@ struct PolicyCommand: ClientCommand {
             Lines that stand before them there, or in a file with a lower name, decide first.
 
             With --trim they are those that 'qvm-btrfs trim' needs beside the others: it runs \
-            fstrim as root in the qubes, which is not part of the others.
+            fstrim as root in the qubes, and has jobs on them hold meanwhile, which is not part of \
+            the others.
 
             Example: qvm-btrfs policy mgmt --tag created-by-mgmt
             """)

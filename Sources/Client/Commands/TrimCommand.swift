@@ -13,6 +13,7 @@ struct TrimCommand: ClientCommand {
             app qubes; what a disposable writes does not last. In dom0 it goes the way of \
             'qvm-run'; in a qube policy has to allow it ('qvm-btrfs policy --trim' prints the \
             lines), and the count takes ten seconds more. \
+            Jobs on a qube hold while it trims. \
             What a qube answers is not shown; what a trim has brought is dom0's own count of \
             before and after. What revisions still hold comes back when they are gone, and not \
             before.

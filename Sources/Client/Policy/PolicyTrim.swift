@@ -20,6 +20,9 @@ extension PolicyText {
                     tokens.map { Self.trimLine(mount, from: admin.text, to: $0) }
                 }),
             Group(
+                says: "\(admin.text) has jobs on them hold meanwhile",
+                lines: tokens.map { line(ServiceName.jobHold.rawValue, "+", $0) }),
+            Group(
                 says: "\(admin.text) starts them for it and shuts them down (trim --start)",
                 lines: starting.flatMap { method, argument in
                     tokens.map { line(method, argument, $0) }

@@ -53,18 +53,25 @@ enum JobLines {
                     + all.joined(separator: ", ") + ".", indent: 2)
     }
 
-    /// Those that can neither go on nor end.
+    /// Those that can neither go on nor end, and those that somebody holds for a while.
     private static func still(_ list: JobList) -> [Line] {
         list.jobs.flatMap { record -> [Line] in
-            guard !record.isOver, let pacing = record.progress?.pacing,
-                pacing.reason == .standstill
-            else { return [] }
-            let why = pacing.advice?.sanitised ?? "its file system does not answer"
-            return [""]
-                + Line.wrapped(
-                    "Job \(record.job) \(ProgressLine.standsStill(for: why, pacing)).", indent: 2,
-                    style: .warning)
+            guard !record.isOver, let pacing = record.progress?.pacing else { return [] }
+            switch pacing.reason {
+            case .standstill:
+                let why = pacing.advice?.sanitised ?? "its file system does not answer"
+                return note(record, ProgressLine.standsStill(for: why, pacing), style: .warning)
+            case .trim where record.state == .running:
+                return note(record, ProgressLine.holds(forTrim: pacing))
+            default: return []
+            }
         }
+    }
+
+    private static func note(
+        _ record: JobRecord, _ text: String, style: Line.Style = .plain
+    ) -> [Line] {
+        [""] + Line.wrapped("Job \(record.job) \(text).", indent: 2, style: style)
     }
 
     /// The most of a word that is shown in prose.

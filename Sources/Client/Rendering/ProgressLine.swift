@@ -110,6 +110,7 @@ enum ProgressLine {
             case .pause: "paused"
             case .standstill: pacing.advice?.sanitised ?? "its file system stands still"
             case .turn: "another job goes first"
+            case .trim: trim(pacing)
             case .space: "no space"
             case .operation: pacing.advice?.sanitised ?? "others are at work"
             case .battery: "on battery"
@@ -125,6 +126,15 @@ enum ProgressLine {
         case .unknown(let word):
             return word.sanitised + (reason.isEmpty ? "" : ": \(reason)")
         }
+    }
+
+    private static func trim(_ pacing: Pacing) -> String {
+        "\(pacing.qube?.sanitised ?? "a qube") is being trimmed"
+    }
+
+    /// What is said of a job that holds for a trim, as a part of a sentence.
+    static func holds(forTrim pacing: Pacing) -> String {
+        "is held\(since(pacing)): \(trim(pacing)). It goes on by itself afterwards"
     }
 
     /// What a job waits for, since when, and what becomes of it.

@@ -52,7 +52,7 @@ struct QrexecTransport: Transport {
                 return try ChildProcess.spawn(
                     executable: "\(directory)/\(Self.program)", arguments: [call.target, name],
                     environment: environment, standardInput: input.descriptor,
-                    standardOutput: ends.childOutput.descriptor)
+                    standardOutput: ends.childOutput.descriptor, isMute: call.isMute)
             } catch .noSuchFileOrDirectory {
             } catch .notDirectory {
             } catch .permissionDenied {

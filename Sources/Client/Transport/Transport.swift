@@ -11,6 +11,8 @@ struct ServiceCall: Equatable, Sendable {
     var target: String
     /// The request as JSON.
     var payload: [UInt8]
+    /// It is well without an answer: what qrexec's program says of a refusal is shown to nobody.
+    var isMute = false
 
     /// For people: `btrfs.Report+private about work`.
     var text: String {

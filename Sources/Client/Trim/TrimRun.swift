@@ -164,7 +164,6 @@ final class TrimRun {
     /// Has a qube that runs trimmed.
     private func ask(_ qube: QubeName) throws(ClientError) -> Asked {
         var record = TrimRecord(qube: qube.text, outcome: "trimmed")
-        noteJobs(on: qube)
         let before = try report(qube)
         let mounts = MountPoint.all(ofClass: before.kind).filter { mount in
             before.volumes.contains { $0.name == mount.volume }
@@ -174,6 +173,9 @@ final class TrimRun {
             record.outcome = "noVolume"
             record.reason = "cannot trim: none of its volumes that last is on a Btrfs pool."
         }
+        // For the trims alone: the account of what they bring may take long.
+        let hold = mounts.isEmpty ? nil : try hold(jobsOn: qube)
+        defer { hold?.release() }
         for mount in mounts {
             let answer = try door.trim(mount, in: qube, limitSeconds: wish.limitSeconds)
             record.trims.append(answer.record(mount))
@@ -211,8 +213,21 @@ final class TrimRun {
         }
     }
 
-    /// What a job frees meanwhile nobody can tell from what the trim brings. Neither harms the
-    /// other, so that nobody has to wait. A qube is not asked for a right that it need not have.
+    /// Has the jobs on a qube hold while it trims. Neither harms the other, so that a trim without
+    /// the right to that, or by a service that cannot do it, is done all the same.
+    private func hold(jobsOn qube: QubeName) throws(ClientError) -> QubeHold? {
+        do throws(ClientError) {
+            return try context.client.hold(jobsOn: qube)
+        } catch .interrupted {
+            throw .interrupted
+        } catch {
+            noteJobs(on: qube)
+            return nil
+        }
+    }
+
+    /// What a job that does not hold frees meanwhile nobody can tell from what the trim brings. A
+    /// qube is not asked for a right that it need not have.
     private func noteJobs(on qube: QubeName) {
         guard door.isDom0, let jobs = try? context.client.jobs().jobs else { return }
         for job in jobs

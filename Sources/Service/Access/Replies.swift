@@ -61,9 +61,17 @@ extension JobAccepted: Readable {
     func redacted(for reader: Reader) -> JobAccepted { self }
 }
 
+extension JobHoldEnd: Readable {
+    func redacted(for reader: Reader) -> JobHoldEnd { self }
+}
+
 extension JobProgress: Readable {
-    /// It holds amounts, and advice that names nothing.
-    func redacted(for reader: Reader) -> JobProgress { self }
+    /// It holds amounts, advice that names nothing, and the qube that is being trimmed.
+    func redacted(for reader: Reader) -> JobProgress {
+        var progress = self
+        if let qube = pacing?.qube, !reader.caller.sees(qube) { progress.pacing?.qube = nil }
+        return progress
+    }
 }
 
 extension JobRecord: Readable {
@@ -74,6 +82,7 @@ extension JobRecord: Readable {
         var record = self
         let isKnown = caller == QubeName.machine || caller == reader.caller.name
         if !isKnown, !reader.caller.sees(caller) { record.caller = Self.unnamedCaller }
+        record.progress = progress?.redacted(for: reader)
         record.result?.problems = reader.problems(result?.problems ?? [])
         record.result?.before = reader.usages(result?.before ?? [])
         record.result?.after = reader.usages(result?.after ?? [])

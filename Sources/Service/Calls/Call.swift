@@ -113,9 +113,9 @@ extension Call {
                 throw Refusal(.badRequest, refusal)
             }
             return argument
-        case .newData:
+        case .newData, .jobHold:
             // A property of a directory is of all volumes in it; what is for all qubes is a mount
-            // option.
+            // option. A qube is trimmed as a whole, and no call holds the jobs of all.
             guard target != .machine, untrustedArgument.isEmpty else {
                 throw Refusal(
                     .badRequest, "The target must be a qube, and the argument must be empty.")

@@ -8,6 +8,8 @@ enum Answer {
     case whole(Envelope)
     /// Events as they come, then the end; whoever sends them writes the call's end down.
     case stream(JobWatch, OpenCall)
+    /// Jobs hold until it is released; whoever does that writes the call's end down.
+    case hold(JobHold, OpenCall)
 }
 
 /// The service as a function: a header and a payload in, an answer out. Connections only move
@@ -56,6 +58,10 @@ struct CallHandler: Sendable {
         case .jobWatch:
             return run(jobWatch, call, untrustedHeader, untrustedPayload) { (watch, open) in
                 .stream(watch, open)
+            }
+        case .jobHold:
+            return run(jobHold, call, untrustedHeader, untrustedPayload) { (hold, open) in
+                .hold(hold, open)
             }
         }
     }

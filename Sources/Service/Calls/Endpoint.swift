@@ -103,7 +103,7 @@ extension ServiceName {
     fileprivate var isReading: Bool {
         switch kind {
         case .report, .check, .jobList, .jobWatch: true
-        case .newData, .start, .control: false
+        case .newData, .start, .control, .jobHold: false
         }
     }
 }

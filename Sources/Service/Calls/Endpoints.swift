@@ -185,6 +185,16 @@ extension CallHandler {
         }
     }
 
+    var jobHold: Endpoint<PlainRequest, JobHold> {
+        Endpoint { [self] (_, open) throws(Refusal) in
+            guard let qube = open.target.qube else { throw .noSuchQube }
+            let hold = try JobHold(
+                qube, open, jobs: runner.jobs, qubes: qubes, bounds: bounds)
+            open.accept()
+            return hold
+        }
+    }
+
     func change(_ word: WorkerControl) -> Endpoint<PlainRequest, JobRecord> {
         Endpoint { [self] (_, open) throws(Refusal) in
             let record = try job(of: open)

@@ -72,6 +72,13 @@ struct Bounds: Sendable {
     var cancelSeconds = 120.0
     /// The longest time between two events of a watch, in seconds.
     var heartbeatSeconds = Double(Limits.heartbeatSeconds)
+    /// The time between two events of a hold, in seconds.
+    var beatSeconds = Double(Limits.beatSeconds)
+    /// The longest time that a hold lasts, and that a job is held by all of them, in seconds.
+    /// Nobody may hold all others, timers of dom0 among them.
+    var holdSeconds = Double(Limits.holdSeconds)
+    /// The most holds that one caller may have at once.
+    var holdsPerCaller = 4
     /// The longest time that a worker may take to end when its daemon does, or when its job may not
     /// go on, in seconds; then it is killed. It takes back what is half moved: that killed at once,
     /// it would leave standing twice.

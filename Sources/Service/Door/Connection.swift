@@ -87,6 +87,11 @@ struct Connection {
         }
     }
 
+    /// Whether the caller goes away within this time.
+    func ends(withinSeconds seconds: Double) -> Bool {
+        socket.descriptor.waitForHangUp(timeoutSeconds: seconds)
+    }
+
     /// Ends a call that was not read to its end. A socket that is closed over unread bytes gives
     /// the client an error, maybe before it has read why; so they are read and dropped, within
     /// bounds.

@@ -143,6 +143,7 @@ final class Daemon: Sendable {
         // Where it is not taken: what was asked for is done all the same.
         case .whole(let envelope): try? connection.write(envelope)
         case .stream(let watch, let open): send(watch, open, connection)
+        case .hold(let hold, let open): keep(hold, open, connection)
         }
     }
 
@@ -158,6 +159,25 @@ final class Daemon: Sendable {
             open.end(outcome: refusal.exception.kind.rawValue, detail: refusal.detail ?? "")
         } else {
             open.end()
+        }
+    }
+
+    /// Holds jobs for as long as the caller is there and takes what it is sent.
+    private func keep(_ hold: JobHold, _ open: OpenCall, _ connection: Connection) {
+        var hold = hold
+        do throws(Errno) {
+            while let envelope = hold.next() {
+                try connection.write(envelope)
+                if hold.isOver || connection.ends(withinSeconds: bounds.beatSeconds) { break }
+            }
+        } catch {
+            // Gone: this is how a hold ends.
+        }
+        hold.release()
+        if let refusal = hold.refusal {
+            open.end(outcome: refusal.exception.kind.rawValue, detail: refusal.detail ?? "")
+        } else {
+            open.end(detail: hold.isOver ? "ended by the service" : "")
         }
     }
 }

@@ -7,6 +7,8 @@ internal import Protocol
 struct JobArchive: Sendable {
     /// Oldest first.
     private(set) var entries: [JobEntry]
+    /// The qubes whose jobs hold.
+    var holds = JobHolds()
 
     /// With the history, oldest first.
     init(history: [JobRecord]) {

@@ -90,15 +90,22 @@ struct RunningJob: Sendable {
     var isSetAside = false
     /// How long somebody has had it paused.
     var paused = Stopwatch()
+    /// The qubes that its worker may touch, by its order; none before it has one.
+    var qubes: Set<String> = []
+    /// The qube for which its worker holds, as somebody is at work inside of it.
+    var heldFor: String?
+    /// How long it was held for qubes, in all.
+    var held = Stopwatch()
 }
 
 extension JobEntry {
-    /// Its worker does nothing, and will not until something else changes: somebody paused it, it
-    /// waits for mains or for room, or its file system stands still. Nobody has to wait for it.
+    /// Its worker does nothing, and will not until something else changes: somebody paused it, a
+    /// qube of its is being trimmed, it waits for mains or for room, or its file system stands
+    /// still. Nobody has to wait for it.
     var isHeld: Bool {
         if running != nil, standsStill { return true }
         guard let running, !running.isCancelled else { return false }
-        if record.state == .paused { return true }
+        if record.state == .paused || running.heldFor != nil { return true }
         guard let pacing = record.progress?.pacing, pacing.state == .held else { return false }
         return pacing.reason == .battery || pacing.reason == .space
     }
@@ -117,6 +124,24 @@ extension JobEntry {
     /// Tells its worker whether to hold.
     func tellWorker() {
         guard let running else { return }
-        running.worker?.setPaused(record.state == .paused || running.isSetAside)
+        running.worker?.setPaused(
+            record.state == .paused || running.isSetAside || running.heldFor != nil)
+    }
+
+    /// What its worker tells, with the reason for which it holds: it knows that it is to, and not
+    /// why.
+    func explained(_ progress: JobProgress) -> JobProgress {
+        var progress = progress
+        progress.pacing?.qube = nil
+        guard let running, record.state != .paused, progress.pacing?.reason == .pause else {
+            return progress
+        }
+        if let qube = running.heldFor {
+            progress.pacing?.reason = .trim
+            progress.pacing?.qube = qube
+        } else if running.isSetAside {
+            progress.pacing?.reason = .turn
+        }
+        return progress
     }
 }

@@ -144,8 +144,9 @@ struct JobRunner: Sendable {
                 return .cancelled(nil, error: Self.tooLate, detail: "")
             }
             let worker = try workers.start(order)
-            jobs.setWorker(worker, of: job)
-            defer { jobs.setWorker(nil, of: job) }
+            let touched = order.touchedQubes
+            jobs.setWorker(worker, of: job, on: touched)
+            defer { jobs.setWorker(nil, of: job, on: touched) }
             let oversight = JobOversight(request, order, qubes: qubes)
             oversee(job, worker, oversight)
             let ending = worker.finish(lineBytes: Limits.eventBytes) {

@@ -47,8 +47,26 @@ extension JobArchive {
             ?? 0
     }
 
-    /// Lets one of those that can work do so and sets the others aside, and tells the workers.
-    mutating func shareTurns() {
+    /// Has those hold a qube of which is held, for no longer in all than a job may be. One that is
+    /// paused holds anyway: that is not counted.
+    private mutating func applyHolds(_ bounds: Bounds) {
+        for entry in running {
+            var entry = entry
+            guard var running = entry.running else { continue }
+            let mayHold = running.held.seconds < bounds.holdSeconds
+            running.heldFor = mayHold ? holds.qube(among: running.qubes) : nil
+            running.held.set(
+                isRunning: running.heldFor != nil && !running.isCancelled
+                    && entry.record.state != .paused)
+            entry.running = running
+            self[entry.record.job] = entry
+        }
+    }
+
+    /// Has those hold that are to, lets one of those that can work do so and sets the others aside,
+    /// and tells the workers.
+    mutating func shareTurns(_ bounds: Bounds) {
+        applyHolds(bounds)
         func order(_ entry: JobEntry) -> (Int, Int, Int) {
             (
                 entry.isOfDom0 ? 0 : 1, entry.running?.isSetAside == true ? 1 : 0,

@@ -71,13 +71,13 @@ struct JobWatch {
             try look()
             nextLook = now + .seconds(bounds.standingSeconds)
         }
-        guard let change else { return Self.event(.heartbeat, json: "{}") }
+        guard let change else { return .event(.heartbeat, json: "{}") }
         let isNewState = seen?.stateChange != change.stateChange
         seen = change
         if change.record.isOver { turn = .last }
         if isNewState { return try event(.state, change.record) }
         guard let progress = change.record.progress else {
-            return Self.event(.heartbeat, json: "{}")
+            return .event(.heartbeat, json: "{}")
         }
         return try event(.progress, progress)
     }
@@ -96,11 +96,14 @@ struct JobWatch {
     private func event(
         _ name: JobEventName, _ object: some Readable
     ) throws(Refusal) -> Envelope {
-        Self.event(
+        .event(
             name, json: String(decoding: try CallHandler.bytes(object, for: reader), as: UTF8.self))
     }
+}
 
-    private static func event(_ name: JobEventName, json: String) -> Envelope {
+extension Envelope {
+    /// An event of a stream about jobs.
+    static func event(_ name: JobEventName, json: String) -> Envelope {
         .event(
             subject: QubeName.machine, name: name.rawValue,
             fields: [Envelope.Field(key: "json", value: json)])

@@ -115,7 +115,7 @@ final class Jobs: Sendable {
             }
             if entry.record.state != before { entry.stateChange += 1 }
             state.archive[job] = entry
-            state.archive.shareTurns()
+            state.archive.shareTurns(bounds)
             return .success((entry.record, entry.record.isOver))
         }
         return try outcome.get()
@@ -147,6 +147,34 @@ final class Jobs: Sendable {
         state.withLock { $0.archive.entries.allSatisfy { $0.waiting == nil && $0.running == nil } }
     }
 
+    // MARK: Holds
+
+    /// Has the jobs on a qube hold, those that begin from now on among them, until it is released
+    /// or has lasted as long as it may.
+    func hold(_ qube: String, for caller: String) throws(Refusal) -> JobHolds.Number {
+        try state.withLock { state throws(Refusal) in
+            let hold = try state.archive.holds.add(qube, for: caller, bounds)
+            state.archive.shareTurns(bounds)
+            return hold
+        }
+    }
+
+    /// Looks whether a hold still counts, and lets jobs go on that were held for long enough.
+    func keeps(_ hold: JobHolds.Number) -> Bool {
+        state.withLock { state in
+            state.archive.shareTurns(bounds)
+            return !state.isStopping && state.archive.holds.has(hold)
+        }
+    }
+
+    /// A hold is over.
+    func release(_ hold: JobHolds.Number) {
+        state.withLock { state in
+            state.archive.holds.remove(hold)
+            state.archive.shareTurns(bounds)
+        }
+    }
+
     // MARK: The runner's side
 
     /// Waits for the next job and takes it; nil when the daemon stops.
@@ -164,7 +192,7 @@ final class Jobs: Sendable {
             entry.record.startedAt = clock.epochSeconds()
             entry.stateChange += 1
             state.archive[job] = entry
-            state.archive.shareTurns()
+            state.archive.shareTurns(bounds)
             return .some((entry.record, request))
         } ?? nil
     }
@@ -173,15 +201,10 @@ final class Jobs: Sendable {
     func update(_ job: String, _ progress: JobProgress) {
         state.withLock { state in
             guard var entry = state.archive[job] else { return }
-            var progress = progress
-            // The worker knows that it is to hold, and not why.
-            if entry.running?.isSetAside == true, progress.pacing?.reason == .pause {
-                progress.pacing?.reason = .turn
-            }
-            entry.record.progress = progress
+            entry.record.progress = entry.explained(progress)
             entry.progressChange += 1
             state.archive[job] = entry
-            state.archive.shareTurns()
+            state.archive.shareTurns(bounds)
         }
     }
 
@@ -191,13 +214,15 @@ final class Jobs: Sendable {
     }
 
     /// A job has its worker now; a word that was said before is passed on.
-    func setWorker(_ worker: WorkerProcess?, of job: String) {
+    /// - Parameter qubes: those that the worker may touch.
+    func setWorker(_ worker: WorkerProcess?, of job: String, on qubes: Set<String>) {
         state.withLock { state in
             guard var entry = state.archive[job], var running = entry.running else { return }
             running.worker = worker
+            running.qubes = qubes
             entry.running = running
             state.archive[job] = entry
-            entry.tellWorker()
+            state.archive.shareTurns(bounds)
             if running.isCancelled { worker?.cancel(graceSeconds: bounds.cancelSeconds) }
             if state.isStopping { worker?.cancel(graceSeconds: bounds.graceSeconds) }
         }
@@ -211,7 +236,7 @@ final class Jobs: Sendable {
             entry.phase = .over
             entry.stateChange += 1
             state.archive[record.job] = entry
-            state.archive.shareTurns()
+            state.archive.shareTurns(bounds)
         }
     }
 

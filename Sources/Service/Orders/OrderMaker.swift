@@ -32,6 +32,13 @@ extension WorkerOrder.Work {
     }
 }
 
+extension WorkerOrder {
+    /// The qubes that whoever has this order may touch.
+    var touchedQubes: Set<String> {
+        Set(volumes.filter { $0.selected && !$0.skipped }.map(\.qube))
+    }
+}
+
 /// Makes a worker's order out of a target: which volumes it is about, and all others that may share
 /// data with them.
 struct OrderMaker {

@@ -26,6 +26,7 @@ struct HostileCalls {
         "btrfs.Compress+ mgmt name uuid:6f1c0c3e-8d7b-4f0e-9c55-0a4be1a7d2c1\0",
         "btrfs.job.List+ mgmt keyword adminvm\0", "btrfs.job.List+ dom0 name dom0\0{\"version\":1}",
         "btrfs.job.Watch+0123456789abcdef0123 mgmt name dom0\0",
+        "btrfs.job.Hold+ mgmt name vault\0", "btrfs.job.Hold+ mgmt name dom0\0",
         "btrfs.Dedupe+ mgmt keyword default\0", "btrfs.Report+../../etc mgmt name work\0",
         "btrfs.Report+--help mgmt name work\0",
     ].map { Array($0.utf8) }

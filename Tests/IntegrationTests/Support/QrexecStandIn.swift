@@ -28,6 +28,8 @@ final class QrexecStandIn {
         qubesd: FilePath? = nil,
         guest: (@Sendable (_ qube: String, _ service: String) -> Int32)? = nil
     ) throws {
+        // A qube's program may be gone before all of an answer is there.
+        Signals.ignoreBrokenPipes()
         self.folder = folder + "/qube-\(caller)"
         try FileManager.default.createDirectory(
             atPath: self.folder, withIntermediateDirectories: true)
@@ -44,7 +46,7 @@ final class QrexecStandIn {
             while (sysread(STDIN, my $piece, 65536)) { print $s $piece }
             shutdown($s, 1);
             sysread($s, my $word, 1) or exit 125;
-            exit 126 if $word eq "d";
+            if ($word eq "d") { print STDERR "Request refused\\n"; exit 126 }
             if ($word eq "s") { sysread($s, my $status, 3); exit $status }
             while (sysread($s, my $piece, 65536)) { syswrite(STDOUT, $piece) }
 
@@ -63,9 +65,13 @@ final class QrexecStandIn {
     deinit { listener.descriptor.shutdownBoth() }
 
     /// Our client in that qube.
-    func client(_ words: [String]) throws -> Command.Ending {
-        try Command.run(
-            ["env", "PATH=\(folder):/usr/bin:/bin", Command.program("qvm-btrfs")] + words)
+    func client(_ words: [String]) throws -> Command.Ending { try Command.run(self.words(words)) }
+
+    /// The same beside the test.
+    func start(_ words: String...) throws -> ProgramBeside { try ProgramBeside(self.words(words)) }
+
+    private func words(_ words: [String]) -> [String] {
+        ["env", "PATH=\(folder):/usr/bin:/bin", Command.program("qvm-btrfs")] + words
     }
 
     private static func script(_ path: String, _ text: String) throws {
@@ -115,6 +121,13 @@ private struct Answers: Sendable {
             target: isKnown ? .name(target) : .keyword("default"))
         QrexecCall.send(header.encoded() + Array(parts[2].utf8), on: service.descriptor)
         try service.descriptor.shutdownWriting()
+        // Where the qube's side is gone the service learns of it at once.
+        defer { qube.descriptor.shutdownBoth() }
+        let called = service
+        try WorkThread.start {
+            while !qube.descriptor.waitForHangUp(timeoutSeconds: 60) {}
+            called.descriptor.shutdownBoth()
+        }
         while true {
             let piece = try service.descriptor.read(maximumBytes: 1 << 16)
             if piece.isEmpty { return }
