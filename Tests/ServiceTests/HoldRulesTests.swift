@@ -7,6 +7,8 @@ import Testing
 /// Which jobs hold while a qube is trimmed: as values, without a clock of their own.
 @Suite struct HoldRulesTests {
     /// Jobs that run and may touch these qubes, `r0` first, and one that waits.
+    private let start = ContinuousClock.now
+
     private func archive(_ running: [Set<String>], caller: String = "dom0") -> JobArchive {
         var archive = JobArchive(history: [])
         for (index, qubes) in running.enumerated() {
@@ -19,7 +21,7 @@ import Testing
         let request = JobRequest(
             operation: .compress, work: .compress(level: nil, running: false), caller: "a",
             target: .machine, uuid: nil, argument: .whole, excluded: [], onBattery: true,
-            risksReadOnly: false)
+            risksReadOnly: false, askedAt: start)
         archive.append(
             JobEntry(record: record("w", "a"), phase: .waiting(request, isReady: true)))
         return archive
@@ -38,13 +40,13 @@ import Testing
     @Test func whatMayTouchTheQubeIsHeldAndNothingElse() throws {
         let bounds = Bounds()
         var archive = archive([["work"], ["deb", "work"], ["deb"], []])
-        let hold = try archive.holds.add("work", for: "admin", bounds)
-        archive.shareTurns(bounds)
+        let hold = try archive.holds.add("work", for: "admin", bounds, at: start)
+        archive.shareTurns(bounds, at: start)
         #expect(heldFor(archive) == ["work", "work", nil, nil])
         // Of those that can work one does.
         #expect(archive.entries.map { $0.running?.isSetAside } == [false, false, false, true, nil])
         archive.holds.remove(hold)
-        archive.shareTurns(bounds)
+        archive.shareTurns(bounds, at: start)
         #expect(heldFor(archive) == [nil, nil, nil, nil])
         #expect(archive.entries.map { $0.running?.isSetAside } == [false, true, true, true, nil])
     }
@@ -52,8 +54,8 @@ import Testing
     @Test func aHeldJobLetsOthersByAsAPausedOneDoes() throws {
         var archive = archive([["work"]], caller: "b")
         #expect(archive.next(Bounds()) == nil)
-        _ = try archive.holds.add("work", for: "admin", Bounds())
-        archive.shareTurns(Bounds())
+        _ = try archive.holds.add("work", for: "admin", Bounds(), at: start)
+        archive.shareTurns(Bounds(), at: start)
         #expect(archive.next(Bounds()) == "w")
         // One that is to end works, and is waited for.
         archive["r0"]?.running?.isCancelled = true
@@ -62,13 +64,15 @@ import Testing
 
     @Test func twoHoldsOfOneQubeAreOverWhenBothAre() throws {
         var archive = archive([["work"]])
-        let holds = try (0..<2).map { _ in try archive.holds.add("work", for: "a", Bounds()) }
+        let holds = try (0..<2).map { _ in
+            try archive.holds.add("work", for: "a", Bounds(), at: start)
+        }
         for hold in holds {
-            archive.shareTurns(Bounds())
+            archive.shareTurns(Bounds(), at: start)
             #expect(heldFor(archive) == ["work"])
             archive.holds.remove(hold)
         }
-        archive.shareTurns(Bounds())
+        archive.shareTurns(Bounds(), at: start)
         #expect(heldFor(archive) == [nil])
     }
 
@@ -76,7 +80,6 @@ import Testing
         var bounds = Bounds()
         bounds.holdSeconds = 10
         var holds = JobHolds()
-        let start = ContinuousClock.now
         let hold = try holds.add("work", for: "a", bounds, at: start)
         for (seconds, counts) in [(0.0, true), (9.9, true), (10, false), (1000, false)] {
             let moment = start + .seconds(seconds)
@@ -86,20 +89,24 @@ import Testing
     }
 
     @Test func noJobIsHeldForLongerInAllHoweverManyHoldsThereAre() throws {
-        var archive = archive([["work"], ["work"]])
-        // It was held for a moment, in which nobody had it paused, and the other one was.
-        archive["r1"]?.record.state = .paused
-        let first = try archive.holds.add("work", for: "a", Bounds())
-        archive.shareTurns(Bounds())
-        #expect(heldFor(archive) == ["work", "work"])
-        while archive["r0"]?.running?.held.seconds == 0 {}
-        archive.holds.remove(first)
-        archive.shareTurns(Bounds())
         var bounds = Bounds()
-        bounds.holdSeconds = try #require(archive["r0"]?.running?.held.seconds)
-        #expect(archive["r1"]?.running?.held.seconds == 0)
-        _ = try archive.holds.add("work", for: "b", Bounds())
-        archive.shareTurns(bounds)
+        bounds.holdSeconds = 10
+        var archive = archive([["work"], ["work"]])
+        // Nobody had it paused while it was held, and the other one was.
+        archive["r1"]?.record.state = .paused
+        let first = try archive.holds.add("work", for: "a", bounds, at: start)
+        archive.shareTurns(bounds, at: start)
+        #expect(heldFor(archive) == ["work", "work"])
+        archive.holds.remove(first)
+        let later = start + .seconds(6)
+        archive.shareTurns(bounds, at: later)
+        #expect(archive["r0"]?.running?.held.seconds(at: later) == 6)
+        #expect(archive["r1"]?.running?.held.seconds(at: later) == 0)
+        _ = try archive.holds.add("work", for: "b", bounds, at: later)
+        archive.shareTurns(bounds, at: later)
+        archive.shareTurns(bounds, at: later + .seconds(3.5))
+        #expect(heldFor(archive) == ["work", "work"])
+        archive.shareTurns(bounds, at: later + .seconds(4))
         #expect(heldFor(archive) == [nil, "work"])
     }
 

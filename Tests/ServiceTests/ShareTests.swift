@@ -183,10 +183,10 @@ import Testing
     @Test func ofThoseThatCouldWorkOneDoes() {
         var archive = archive(
             running: [("a", nil), ("b", .battery), ("dom0", nil)], waiting: [])
-        archive.shareTurns(Bounds())
+        archive.shareTurns(Bounds(), at: .now)
         #expect(archive.entries.map { $0.running?.isSetAside } == [true, false, false])
         archive["r2"]?.phase = .over
-        archive.shareTurns(Bounds())
+        archive.shareTurns(Bounds(), at: .now)
         #expect(archive["r0"]?.running?.isSetAside == false)
     }
 

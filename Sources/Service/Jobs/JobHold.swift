@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 internal import Protocol
 internal import Qubes
+internal import SystemCalls
 
 /// The stream of `btrfs.job.Hold`: jobs on a qube hold from its first event until its caller goes
 /// away.
@@ -16,7 +17,7 @@ struct JobHold {
     private let jobs: Jobs
     private let qubes: QubesState
     private let bounds: Bounds
-    private let begun = ContinuousClock.now
+    private let begun: ContinuousClock.Instant
     private var nextLook: ContinuousClock.Instant
     /// The last envelope was given: the service has ended it.
     private(set) var isOver = false
@@ -33,6 +34,7 @@ struct JobHold {
         self.jobs = jobs
         self.qubes = qubes
         self.bounds = bounds
+        begun = jobs.clock.now()
         nextLook = begun + .seconds(bounds.standingSeconds)
         hold = try jobs.hold(qube.name, for: open.target.caller.name)
     }
@@ -41,13 +43,14 @@ struct JobHold {
     mutating func next() -> Envelope? {
         if isOver { return nil }
         do throws(Refusal) {
-            if ContinuousClock.now >= nextLook {
+            let now = jobs.clock.now()
+            if now >= nextLook {
                 try look()
-                nextLook = .now + .seconds(bounds.standingSeconds)
+                nextLook = now + .seconds(bounds.standingSeconds)
             }
             if jobs.keeps(hold) { return .event(.heartbeat, json: "{}") }
             isOver = true
-            let seconds = (ContinuousClock.now - begun).inSeconds
+            let seconds = (now - begun).inSeconds
             return try CallHandler.envelope(JobHoldEnd(heldSeconds: seconds), for: reader)
         } catch {
             isOver = true

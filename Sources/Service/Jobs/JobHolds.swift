@@ -23,7 +23,7 @@ struct JobHolds: Sendable {
     /// One more, for a caller that has not as many as it may have.
     mutating func add(
         _ qube: String, for caller: String, _ bounds: Bounds,
-        at now: ContinuousClock.Instant = .now
+        at now: ContinuousClock.Instant
     ) throws(Refusal) -> Number {
         guard holds.count(where: { $0.caller == caller }) < bounds.holdsPerCaller else {
             throw Refusal(
@@ -44,12 +44,12 @@ struct JobHolds: Sendable {
     mutating func remove(_ number: Number) { holds.removeAll { $0.number == number } }
 
     /// It still counts.
-    func has(_ number: Number, at now: ContinuousClock.Instant = .now) -> Bool {
+    func has(_ number: Number, at now: ContinuousClock.Instant) -> Bool {
         holds.contains { $0.number == number && now < $0.end }
     }
 
     /// Of these qubes, one that is held.
-    func qube(among qubes: Set<String>, at now: ContinuousClock.Instant = .now) -> String? {
+    func qube(among qubes: Set<String>, at now: ContinuousClock.Instant) -> String? {
         holds.first { now < $0.end && qubes.contains($0.qube) }?.qube
     }
 }

@@ -49,15 +49,15 @@ extension JobArchive {
 
     /// Has those hold a qube of which is held, for no longer in all than a job may be. One that is
     /// paused holds anyway: that is not counted.
-    private mutating func applyHolds(_ bounds: Bounds) {
+    private mutating func applyHolds(_ bounds: Bounds, at now: ContinuousClock.Instant) {
         for entry in running {
             var entry = entry
             guard var running = entry.running else { continue }
-            let mayHold = running.held.seconds < bounds.holdSeconds
-            running.heldFor = mayHold ? holds.qube(among: running.qubes) : nil
+            let mayHold = running.held.seconds(at: now) < bounds.holdSeconds
+            running.heldFor = mayHold ? holds.qube(among: running.qubes, at: now) : nil
             running.held.set(
                 isRunning: running.heldFor != nil && !running.isCancelled
-                    && entry.record.state != .paused)
+                    && entry.record.state != .paused, at: now)
             entry.running = running
             self[entry.record.job] = entry
         }
@@ -65,8 +65,8 @@ extension JobArchive {
 
     /// Has those hold that are to, lets one of those that can work do so and sets the others aside,
     /// and tells the workers.
-    mutating func shareTurns(_ bounds: Bounds) {
-        applyHolds(bounds)
+    mutating func shareTurns(_ bounds: Bounds, at now: ContinuousClock.Instant) {
+        applyHolds(bounds, at: now)
         func order(_ entry: JobEntry) -> (Int, Int, Int) {
             (
                 entry.isOfDom0 ? 0 : 1, entry.running?.isSetAside == true ? 1 : 0,

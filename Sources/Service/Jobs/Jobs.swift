@@ -115,7 +115,7 @@ final class Jobs: Sendable {
             }
             if entry.record.state != before { entry.stateChange += 1 }
             state.archive[job] = entry
-            state.archive.shareTurns(bounds)
+            state.archive.shareTurns(bounds, at: clock.now())
             return .success((entry.record, entry.record.isOver))
         }
         return try outcome.get()
@@ -153,8 +153,9 @@ final class Jobs: Sendable {
     /// or has lasted as long as it may.
     func hold(_ qube: String, for caller: String) throws(Refusal) -> JobHolds.Number {
         try state.withLock { state throws(Refusal) in
-            let hold = try state.archive.holds.add(qube, for: caller, bounds)
-            state.archive.shareTurns(bounds)
+            let hold = try state.archive.holds.add(
+                qube, for: caller, bounds, at: clock.now())
+            state.archive.shareTurns(bounds, at: clock.now())
             return hold
         }
     }
@@ -162,8 +163,8 @@ final class Jobs: Sendable {
     /// Looks whether a hold still counts, and lets jobs go on that were held for long enough.
     func keeps(_ hold: JobHolds.Number) -> Bool {
         state.withLock { state in
-            state.archive.shareTurns(bounds)
-            return !state.isStopping && state.archive.holds.has(hold)
+            state.archive.shareTurns(bounds, at: clock.now())
+            return !state.isStopping && state.archive.holds.has(hold, at: clock.now())
         }
     }
 
@@ -171,7 +172,7 @@ final class Jobs: Sendable {
     func release(_ hold: JobHolds.Number) {
         state.withLock { state in
             state.archive.holds.remove(hold)
-            state.archive.shareTurns(bounds)
+            state.archive.shareTurns(bounds, at: clock.now())
         }
     }
 
@@ -192,7 +193,7 @@ final class Jobs: Sendable {
             entry.record.startedAt = clock.epochSeconds()
             entry.stateChange += 1
             state.archive[job] = entry
-            state.archive.shareTurns(bounds)
+            state.archive.shareTurns(bounds, at: clock.now())
             return .some((entry.record, request))
         } ?? nil
     }
@@ -204,7 +205,7 @@ final class Jobs: Sendable {
             entry.record.progress = entry.explained(progress)
             entry.progressChange += 1
             state.archive[job] = entry
-            state.archive.shareTurns(bounds)
+            state.archive.shareTurns(bounds, at: clock.now())
         }
     }
 
@@ -222,7 +223,7 @@ final class Jobs: Sendable {
             running.qubes = qubes
             entry.running = running
             state.archive[job] = entry
-            state.archive.shareTurns(bounds)
+            state.archive.shareTurns(bounds, at: clock.now())
             if running.isCancelled { worker?.cancel(graceSeconds: bounds.cancelSeconds) }
             if state.isStopping { worker?.cancel(graceSeconds: bounds.graceSeconds) }
         }
@@ -236,7 +237,7 @@ final class Jobs: Sendable {
             entry.phase = .over
             entry.stateChange += 1
             state.archive[record.job] = entry
-            state.archive.shareTurns(bounds)
+            state.archive.shareTurns(bounds, at: clock.now())
         }
     }
 
