@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+import Foundation
 import SystemCalls
 import SystemPackage
 import Testing
@@ -49,6 +50,28 @@ import Testing
         #expect(holder(77, 0x812) == nil)
     }
 
+    /// `qvm-backup` is one. It is none itself: jobs of other tests would hold for it.
+    @Test("The kernel names a script by its file, and not by what runs it")
+    func scripts() throws {
+        let folder = FileManager.default.temporaryDirectory.path + "/\(UUID().uuidString)"
+        try FileManager.default.createDirectory(
+            atPath: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let script = folder + "/some-script"
+        try "#!/bin/sh\ncat /proc/$$/comm\n".write(
+            toFile: script, atomically: true, encoding: .utf8)
+        try FileManager.default.setAttributes(
+            [.posixPermissions: 0o755], ofItemAtPath: script)
+        let process = Process()
+        let output = Pipe()
+        process.executableURL = URL(fileURLWithPath: script)
+        process.standardOutput = output
+        try process.run()
+        process.waitUntilExit()
+        let name = try output.fileHandleForReading.readToEnd() ?? Data()
+        #expect(String(decoding: name, as: UTF8.self) == "some-script\n")
+    }
+
     @Test("A process is told by its name and words, once it has them")
     func deeds() throws {
         func deed(_ name: String?, _ words: [String]) -> OthersAtWork.Deed {
@@ -60,6 +83,8 @@ import Testing
         #expect(deed("btrfs", []) == .undecided)
         #expect(deed("btrfs", ["btrfs", "send", "x"]) == .transfers(send))
         #expect(deed("btrfs", ["btrfs", "filesystem", "usage", "/"]) == .other)
+        #expect(deed("qvm-backup", ["/usr/bin/python3", "/usr/bin/qvm-backup"]) == .backsUp)
+        #expect(deed("qvm-backup-rest", ["/usr/bin/python3"]) == .undecided)
         #expect(deed(nil, []) == .other)
         #expect(OthersAtWork.Deed(name: "btrfs\n", commandLine: nil) == .other)
     }

@@ -63,6 +63,7 @@ enum UpkeepRules {
         case "scrub": "btrfs scrub status \(point)"
         case "rescan": "btrfs quota rescan -s \(point)"
         case "btrfs": "pgrep -a btrfs"
+        case "qvm-backup": "pgrep -a qvm-backup"
         case "lock": "fuser -v \(JobLock.path)"
         default: "btrfs filesystem show \(point)"
         }

@@ -4,8 +4,9 @@ internal import SystemCalls
 internal import SystemPackage
 
 /// What others do with a file system that no job is to be beside: what Btrfs moves or counts, what
-/// reads all of it, and what is sent or received. A job that went on would work in vain (the kernel
-/// lets nobody share into a subvolume that is being sent), or have all of it written twice.
+/// reads all of it, what is sent or received, and backups of qubes. A job that went on would work
+/// in vain (the kernel lets nobody share into a subvolume that is being sent), or have all of it
+/// written twice.
 struct OthersAtWork: Sendable {
     let fileSystem: FileSystem
     /// Where the kernel lists processes.
@@ -16,24 +17,34 @@ struct OthersAtWork: Sendable {
         if let operation = fileSystem.exclusiveOperation { return operation }
         if fileSystem.isScrubbed { return "scrub" }
         if fileSystem.isRescanningQuotas { return "rescan of quotas" }
-        return transfer
+        return program
     }
 
-    // MARK: Sending and receiving
+    // MARK: Programs
 
-    /// A program `btrfs` that sends or receives, on this file system as far as its words tell. The
-    /// kernel does not say who sends.
-    private var transfer: String? {
+    /// A program `btrfs` that sends or receives, on this file system as far as its words tell: the
+    /// kernel does not say who sends. Or `qvm-backup`, of whatever qubes.
+    private var program: String? {
         for name in SmallFile.names(in: processes) where name.allSatisfy(\.isNumber) {
-            if case .transfers(let transfer) = deed(of: name) { return transfer.kind.rawValue }
+            switch deed(of: name) {
+            case .transfers(let transfer): return transfer.kind.rawValue
+            case .backsUp: return Self.backup
+            case .other, .undecided: continue
+            }
         }
         return nil
     }
 
-    /// What a process does, as far as transfers go.
+    /// What backs qubes up in dom0, from its first question to its end. The kernel names a script
+    /// by its file.
+    private static let backup = "qvm-backup"
+
+    /// What a process does, as far as it matters here.
     enum Deed: Equatable {
         /// It moves a subvolume.
         case transfers(Transfer)
+        /// It reads all of some qubes, for hours.
+        case backsUp
         /// It does something else, or is gone.
         case other
         /// It has not come so far that one could tell.
@@ -46,6 +57,7 @@ struct OthersAtWork: Sendable {
         init(name: String?, commandLine: String?) {
             switch (name, commandLine) {
             case (nil, _), (_, nil): self = .other
+            case (let name, _) where name == OthersAtWork.backup + "\n": self = .backsUp
             // It runs still what it will leave for `btrfs`, or nothing of the kind.
             case (let name, _) where name != "btrfs\n": self = .undecided
             case (_, ""): self = .undecided

@@ -69,7 +69,7 @@ final class OthersWatch: Sendable {
             state.started = state.started.filter { process, since in
                 switch others.deed(of: "\(process)") {
                 case .transfers: true
-                case .other: false
+                case .other, .backsUp: false
                 case .undecided: now - since < Self.patience
                 }
             }
