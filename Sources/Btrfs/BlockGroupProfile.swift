@@ -5,11 +5,15 @@ internal import CBtrfs
 public enum BlockGroupProfile: Hashable, Sendable, CaseIterable {
     case single, dup, raid0, raid1, raid1c3, raid1c4, raid10, raid5, raid6
 
-    /// From the flags of a block group (`BTRFS_BLOCK_GROUP_*`); of several, as a conversion that
-    /// was broken off leaves them, the one that the kernel makes new groups of
-    /// (btrfs_reduce_alloc_profile in fs/btrfs/block-group.c).
+    /// From the flags of a block group (`BTRFS_BLOCK_GROUP_*`).
     public init(flags: UInt64) {
         self = Self.byRedundancy.first { flags & $0.flag != 0 } ?? .single
+    }
+
+    /// Of several, as a conversion that was broken off leaves them, the one that the kernel makes
+    /// new groups of (btrfs_reduce_alloc_profile in fs/btrfs/block-group.c).
+    static func ofNewGroups(among profiles: Set<BlockGroupProfile>) -> BlockGroupProfile {
+        byRedundancy.first(where: profiles.contains) ?? .single
     }
 
     /// As `btrfs balance` takes it after `convert=`.

@@ -45,10 +45,6 @@ public struct SpaceInfo: Equatable, Sendable {
     public var isMixed = false
     /// Devices that are not there.
     public var missingDevices = 0
-    /// The flags of all chunks of data, and of metadata.
-    private(set) var dataFlags: UInt64 = 0
-    private(set) var metadataFlags: UInt64 = 0
-
     /// Of all chunks of data: more than one where a conversion was broken off.
     public private(set) var dataProfiles: Set<BlockGroupProfile> = []
     /// Of all chunks of metadata; empty where data and metadata are in the same ones.
@@ -58,10 +54,10 @@ public struct SpaceInfo: Equatable, Sendable {
     public init() {}
 
     /// How new chunks of data are made.
-    public var dataProfile: BlockGroupProfile { BlockGroupProfile(flags: dataFlags) }
+    public var dataProfile: BlockGroupProfile { .ofNewGroups(among: dataProfiles) }
     /// How new chunks of metadata are made.
     public var metadataProfile: BlockGroupProfile {
-        BlockGroupProfile(flags: isMixed ? dataFlags : metadataFlags)
+        .ofNewGroups(among: isMixed ? dataProfiles : metadataProfiles)
     }
     /// How many bytes of the devices a byte of data takes, at least.
     public var dataCopies: UInt64 { dataProfile.fewestCopies }
@@ -100,12 +96,10 @@ public struct SpaceInfo: Equatable, Sendable {
         // Mixed block groups (small file systems) hold both; they count as data.
         if flags & UInt64(BTRFS_BLOCK_GROUP_DATA) != 0 {
             sum(&data)
-            dataFlags |= flags
             dataProfiles.insert(BlockGroupProfile(flags: flags))
             isMixed = isMixed || flags & UInt64(BTRFS_BLOCK_GROUP_METADATA) != 0
         } else if flags & UInt64(BTRFS_BLOCK_GROUP_METADATA) != 0 {
             sum(&metadata)
-            metadataFlags |= flags
             metadataProfiles.insert(BlockGroupProfile(flags: flags))
         } else if flags & UInt64(BTRFS_BLOCK_GROUP_SYSTEM) != 0 {
             sum(&system)

@@ -101,6 +101,8 @@ import Testing
         for (flags, profile) in profiles {
             #expect(BlockGroupProfile(flags: flags) == profile)
         }
+        #expect(BlockGroupProfile.ofNewGroups(among: [.single, .raid1, .dup]) == .raid1)
+        #expect(BlockGroupProfile.ofNewGroups(among: []) == .single)
     }
 }
 

@@ -9,13 +9,7 @@ struct CheckLayoutTests {
     private func finding(
         _ topic: String, on fileSystem: LoopFileSystem
     ) throws -> CheckReport.Finding? {
-        var order = WorkerRun.order(.check, [WorkerRun.volume("work")], on: fileSystem)
-        order.wholeMachine = true
-        let last = try WorkerRun.messages(order).last
-        guard case .check(let check)? = last else {
-            throw WorkerRun.UnexpectedEnd(message: "\(String(describing: last))")
-        }
-        return check.findings.first { $0.topic == topic }
+        try WorkerRun.check(fileSystem).findings.first { $0.topic == topic }
     }
 
     @Test("A conversion that was broken off is named with its end, and gone when that is done")

@@ -7,18 +7,6 @@ import Testing
 /// What a check finds on a real Btrfs, broken in one way after the other.
 @Suite("Checks of a real Btrfs", .enabled(if: RealBtrfs.isAvailable, RealBtrfs.reason))
 struct CheckTests {
-    private func check(
-        _ fileSystem: LoopFileSystem, machine: Bool = true
-    ) throws -> CheckReport {
-        var order = WorkerRun.order(.check, [WorkerRun.volume("work")], on: fileSystem)
-        order.wholeMachine = machine
-        let last = try WorkerRun.messages(order).last
-        guard case .check(let check)? = last else {
-            throw WorkerRun.UnexpectedEnd(message: "\(String(describing: last))")
-        }
-        return check
-    }
-
     private func level(_ check: CheckReport, _ topic: String) -> CheckReport.Finding.Level? {
         check.findings.first { $0.topic == topic }?.level
     }
@@ -37,7 +25,7 @@ struct CheckTests {
 
     @Test("On a sound machine nothing has to be mended")
     func sound() throws {
-        let check = try check(try populated(mount: ["compress=zstd:1", "discard=async"]))
+        let check = try WorkerRun.check(try populated(mount: ["compress=zstd:1", "discard=async"]))
         #expect(!check.wantsAction, "\(check.findings)")
         #expect(level(check, "mount.compress") == .good)
         #expect(level(check, "mount.discard") == .good)
@@ -48,18 +36,18 @@ struct CheckTests {
     @Test("A loop device of a running qube takes discards, and without one nothing is said")
     func discards() throws {
         let fileSystem = try populated()
-        #expect(level(try check(fileSystem), "loop.discard") == nil)
+        #expect(level(try WorkerRun.check(fileSystem), "loop.discard") == nil)
         let image = fileSystem.image("appvms/work/private.img")
         let device = try Command.check("losetup", "--find", "--show", image).output
             .trimmingCharacters(in: .whitespacesAndNewlines)
         defer { _ = try? Command.run(["losetup", "--detach", device]) }
-        #expect(level(try check(fileSystem), "loop.discard") == .good)
+        #expect(level(try WorkerRun.check(fileSystem), "loop.discard") == .good)
     }
 
     @Test("Mount options that freeze, unshare or hide bit rot are problems, each with its command")
     func mountOptions() throws {
         let fileSystem = try populated(mount: ["discard=sync", "nodatasum", "autodefrag"])
-        let check = try check(fileSystem)
+        let check = try WorkerRun.check(fileSystem)
         #expect(level(check, "mount.discard") == .problem)
         #expect(level(check, "mount.nodatasum") == .problem)
         #expect(level(check, "mount.autodefrag") == .warning)
@@ -75,18 +63,18 @@ struct CheckTests {
         let order = check.findings.compactMap { levels.firstIndex(of: $0.level) }
         #expect(order == order.sorted())
         // Of a qube alone, nothing of the machine is told.
-        let ofQube = try self.check(fileSystem, machine: false)
+        let ofQube = try WorkerRun.check(fileSystem, machine: false)
         #expect(ofQube.findings.allSatisfy { !$0.topic.hasPrefix("mount.") })
     }
 
     @Test("Quotas are named, and how long ago the last scrub was")
     func upkeep() throws {
         let fileSystem = try populated()
-        #expect(level(try check(fileSystem), "quota.on") == nil)
-        #expect(level(try check(fileSystem), "scrub.age") == .note)
+        #expect(level(try WorkerRun.check(fileSystem), "quota.on") == nil)
+        #expect(level(try WorkerRun.check(fileSystem), "scrub.age") == .note)
         try Command.check("btrfs", "quota", "enable", fileSystem.path)
         try Command.check("btrfs", "scrub", "start", "-B", fileSystem.path)
-        let check = try check(fileSystem)
+        let check = try WorkerRun.check(fileSystem)
         #expect(level(check, "quota.on") == .warning)
         #expect(level(check, "scrub.age") == .good)
         let command = check.findings.first { $0.topic == "quota.on" }?.command
@@ -97,7 +85,7 @@ struct CheckTests {
     func images() throws {
         let fileSystem = try populated()
         let folder = fileSystem.image("appvms/work")
-        #expect(level(try check(fileSystem), "image.precache") == nil)
+        #expect(level(try WorkerRun.check(fileSystem), "image.precache") == nil)
         // As a defragmentation would: the same content, in extents of its own.
         try Command.check(
             "cp", "--reflink=never", "--preserve=timestamps", folder + "/private.img",
@@ -107,7 +95,7 @@ struct CheckTests {
         try Command.check("touch", folder + "/private.img.1@2026-01-01T00:00:00Z")
         try Command.check("chattr", "+C", folder + "/private.img.1@2026-01-01T00:00:00Z")
         try fileSystem.synchronize()
-        let found = try check(fileSystem)
+        let found = try WorkerRun.check(fileSystem)
         #expect(level(found, "image.precache") == .warning)
         #expect(level(found, "image.revision") == .warning)
         #expect(level(found, "image.stale") == .warning)
@@ -117,7 +105,7 @@ struct CheckTests {
                 $0.subject == "work:private" && $0.command != nil && $0.reason != nil
             })
         try Command.check("touch", "-d", "1 day ago", folder + "/private-precache.img")
-        #expect(level(try check(fileSystem), "image.precache") == .note)
+        #expect(level(try WorkerRun.check(fileSystem), "image.precache") == .note)
     }
 
     @Test("A pool of the driver file on Btrfs is named, one elsewhere is not")

@@ -32,14 +32,6 @@ struct DeviceOperationTests {
 
     private static let words: Set<String> = ["device replace", "device remove"]
 
-    /// What a check says somebody is at.
-    private func checked(_ fileSystem: LoopFileSystem) throws -> String? {
-        var order = WorkerRun.order(.check, [WorkerRun.volume("work")], on: fileSystem)
-        order.wholeMachine = true
-        guard case .check(let check)? = try WorkerRun.messages(order).last else { return nil }
-        return check.findings.first { $0.topic == "operation" }?.message
-    }
-
     @Test("A device is replaced, added and removed in mid-job: all is waited for and named")
     func devices() throws {
         let spare = try SpareDevice(mebibytes: 2048)
@@ -65,7 +57,7 @@ struct DeviceOperationTests {
                     on: fileSystem))
             while let progress = try session.progress(until: { $0.pacing?.reason == .operation }) {
                 held.insert(progress.pacing?.advice ?? "")
-                if let text = try checked(fileSystem) { named.insert(text) }
+                if let text = try fileSystem.checkedOperation() { named.insert(text) }
             }
             guard case .result? = session.messages.last else {
                 Issue.record("\(String(describing: session.messages.last))")
@@ -77,5 +69,12 @@ struct DeviceOperationTests {
         let known = Self.words.map { "somebody is at work on it: \($0)" }
         #expect(named.contains { known.contains($0) }, "\(named)")
         #expect(try fileSystem.inventory() == inventory)
+    }
+}
+
+extension LoopFileSystem {
+    /// What a check says somebody is at there, which jobs wait for.
+    func checkedOperation() throws -> String? {
+        try WorkerRun.check(self).findings.first { $0.topic == "operation" }?.message
     }
 }

@@ -56,6 +56,20 @@ struct TrimHoldTests {
         record.progress?.pacing?.reason == .trim && record.progress?.pacing?.qube == "work"
     }
 
+    /// A client at whose wish `work` trims.
+    private func trimming(_ world: TrimWorld) throws -> ProgramBeside {
+        let client = try world.start("trim", "work")
+        world.waitUntilAsked()
+        return client
+    }
+
+    /// A job on `work`, which holds.
+    private func heldJob(_ world: TrimWorld) throws -> String {
+        let job = try submit(world, on: "work")
+        try wait(world, job, until: isHeld)
+        return job
+    }
+
     private func end(_ world: TrimWorld, _ job: String) throws -> JobRecord {
         try DaemonRun.reply(
             world.daemon.call("btrfs.job.Watch", argument: job, from: "dom0", to: .name("dom0")),
@@ -114,10 +128,8 @@ struct TrimHoldTests {
     @Test("A job that begins meanwhile holds until then, and one on another qube does not")
     func begins() throws {
         let world = try world()
-        let client = try world.start("trim", "work")
-        world.waitUntilAsked()
-        let job = try submit(world, on: "work")
-        try wait(world, job, until: isHeld)
+        let client = try trimming(world)
+        let job = try heldJob(world)
         #expect(try end(world, submit(world, on: "other")).state == .done)
         #expect(isHeld(try record(world, job)))
         try open(world)
@@ -128,10 +140,8 @@ struct TrimHoldTests {
     @Test("A client that is killed lets go, though the qube trims on")
     func killed() throws {
         let world = try world()
-        let client = try world.start("trim", "work")
-        world.waitUntilAsked()
-        let job = try submit(world, on: "work")
-        try wait(world, job, until: isHeld)
+        let client = try trimming(world)
+        let job = try heldJob(world)
         client.signal(SIGKILL)
         #expect(try end(world, job).state == .done)
         try open(world)
@@ -140,14 +150,11 @@ struct TrimHoldTests {
     @Test("A held job is cancelled at once, and one that somebody has paused stays paused")
     func controls() throws {
         let world = try world()
-        let client = try world.start("trim", "work")
-        world.waitUntilAsked()
-        let first = try submit(world, on: "work")
-        try wait(world, first, until: isHeld)
+        let client = try trimming(world)
+        let first = try heldJob(world)
         try change(world, .cancel, first)
         #expect(try end(world, first).state == .cancelled)
-        let second = try submit(world, on: "work")
-        try wait(world, second, until: isHeld)
+        let second = try heldJob(world)
         try change(world, .pause, second)
         try open(world)
         #expect(client.wait() == 0)
@@ -205,8 +212,7 @@ struct TrimHoldTests {
         let mgmt = try world.admin(lines)
         let client = try mgmt.start("trim", "work")
         while world.asked.count < 2 { usleep(10_000) }
-        let job = try submit(world, on: "work")
-        try wait(world, job, until: isHeld)
+        let job = try heldJob(world)
         #expect(try holds(world).first?.contains("caller=mgmt") == true)
         // Nothing but what the service tries to tell shows that it is gone.
         client.signal(SIGKILL)

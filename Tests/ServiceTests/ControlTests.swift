@@ -9,40 +9,15 @@ import Testing
 
 /// Cancel, pause and resume.
 @Suite struct ControlTests {
-    /// A worker that does as it is told, and notes each word.
-    private static let obedient = """
-        say progress
-        while read -r word; do
-            echo "$word" >> "$cache/words"
-            if [ "$word" = cancel ]; then say cancelled; exit 0; fi
-            if [ "$word" = resume ]; then say result; exit 0; fi
-        done
-        """
-
-    private func change(
-        _ fixture: ServiceFixture, _ service: ServiceName, _ job: String,
-        from caller: String = "dom0", on target: String = "dom0"
-    ) throws -> JobRecord {
-        try fixture.reply(JobRecord.self, service, job, from: caller, on: .name(target))
-    }
-
-    /// What the worker has been told so far.
-    private func words(_ fixture: ServiceFixture) -> [String] {
-        let file = fixture.settings.cacheDirectory.appending("words")
-        let bytes = (try? ServiceFixture.read(file)) ?? []
-        return String(decoding: bytes, as: UTF8.self).split(separator: "\n").map(String.init)
-    }
-
     @Test func aCancelledJobEndsWithWhatItHadBrought() throws {
-        let fixture = try ServiceFixture(worker: Self.obedient)
-        let job = try fixture.submit()
-        try fixture.waitForProgress(of: job)
-        #expect(try !change(fixture, .jobCancel, job).isOver)
+        let fixture = try ServiceFixture(worker: ObedientWorker.script())
+        let job = try fixture.begin()
+        #expect(try !fixture.change(.jobCancel, job).isOver)
         let record = try fixture.end(of: job)
         #expect(record.state == .cancelled)
         #expect(record.result?.savedBytes == 200)
         #expect(record.error == nil)
-        #expect(words(fixture) == ["cancel"])
+        #expect(fixture.words == ["cancel"])
         // On disk, too.
         try fixture.restart()
         #expect(try fixture.end(of: job) == record)
@@ -51,24 +26,22 @@ import Testing
     }
 
     @Test func aPausedJobSaysSoUntilItIsResumed() throws {
-        let fixture = try ServiceFixture(worker: Self.obedient)
-        let job = try fixture.submit()
-        try fixture.waitForProgress(of: job)
-        #expect(try change(fixture, .jobPause, job).state == .paused)
-        #expect(try change(fixture, .jobPause, job).state == .paused)
+        let fixture = try ServiceFixture(worker: ObedientWorker.script())
+        let job = try fixture.begin()
+        #expect(try fixture.change(.jobPause, job).state == .paused)
+        #expect(try fixture.change(.jobPause, job).state == .paused)
         let list = try fixture.reply(JobList.self, .jobList, on: .name("dom0"))
         #expect(list.jobs.map(\.state) == [.paused])
         // The worker takes what was asked for last; let it have the pause first.
-        while words(fixture).isEmpty { _ = try fixture.isAlive() }
-        #expect(try change(fixture, .jobResume, job).state == .running)
+        while fixture.words.isEmpty { _ = try fixture.isAlive() }
+        #expect(try fixture.change(.jobResume, job).state == .running)
         #expect(try fixture.end(of: job).state == .done)
-        #expect(words(fixture) == ["pause", "resume"])
+        #expect(fixture.words == ["pause", "resume"])
     }
 
     @Test func aWatcherSeesThePauseAndTheResume() throws {
-        let fixture = try ServiceFixture(worker: Self.obedient)
-        let job = try fixture.submit()
-        try fixture.waitForProgress(of: job)
+        let fixture = try ServiceFixture(worker: ObedientWorker.script())
+        let job = try fixture.begin()
         let socket = try fixture.connect()
         try socket.send(ServiceFixture.bytes("btrfs.job.Watch", job, on: .name("dom0")))
         try socket.shutdownWriting()
@@ -85,10 +58,10 @@ import Testing
             }
         }
         #expect(try nextState() == .running)
-        _ = try change(fixture, .jobPause, job)
+        _ = try fixture.change(.jobPause, job)
         #expect(try nextState() == .paused)
-        while words(fixture).isEmpty { _ = try fixture.isAlive() }
-        _ = try change(fixture, .jobResume, job)
+        while fixture.words.isEmpty { _ = try fixture.isAlive() }
+        _ = try fixture.change(.jobResume, job)
         #expect(try nextState() == .running)
         #expect(try nextState() == .done)
     }
@@ -101,7 +74,7 @@ import Testing
         try fixture.waitForProgress(of: first)
         let second = try fixture.submit()
         let third = try fixture.submit()
-        let record = try change(fixture, .jobCancel, second)
+        let record = try fixture.change(.jobCancel, second)
         #expect(record.state == .cancelled)
         #expect(record.endedAt != nil && record.startedAt == nil)
         #expect(try fixture.end(of: second) == record)
@@ -109,7 +82,7 @@ import Testing
             try fixture.openGate()
             #expect(try fixture.end(of: job).state == .done)
         }
-        #expect(words(fixture).count == 2)
+        #expect(fixture.words.count == 2)
         // It is over for the next daemon as well.
         try fixture.restart()
         #expect(try fixture.end(of: second).state == .cancelled)
@@ -122,12 +95,12 @@ import Testing
         try fixture.waitForProgress(of: first)
         let second = try fixture.submit()
         let third = try fixture.submit()
-        #expect(try change(fixture, .jobPause, second).state == .paused)
+        #expect(try fixture.change(.jobPause, second).state == .paused)
         for job in [first, third] {
             try fixture.openGate()
             #expect(try fixture.end(of: job).state == .done)
         }
-        #expect(try change(fixture, .jobResume, second).state == .queued)
+        #expect(try fixture.change(.jobResume, second).state == .queued)
         try fixture.openGate()
         #expect(try fixture.end(of: second).state == .done)
     }
@@ -140,9 +113,9 @@ import Testing
         let first = try fixture.submit()
         try fixture.waitForProgress(of: first)
         let second = try fixture.submit()
-        _ = try change(fixture, .jobPause, second)
+        _ = try fixture.change(.jobPause, second)
         #expect(try fixture.exception(.compress)?.kind == .busy)
-        _ = try change(fixture, .jobCancel, second)
+        _ = try fixture.change(.jobCancel, second)
         let third = try fixture.submit()
         for job in [first, third] {
             try fixture.openGate()
@@ -157,7 +130,7 @@ import Testing
             worker: "say progress; \(ServiceFixture.waitForGate); say result", bounds: bounds)
         let first = try fixture.submit()
         try fixture.waitForProgress(of: first)
-        for _ in 0..<4 { _ = try change(fixture, .jobCancel, try fixture.submit()) }
+        for _ in 0..<4 { _ = try fixture.change(.jobCancel, try fixture.submit()) }
         #expect(try fixture.history().count == 3)
         try fixture.openGate()
         #expect(try fixture.end(of: first).state == .done)
@@ -188,11 +161,11 @@ import Testing
         // It sees this one; on the machine it is another's all the same.
         let others = try fixture.exception(service, seen, from: "admin", on: .name("dom0"))
         #expect(others == Refusal.othersJob.exception)
-        _ = try change(fixture, .jobCancel, seen)
+        _ = try fixture.change(.jobCancel, seen)
         // Whoever asked for a job on the machine may change it.
-        #expect(try change(fixture, service, machine, from: "other").job == machine)
+        #expect(try fixture.change(service, machine, from: "other").job == machine)
         let work = try fixture.submit(on: .name("work"))
-        #expect(try change(fixture, service, work, from: "admin", on: "work").job == work)
+        #expect(try fixture.change(service, work, from: "admin", on: "work").job == work)
         try fixture.openGate()
         #expect(try fixture.end(of: vault).state == .done)
     }
@@ -202,9 +175,8 @@ import Testing
         bounds.cancelSeconds = 0.1
         let fixture = try ServiceFixture(
             worker: "say progress; \(ServiceFixture.waitForGate); say result", bounds: bounds)
-        let job = try fixture.submit()
-        try fixture.waitForProgress(of: job)
-        _ = try change(fixture, .jobCancel, job)
+        let job = try fixture.begin()
+        _ = try fixture.change(.jobCancel, job)
         let record = try fixture.end(of: job)
         #expect(record.state == .cancelled)
         #expect(record.result == nil)
@@ -215,8 +187,7 @@ import Testing
         // Far more words than a pipe takes.
         let fixture = try ServiceFixture(
             worker: "say progress; \(ServiceFixture.waitForGate); say result")
-        let job = try fixture.submit()
-        try fixture.waitForProgress(of: job)
+        let job = try fixture.begin()
         let jobs = fixture.daemon.jobs
         for _ in 0..<20_000 {
             _ = try jobs.change(job, .pause)
@@ -230,9 +201,8 @@ import Testing
     @Test func aJobThatIsDoneWhenTheCancellationReachesItIsDone() throws {
         let fixture = try ServiceFixture(
             worker: "say progress; read -r word; say result")
-        let job = try fixture.submit()
-        try fixture.waitForProgress(of: job)
-        _ = try change(fixture, .jobCancel, job)
+        let job = try fixture.begin()
+        _ = try fixture.change(.jobCancel, job)
         #expect(try fixture.end(of: job).state == .done)
     }
 

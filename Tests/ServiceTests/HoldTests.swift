@@ -10,35 +10,19 @@ import Testing
 
 /// Jobs on a qube hold while somebody is at work inside of it.
 @Suite struct HoldTests {
-    /// A worker that does as it is told, says so, and notes each word; it is done when it goes on.
-    private static let obedient = """
-        say progress
-        while read -r word; do
-            echo "$word" >> "$cache/words"
-            if [ "$word" = pause ]; then say paused; fi
-            if [ "$word" = cancel ]; then say cancelled; exit 0; fi
-            if [ "$word" = resume ]; then say result; exit 0; fi
-        done
-        """
-
     private func fixture(
         _ change: (inout Bounds) -> Void = { _ in }
     ) throws -> ServiceFixture {
         var bounds = Bounds()
         change(&bounds)
-        return try ServiceFixture(worker: Self.obedient, bounds: bounds) { settings in
+        return try ServiceFixture(
+            worker: ObedientWorker.script(onPause: "say paused"), bounds: bounds
+        ) { settings in
             var progress = JobProgress(
                 stage: .execute, doneBytes: 50, totalBytes: 100, savedBytes: 7, elapsedSeconds: 1)
             progress.pacing = Pacing(state: .held, reason: .pause, qube: "vault")
             try ServiceFixture.message("paused", .progress(progress), settings)
         }
-    }
-
-    /// What workers have been told so far.
-    private func words(_ fixture: ServiceFixture) -> [String] {
-        let file = fixture.settings.cacheDirectory.appending("words")
-        let bytes = (try? ServiceFixture.read(file)) ?? []
-        return String(decoding: bytes, as: UTF8.self).split(separator: "\n").map(String.init)
     }
 
     /// The job as dom0 sees it, once that is so.
@@ -67,26 +51,19 @@ import Testing
         }
     }
 
-    private func change(
-        _ fixture: ServiceFixture, _ service: ServiceName, _ job: String
-    ) throws -> JobRecord {
-        try fixture.reply(JobRecord.self, service, job, on: .name("dom0"))
-    }
-
     @Test(arguments: ["work", "dom0"])
     func aJobAtWorkHoldsSaysSoAndGoesOnWhenTheCallerHasGone(target: String) throws {
         let fixture = try fixture()
-        let job = try fixture.submit(on: .name(target))
-        try fixture.waitForProgress(of: job)
+        let job = try fixture.begin(on: .name(target))
         let hold = try HoldCall(fixture, from: "admin")
         let record = try wait(fixture, job, until: isHeld)
         #expect(record.state == .running)
         // Ours, not what the worker said.
         #expect(record.progress?.pacing?.qube == "work")
-        #expect(words(fixture) == ["pause"])
+        #expect(fixture.words == ["pause"])
         hold.leave()
         #expect(try fixture.end(of: job).state == .done)
-        #expect(words(fixture) == ["pause", "resume"])
+        #expect(fixture.words == ["pause", "resume"])
         let lines = try waitForEnd(fixture)
         #expect(lines.count == 2)
         #expect(lines[0].hasPrefix("event=request caller=admin"))
@@ -101,17 +78,16 @@ import Testing
         #expect(try wait(fixture, job, until: isHeld).state == .running)
         hold.leave()
         #expect(try fixture.end(of: job).state == .done)
-        #expect(words(fixture) == ["pause", "resume"])
+        #expect(fixture.words == ["pause", "resume"])
     }
 
     @Test func aJobOnAnotherQubeDoesNotHold() throws {
         let fixture = try fixture()
         let hold = try HoldCall(fixture)
-        let job = try fixture.submit(on: .name("deb"))
-        try fixture.waitForProgress(of: job)
-        _ = try change(fixture, .jobPause, job)
-        while words(fixture).isEmpty { _ = try fixture.isAlive() }
-        _ = try change(fixture, .jobResume, job)
+        let job = try fixture.begin(on: .name("deb"))
+        _ = try fixture.change(.jobPause, job)
+        while fixture.words.isEmpty { _ = try fixture.isAlive() }
+        _ = try fixture.change(.jobResume, job)
         // Held, it would not go on.
         #expect(try fixture.end(of: job).state == .done)
         hold.leave()
@@ -122,9 +98,8 @@ import Testing
         let hold = try HoldCall(fixture)
         let first = try fixture.submit()
         try wait(fixture, first, until: isHeld)
-        let second = try fixture.submit(on: .name("deb"))
-        try fixture.waitForProgress(of: second)
-        _ = try change(fixture, .jobCancel, second)
+        let second = try fixture.begin(on: .name("deb"))
+        _ = try fixture.change(.jobCancel, second)
         #expect(try fixture.end(of: second).state == .cancelled)
         #expect(isHeld(try wait(fixture, first) { _ in true }))
         hold.leave()
@@ -133,49 +108,46 @@ import Testing
 
     @Test func aCancelWorksAtOnceWhileAJobIsHeld() throws {
         let fixture = try fixture()
-        let job = try fixture.submit()
-        try fixture.waitForProgress(of: job)
+        let job = try fixture.begin()
         let hold = try HoldCall(fixture)
         try wait(fixture, job, until: isHeld)
-        _ = try change(fixture, .jobCancel, job)
+        _ = try fixture.change(.jobCancel, job)
         #expect(try fixture.end(of: job).state == .cancelled)
-        #expect(words(fixture) == ["pause", "cancel"])
+        #expect(fixture.words == ["pause", "cancel"])
         hold.leave()
     }
 
     @Test func whatSomebodyHasPausedBeforeStaysPaused() throws {
         let fixture = try fixture()
-        let job = try fixture.submit()
-        try fixture.waitForProgress(of: job)
-        _ = try change(fixture, .jobPause, job)
-        while words(fixture).isEmpty { _ = try fixture.isAlive() }
+        let job = try fixture.begin()
+        _ = try fixture.change(.jobPause, job)
+        while fixture.words.isEmpty { _ = try fixture.isAlive() }
         let hold = try HoldCall(fixture)
         let record = try wait(fixture, job) { $0.progress?.pacing != nil }
         #expect(record.state == .paused && record.progress?.pacing?.reason == .pause)
         hold.leave()
         _ = try waitForEnd(fixture)
         #expect(try wait(fixture, job) { _ in true }.state == .paused)
-        #expect(try change(fixture, .jobResume, job).state == .running)
+        #expect(try fixture.change(.jobResume, job).state == .running)
         #expect(try fixture.end(of: job).state == .done)
-        #expect(words(fixture) == ["pause", "resume"])
+        #expect(fixture.words == ["pause", "resume"])
     }
 
     @Test func whatSomebodyPausesMeanwhileStaysPausedAndAResumeMeanwhileIsNoEndOfTheHold() throws {
         let fixture = try fixture()
-        let job = try fixture.submit()
-        try fixture.waitForProgress(of: job)
+        let job = try fixture.begin()
         let first = try HoldCall(fixture)
         try wait(fixture, job, until: isHeld)
-        _ = try change(fixture, .jobPause, job)
+        _ = try fixture.change(.jobPause, job)
         first.leave()
         _ = try waitForEnd(fixture)
         #expect(try wait(fixture, job) { _ in true }.state == .paused)
         let second = try HoldCall(fixture)
-        #expect(try change(fixture, .jobResume, job).state == .running)
+        #expect(try fixture.change(.jobResume, job).state == .running)
         // Its worker holds as before: it was told nothing, and can so be told to end alone.
-        _ = try change(fixture, .jobCancel, job)
+        _ = try fixture.change(.jobCancel, job)
         #expect(try fixture.end(of: job).state == .cancelled)
-        #expect(words(fixture) == ["pause", "cancel"])
+        #expect(fixture.words == ["pause", "cancel"])
         second.leave()
     }
 
@@ -184,14 +156,13 @@ import Testing
             $0.holdSeconds = 2
             $0.beatSeconds = 0.01
         }
-        let job = try fixture.submit()
-        try fixture.waitForProgress(of: job)
+        let job = try fixture.begin()
         let hold = try HoldCall(fixture)
         #expect(try fixture.end(of: job).state == .done)
         let end = try ServiceFixture.object(JobHoldEnd.self, hold.last())
         #expect(end.heldSeconds >= 2)
         #expect(try waitForEnd(fixture).last?.contains("ended by the service") == true)
-        #expect(words(fixture) == ["pause", "resume"])
+        #expect(fixture.words == ["pause", "resume"])
     }
 
     @Test func oneWhoTakesNothingHoldsNobodyForLong() throws {
@@ -199,8 +170,7 @@ import Testing
             $0.writeSeconds = 1
             $0.beatSeconds = 0
         }
-        let job = try fixture.submit()
-        try fixture.waitForProgress(of: job)
+        let job = try fixture.begin()
         let hold = try HoldCall(fixture)
         // Its socket is full, and stays so.
         #expect(try fixture.end(of: job).state == .done)
@@ -248,11 +218,10 @@ import Testing
         }
         #expect(try hold.last() == .exception(Refusal.noSuchQube.exception))
         #expect(try waitForEnd(fixture).last?.contains("outcome=QubesVMNotFoundError") == true)
-        let job = try fixture.submit()
-        try fixture.waitForProgress(of: job)
-        _ = try change(fixture, .jobPause, job)
-        while words(fixture).isEmpty { _ = try fixture.isAlive() }
-        _ = try change(fixture, .jobResume, job)
+        let job = try fixture.begin()
+        _ = try fixture.change(.jobPause, job)
+        while fixture.words.isEmpty { _ = try fixture.isAlive() }
+        _ = try fixture.change(.jobResume, job)
         #expect(try fixture.end(of: job).state == .done)
     }
 

@@ -9,18 +9,7 @@ struct JobNotification: Equatable {
     let isUrgent: Bool
 
     init(_ record: JobRecord) {
-        let ending =
-            switch record.state {
-            case .done where record.exitStatus == .unreadable:
-                "is done, but parts of the images could not be read"
-            case .done where record.exitStatus == .lackedRoom: JobLines.lackedRoom
-            case .done: record.result?.left.map(RemainderLines.headline) ?? "is done"
-            case .failed: "failed"
-            case .interrupted: "was interrupted"
-            case .cancelled: "was cancelled"
-            default: "ended"
-            }
-        summary = "\(JobLines.title(record)) \(ending)"
+        summary = "\(JobLines.title(record)) \(JobLines.fate(record))"
         let saved = record.result.map { result in
             result.savedBytes < 0 ? "Nothing came back." : Self.cameBack(result.savedBytes)
         }

@@ -173,21 +173,25 @@ enum JobLines {
                 "'\(command("watch", record))' follows the one that runs.", indent: 2)
     }
 
+    /// What has become of a job, as a part of a sentence.
+    static func fate(_ record: JobRecord) -> String {
+        switch record.state {
+        case .queued: "waits for its turn"
+        case .running: "is running"
+        case .paused: "is paused"
+        case .done where record.exitStatus == .unreadable:
+            "is done, but parts of the images could not be read"
+        case .done where record.exitStatus == .lackedRoom:
+            "is done, but there was too little room for some of it"
+        case .done: record.result?.left.map(RemainderLines.headline) ?? "is done"
+        case .failed: "failed"
+        case .interrupted, .cancelled:
+            "was \(record.state.rawValue)" + (record.startedAt == nil ? " before it began" : "")
+        case .unknown(let word): unknownState(word)
+        }
+    }
+
     private static func headline(_ record: JobRecord) -> String {
-        let ending =
-            switch record.state {
-            case .queued: "waits for its turn"
-            case .running: "is running"
-            case .paused: "is paused"
-            case .done where record.exitStatus == .unreadable:
-                "is done, but parts of the images could not be read"
-            case .done where record.exitStatus == .lackedRoom: lackedRoom
-            case .done: record.result?.left.map(RemainderLines.headline) ?? "is done"
-            case .failed: "failed"
-            case .interrupted, .cancelled:
-                "was \(record.state.rawValue)" + (record.startedAt == nil ? " before it began" : "")
-            case .unknown(let word): unknownState(word)
-            }
         let time = record.result.flatMap { result in
             result.left == nil || record.exitStatus != .done ? result : nil
         }.map {
@@ -196,11 +200,9 @@ enum JobLines {
         }
         let rest = record.startedAt == nil ? "" : remains(record.state)
         let reason = record.error.map { ": \($0)" }
-        return "Job \(record.job): \(title(record)) \(ending)\(time ?? "")\(rest)\(reason ?? "")"
+        let ending = fate(record) + (time ?? "") + rest + (reason ?? "")
+        return "Job \(record.job): \(title(record)) \(ending)"
     }
-
-    /// Of a job that found no room for some of it.
-    static let lackedRoom = "is done, but there was too little room for some of it"
 
     /// All of it in one line, for a log.
     static func summary(_ record: JobRecord) -> Line {

@@ -116,15 +116,10 @@ struct PackedKeepers {
     }
 
     private func batches(of piece: Replacement.Piece) -> [Int] {
-        var low = 0
-        var high = shown.count
-        while low < high {
-            let middle = (low + high) / 2
-            if shown[middle].start <= piece.keeper { low = middle + 1 } else { high = middle }
-        }
+        let next = shown.partitioningIndex { $0.start > piece.keeper }
         // A piece lies within one reference of its keeper.
-        guard low > 0 else { return [] }
-        let found = shown[low - 1]
+        guard next > 0 else { return [] }
+        let found = shown[next - 1]
         let end = found.start.offset + found.length
         guard found.start.inode == piece.keeper.inode, piece.keeper.offset < end else { return [] }
         return [found.batch]

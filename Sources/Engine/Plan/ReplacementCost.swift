@@ -149,8 +149,8 @@ struct ReferenceCensus: Sendable {
         shapes.reduce(0) { sum, shape in
             let part = shape.key.range.clamped(to: range)
             guard !part.isEmpty else { return sum }
-            let inside = joints.count(notAfter: part.upperBound - ByteCount(1 as UInt64))
-            let before = joints.count(notAfter: part.lowerBound)
+            let inside = joints.partitioningIndex { $0 >= part.upperBound }
+            let before = joints.partitioningIndex { $0 > part.lowerBound }
             return sum + shape.value * (inside - before + 1)
         }
     }
@@ -168,18 +168,5 @@ struct ReferenceCensus: Sendable {
             let end = (part.upperBound - range.lowerBound + lead).rawValue
             return sum + shape.value * Int((end - 1) / unit - start / unit + 1)
         }
-    }
-}
-
-extension [ByteCount] {
-    /// How many of them, which are in order, are no larger.
-    fileprivate func count(notAfter limit: ByteCount) -> Int {
-        var low = 0
-        var high = count
-        while low < high {
-            let middle = (low + high) / 2
-            if self[middle] <= limit { low = middle + 1 } else { high = middle }
-        }
-        return low
     }
 }

@@ -84,7 +84,7 @@ final class Jobs: Sendable {
     func change(
         _ job: String, _ word: WorkerControl
     ) throws(Refusal) -> (record: JobRecord, hasEnded: Bool) {
-        let outcome: Result<(JobRecord, Bool), Refusal> = state.withLock { [clock] state in
+        let outcome: Result<(JobRecord, Bool), Refusal> = state.withLock { state in
             guard var entry = state.archive[job] else { return .failure(.noSuchJob) }
             guard !entry.record.isOver else { return .failure(.jobOver) }
             let before = entry.record.state
@@ -115,7 +115,7 @@ final class Jobs: Sendable {
             }
             if entry.record.state != before { entry.stateChange += 1 }
             state.archive[job] = entry
-            state.archive.shareTurns(bounds, at: clock.now())
+            shareTurns(&state)
             return .success((entry.record, entry.record.isOver))
         }
         return try outcome.get()
@@ -155,15 +155,20 @@ final class Jobs: Sendable {
         try state.withLock { state throws(Refusal) in
             let hold = try state.archive.holds.add(
                 qube, for: caller, bounds, at: clock.now())
-            state.archive.shareTurns(bounds, at: clock.now())
+            shareTurns(&state)
             return hold
         }
+    }
+
+    /// To be done after each change.
+    private func shareTurns(_ state: inout State) {
+        state.archive.shareTurns(bounds, at: clock.now())
     }
 
     /// Looks whether a hold still counts, and lets jobs go on that were held for long enough.
     func keeps(_ hold: JobHolds.Number) -> Bool {
         state.withLock { state in
-            state.archive.shareTurns(bounds, at: clock.now())
+            shareTurns(&state)
             return !state.isStopping && state.archive.holds.has(hold, at: clock.now())
         }
     }
@@ -172,7 +177,7 @@ final class Jobs: Sendable {
     func release(_ hold: JobHolds.Number) {
         state.withLock { state in
             state.archive.holds.remove(hold)
-            state.archive.shareTurns(bounds, at: clock.now())
+            shareTurns(&state)
         }
     }
 
@@ -180,7 +185,7 @@ final class Jobs: Sendable {
 
     /// Waits for the next job and takes it; nil when the daemon stops.
     func next() -> (record: JobRecord, request: JobRequest)? {
-        state.wait { [bounds, clock] state -> (record: JobRecord, request: JobRequest)?? in
+        state.wait { [self] state -> (record: JobRecord, request: JobRequest)?? in
             if state.isStopping { return .some(nil) }
             guard let job = state.archive.next(bounds), var entry = state.archive[job],
                 let (request, _) = entry.waiting
@@ -193,7 +198,7 @@ final class Jobs: Sendable {
             entry.record.startedAt = clock.epochSeconds()
             entry.stateChange += 1
             state.archive[job] = entry
-            state.archive.shareTurns(bounds, at: clock.now())
+            shareTurns(&state)
             return .some((entry.record, request))
         } ?? nil
     }
@@ -205,7 +210,7 @@ final class Jobs: Sendable {
             entry.record.progress = entry.explained(progress)
             entry.progressChange += 1
             state.archive[job] = entry
-            state.archive.shareTurns(bounds, at: clock.now())
+            shareTurns(&state)
         }
     }
 
@@ -223,7 +228,7 @@ final class Jobs: Sendable {
             running.qubes = qubes
             entry.running = running
             state.archive[job] = entry
-            state.archive.shareTurns(bounds, at: clock.now())
+            shareTurns(&state)
             if running.isCancelled { worker?.cancel(graceSeconds: bounds.cancelSeconds) }
             if state.isStopping { worker?.cancel(graceSeconds: bounds.graceSeconds) }
         }
@@ -237,7 +242,7 @@ final class Jobs: Sendable {
             entry.phase = .over
             entry.stateChange += 1
             state.archive[record.job] = entry
-            state.archive.shareTurns(bounds, at: clock.now())
+            shareTurns(&state)
         }
     }
 

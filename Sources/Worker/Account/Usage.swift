@@ -4,8 +4,10 @@ internal import Protocol
 
 extension FileSystemUsage {
     /// The account of a site, as of now.
-    init(_ site: Site) throws(BtrfsError) {
-        let info = try site.fileSystem.spaceInfo()
+    init(_ site: Site) throws(BtrfsError) { self.init(site, try site.fileSystem.spaceInfo()) }
+
+    /// The same of what the file system has said.
+    init(_ site: Site, _ info: SpaceInfo) {
         self.init(
             pools: site.pools.map(\.pool.name), deviceBytes: info.deviceBytes.rawValue,
             unallocatedBytes: info.unallocatedBytes.rawValue,

@@ -3,27 +3,35 @@ internal import Btrfs
 internal import SystemCalls
 internal import SystemPackage
 
-/// A kernel's version, as far as it matters.
+/// A kernel's version: a series and, in it, the number of an update.
 struct KernelVersion: Comparable, CustomStringConvertible {
     let major: Int
     let minor: Int
+    /// 0 for the first of its series.
+    let update: Int
 
-    init(_ major: Int, _ minor: Int) {
+    init(_ major: Int, _ minor: Int, _ update: Int = 0) {
         self.major = major
         self.minor = minor
+        self.update = update
     }
 
     /// From `6.12.59-1.qubes.fc41`.
     init?(release: String) {
-        let parts = release.split(whereSeparator: { !$0.isNumber }).prefix(2).compactMap { Int($0) }
-        guard parts.count == 2 else { return nil }
-        self.init(parts[0], parts[1])
+        let parts = release.prefix { $0.isNumber || $0 == "." }.split(separator: ".")
+            .compactMap { Int($0) }
+        guard parts.count >= 2 else { return nil }
+        self.init(parts[0], parts[1], parts.count > 2 ? parts[2] : 0)
     }
 
-    var description: String { "\(major).\(minor)" }
+    var description: String { "\(major).\(minor)" + (update == 0 ? "" : ".\(update)") }
+
+    func isOfSeries(of other: KernelVersion) -> Bool {
+        (major, minor) == (other.major, other.minor)
+    }
 
     static func < (left: KernelVersion, right: KernelVersion) -> Bool {
-        (left.major, left.minor) < (right.major, right.minor)
+        (left.major, left.minor, left.update) < (right.major, right.minor, right.update)
     }
 }
 

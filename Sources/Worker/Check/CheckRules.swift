@@ -10,7 +10,12 @@ enum CheckRules {
     static let encodedWrites = KernelVersion(5, 18)
     /// Direct writes to files with checksums go through the page cache from here on; and in later
     /// releases of earlier kernels, too, which only what was written shows.
-    static let bufferedDirectWrites = KernelVersion(6, 15)
+    private static let bufferedDirectWrites = KernelVersion(6, 15)
+
+    /// Whether direct writes may go past the page cache, where nothing compresses them.
+    static func mayWritePastCache(_ kernel: KernelVersion) -> Bool {
+        kernel < bufferedDirectWrites
+    }
 
     static func kernel(_ release: String, _ version: KernelVersion) -> [Finding] {
         if version < encodedWrites {
@@ -21,8 +26,7 @@ enum CheckRules {
                     command: "qubes-dom0-update kernel")
             ]
         }
-        let number = KernelFault.release(of: release)
-        let faults = KernelFault.all.filter { $0.isIn(version, release: number) }
+        let faults = KernelFault.all.filter { $0.isIn(version) }
         if faults.isEmpty {
             return [Finding(.good, "kernel", "dom0", "the kernel is \(release)")]
         }
@@ -190,15 +194,14 @@ enum CheckRules {
     }
 
     /// - Parameters:
-    ///   - written: what running qubes have written through those that are direct.
+    ///   - written: what running qubes have written past the page cache; nil where nothing goes
+    ///     that way.
     ///   - isCompressing: the mount has new data compressed.
     static func loops(
-        _ loops: [LoopDevice], _ kernel: KernelVersion?, written: WrittenDirectly,
-        isCompressing: Bool, _ subject: String
+        _ loops: [LoopDevice], written: WrittenDirectly?, isCompressing: Bool, _ subject: String
     ) -> [Finding] {
         let direct = loops.filter(\.isDirect)
-        guard let first = direct.first, (kernel ?? bufferedDirectWrites) < bufferedDirectWrites
-        else {
+        guard let first = direct.first, let written else {
             return [
                 Finding(
                     .good, "loop.direct", subject, "what running qubes write can be compressed")

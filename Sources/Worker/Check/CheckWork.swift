@@ -97,7 +97,8 @@ struct CheckWork {
     private func fileSystem(
         _ site: Site, _ list: ImageList, kernel: KernelVersion?
     ) throws(BtrfsError) -> [CheckReport.Finding] {
-        let usage = try FileSystemUsage(site)
+        let space = try site.fileSystem.spaceInfo()
+        let usage = FileSystemUsage(site, space)
         let subject = usage.pools.joined(separator: ", ")
         let point = site.point
         let devices = try site.fileSystem.devices()
@@ -106,7 +107,7 @@ struct CheckWork {
             usage.mountOptions ?? [], subject, point,
             fstab: site.mount.map { MountOptions.fstabLine($0, site.fileSystem.identity.text) })
         findings += CheckRules.space(usage, subject, point)
-        findings += LayoutRules.profiles(try site.fileSystem.spaceInfo(), subject, point)
+        findings += LayoutRules.profiles(space, subject, point)
         findings += LayoutRules.conversion(try site.fileSystem.subvolumes(), subject, point)
         findings += LayoutRules.discards(
             CheckFacts.devices(of: site.fileSystem), usage.mountOptions ?? [], subject)
@@ -125,9 +126,11 @@ struct CheckWork {
         let directories = Set(site.pools.compactMap(\.identity))
         let loops = CheckFacts.loops.filter { $0.isBelow(directories) }
         findings += CheckRules.discards(loops, subject)
-        let written = try written(through: loops.filter(\.isDirect), list, site)
+        let mayPassCache = kernel.map(CheckRules.mayWritePastCache) == true
         findings += CheckRules.loops(
-            loops, kernel, written: written,
+            loops,
+            written: mayPassCache
+                ? try written(through: loops.filter(\.isDirect), list, site) : nil,
             isCompressing: usage.mountOptions?.contains { $0.hasPrefix("compress") } == true,
             subject)
         return findings + nocowDirectories(site)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 internal import Btrfs
 public import Engine
+internal import Synchronization
 public import SystemCalls
 public import SystemPackage
 
@@ -80,15 +81,11 @@ final class Spill: Sendable {
     /// What errors say they are about.
     static let subject = "a spill file"
 
-    private struct State {
-        var lengthBytes: UInt64 = 0
-        /// Nothing more is written to the first file; whoever reads from it still may.
-        var isMoved = false
-    }
-
     private let first: SharedDescriptor
     private let second: SharedDescriptor?
-    private let state = Monitor(State())
+    /// Nothing more is written to the first file; whoever reads from it still may.
+    private let isMoved = Atomic<Bool>(false)
+    private let length = Monitor(UInt64(0))
 
     /// - Parameter reserve: where what has no room in the directory goes; nil for nowhere.
     fileprivate init(
@@ -103,30 +100,30 @@ final class Spill: Sendable {
     }
 
     private var file: SharedDescriptor {
-        let isMoved = state.withLock { $0.isMoved }
-        return isMoved ? second ?? first : first
+        isMoved.load(ordering: .acquiring) ? second ?? first : first
     }
 
     /// One at a time, as whoever fills it does.
     fileprivate func append(_ bytes: UnsafeRawBufferPointer) throws(BtrfsError) {
-        let offset = state.withLock { $0.lengthBytes }
+        let offset = length.withLock { $0 }
         do throws(Errno) {
             do throws(Errno) {
                 unsafe try file.descriptor.write(bytes, atOffset: offset)
-            } catch .noSpace, .diskQuotaExceeded {
-                try move(lengthBytes: offset, orThrow: .noSpace)
+            } catch {
+                guard error == .noSpace || error == .diskQuotaExceeded else { throw error }
+                try move(lengthBytes: offset, orThrow: error)
                 unsafe try file.descriptor.write(bytes, atOffset: offset)
             }
         } catch {
             throw BtrfsError("write", Self.subject, error)
         }
-        state.withLock { $0.lengthBytes = offset + UInt64(bytes.count) }
+        length.withLock { $0 = offset + UInt64(bytes.count) }
     }
 
     /// Goes on in the other file. The first one stays as it is for those that read there: it gives
     /// its space back with the rest.
     private func move(lengthBytes: UInt64, orThrow error: Errno) throws(Errno) {
-        guard let second, !state.withLock({ $0.isMoved }) else { throw error }
+        guard let second, !isMoved.load(ordering: .acquiring) else { throw error }
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 4096)
         defer { unsafe buffer.deallocate() }
         var done: UInt64 = 0
@@ -139,7 +136,7 @@ final class Spill: Sendable {
             unsafe try second.descriptor.write(UnsafeRawBufferPointer(part), atOffset: done)
             done += UInt64(part.count)
         }
-        state.withLock { $0.isMoved = true }
+        isMoved.store(true, ordering: .releasing)
     }
 
     /// Gives back the space of all that was added. A failure costs space and nothing else.
@@ -148,7 +145,8 @@ final class Spill: Sendable {
             try? file.descriptor.truncate(toBytes: 0)
             file.descriptor.adviseRandomReads(false)
         }
-        state.withLock { $0 = State() }
+        length.withLock { $0 = 0 }
+        isMoved.store(false, ordering: .releasing)
     }
 
     fileprivate func read(
@@ -168,7 +166,7 @@ final class Spill: Sendable {
 
     fileprivate func map() throws(BtrfsError) -> Mapping {
         do throws(Errno) {
-            return try file.descriptor.map(lengthBytes: Int(state.withLock { $0.lengthBytes }))
+            return try file.descriptor.map(lengthBytes: Int(length.withLock { $0 }))
         } catch {
             throw BtrfsError("mmap", Self.subject, error)
         }

@@ -19,10 +19,10 @@ struct NewDataFacts {
     private let direct: Set<FileStatus.Identity>
 
     init() {
-        let isHarmless = (CheckFacts.kernel?.version).map { $0 >= CheckRules.bufferedDirectWrites }
+        let mayPassCache = (CheckFacts.kernel?.version).map(CheckRules.mayWritePastCache) ?? true
         direct =
-            isHarmless == true
-            ? [] : Set(CheckFacts.loops.filter(\.isDirect).compactMap(\.backingIdentity))
+            mayPassCache
+            ? Set(CheckFacts.loops.filter(\.isDirect).compactMap(\.backingIdentity)) : []
     }
 
     /// The order of the kernel's own decision (inode_need_compress in fs/btrfs/inode.c).

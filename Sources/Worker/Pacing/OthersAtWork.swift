@@ -28,22 +28,19 @@ struct OthersAtWork: Sendable {
         for name in SmallFile.names(in: processes) where name.allSatisfy(\.isNumber) {
             switch deed(of: name) {
             case .transfers(let transfer): return transfer.kind.rawValue
-            case .backsUp: return Self.backup
+            case .backsUp: return "qvm-backup"
             case .other, .undecided: continue
             }
         }
         return nil
     }
 
-    /// What backs qubes up in dom0, from its first question to its end. The kernel names a script
-    /// by its file.
-    private static let backup = "qvm-backup"
-
     /// What a process does, as far as it matters here.
     enum Deed: Equatable {
         /// It moves a subvolume.
         case transfers(Transfer)
-        /// It reads all of some qubes, for hours.
+        /// It backs qubes up, from its first question to its end, and reads all of them for hours.
+        /// The kernel names a script by its file.
         case backsUp
         /// It does something else, or is gone.
         case other
@@ -57,7 +54,7 @@ struct OthersAtWork: Sendable {
         init(name: String?, commandLine: String?) {
             switch (name, commandLine) {
             case (nil, _), (_, nil): self = .other
-            case (let name, _) where name == OthersAtWork.backup + "\n": self = .backsUp
+            case ("qvm-backup\n", _): self = .backsUp
             // It runs still what it will leave for `btrfs`, or nothing of the kind.
             case (let name, _) where name != "btrfs\n": self = .undecided
             case (_, ""): self = .undecided

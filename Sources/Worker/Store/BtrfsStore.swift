@@ -97,9 +97,9 @@ struct BtrfsStore: ExtentStore {
     func read(
         _ file: any OpenFile, at offset: FileOffset, into buffer: UnsafeMutableRawBufferPointer
     ) throws(BtrfsError) -> Int {
-        try whileOpen(file) { () throws(BtrfsError) in
+        try whileOpen(file) { (shared) throws(BtrfsError) in
             try named("read", "an image") { () throws(Errno) in
-                unsafe try shared(file).descriptor.read(into: buffer, atOffset: offset.rawValue)
+                unsafe try shared.descriptor.read(into: buffer, atOffset: offset.rawValue)
             }
         }
     }
@@ -107,37 +107,42 @@ struct BtrfsStore: ExtentStore {
     func readEncoded(
         _ file: any OpenFile, at offset: FileOffset, lengthBytes: ByteCount
     ) throws(BtrfsError) -> EncodedExtent? {
-        try whileOpen(file) { () throws(BtrfsError) in
-            try EncodedIO.read(from: shared(file).descriptor, at: offset, lengthBytes: lengthBytes)
+        try whileOpen(file) { (shared) throws(BtrfsError) in
+            try EncodedIO.read(from: shared.descriptor, at: offset, lengthBytes: lengthBytes)
         }
     }
 
     func prefetch(_ file: any OpenFile, at offset: FileOffset, lengthBytes: ByteCount) {
-        shared(file).descriptor.advise(
-            .willNeed, offset: offset.rawValue, lengthBytes: lengthBytes.rawValue)
+        advise(file, .willNeed, at: offset, lengthBytes)
     }
 
     func forget(_ file: any OpenFile, at offset: FileOffset, lengthBytes: ByteCount) {
-        shared(file).descriptor.advise(
-            .doNotNeed, offset: offset.rawValue, lengthBytes: lengthBytes.rawValue)
+        advise(file, .doNotNeed, at: offset, lengthBytes)
+    }
+
+    private func advise(
+        _ file: any OpenFile, _ advice: CacheAdvice, at offset: FileOffset, _ lengthBytes: ByteCount
+    ) {
+        try? shared(file).descriptor.advise(
+            advice, offset: offset.rawValue, lengthBytes: lengthBytes.rawValue)
     }
 
     func cachedBytes(
         _ file: any OpenFile, at offset: FileOffset, lengthBytes: ByteCount
     ) throws(BtrfsError) -> ByteCount {
-        try whileOpen(file) { () throws(BtrfsError) in
+        try whileOpen(file) { (shared) throws(BtrfsError) in
             try named("cachestat", "an image") { () throws(Errno) in
                 ByteCount(
-                    try shared(file).descriptor.cachedBytes(
+                    try shared.descriptor.cachedBytes(
                         offset: offset.rawValue, lengthBytes: lengthBytes.rawValue))
             }
         }
     }
 
     func flush(_ file: any OpenFile) throws(BtrfsError) {
-        try whileOpen(file) { () throws(BtrfsError) in
+        try whileOpen(file) { (shared) throws(BtrfsError) in
             try named("fdatasync", "an image") { () throws(Errno) in
-                try shared(file).descriptor.synchronizeData()
+                try shared.descriptor.synchronizeData()
             }
         }
     }
@@ -146,11 +151,11 @@ struct BtrfsStore: ExtentStore {
         _ source: any OpenFile, at sourceOffset: FileOffset, lengthBytes: ByteCount,
         with destination: any OpenFile, at destinationOffset: FileOffset
     ) throws(BtrfsError) -> DedupeOutcome {
-        try whileOpen(source) { () throws(BtrfsError) in
-            try whileOpen(destination) { () throws(BtrfsError) in
+        try whileOpen(source) { (from) throws(BtrfsError) in
+            try whileOpen(destination) { (to) throws(BtrfsError) in
                 let outcome = try DedupeRange.share(
-                    shared(source).descriptor, at: sourceOffset, lengthBytes: lengthBytes,
-                    with: shared(destination).descriptor, at: destinationOffset)
+                    from.descriptor, at: sourceOffset, lengthBytes: lengthBytes,
+                    with: to.descriptor, at: destinationOffset)
                 // Of the destination the kernel tells in its answer.
                 if case .failed = outcome, (destination as? OpenImage)?.isLetGo == true {
                     return .failed(OpenImage.gone.reason)
@@ -165,8 +170,9 @@ struct BtrfsStore: ExtentStore {
     func writePlain(
         _ bytes: UnsafeRawBufferPointer, to scratch: any ScratchFile, at offset: FileOffset
     ) throws(BtrfsError) {
+        let own = try own(scratch)
         try named("write", "the scratch file") { () throws(Errno) in
-            unsafe try own(scratch).shared.descriptor.write(bytes, atOffset: offset.rawValue)
+            unsafe try own.shared.descriptor.write(bytes, atOffset: offset.rawValue)
         }
     }
 
@@ -181,7 +187,7 @@ struct BtrfsStore: ExtentStore {
 
     /// A file without a name writes no log: `fdatasync(2)` waits for its own data and no more.
     func settle(_ scratch: any ScratchFile) throws(BtrfsError) -> SettledScratch {
-        let scratch = own(scratch)
+        let scratch = try own(scratch)
         do throws(Errno) {
             try scratch.shared.descriptor.synchronizeData()
         } catch {
@@ -205,40 +211,40 @@ struct BtrfsStore: ExtentStore {
     }
 
     func clear(_ scratch: any ScratchFile) throws(BtrfsError) {
+        let own = try own(scratch)
         try named("ftruncate", "the scratch file") { () throws(Errno) in
-            try own(scratch).shared.descriptor.truncate(toBytes: 0)
+            try own.shared.descriptor.truncate(toBytes: 0)
         }
     }
 
     func synchronize() throws(BtrfsError) { try fileSystem.synchronize() }
 
-    private func own(_ scratch: any ScratchFile) -> BtrfsScratch {
-        guard let own = scratch as? BtrfsScratch else {
-            // The engine hands back what it was given, and a worker has stores of this kind alone:
-            // any other one is a mistake in the code, and going on would write somewhere.
-            preconditionFailure("a scratch file of another store")
-        }
+    /// The engine hands back what it was given, and a worker has stores of this kind alone: any
+    /// other file is a mistake in the code, with which nothing is written, and no reference moved.
+    private func own(_ scratch: any ScratchFile) throws(BtrfsError) -> BtrfsScratch {
+        guard let own = scratch as? BtrfsScratch else { throw Self.stranger }
         return own
     }
 
-    private func shared(_ file: any OpenFile) -> SharedDescriptor {
+    private func shared(_ file: any OpenFile) throws(BtrfsError) -> SharedDescriptor {
         guard let shared = (file as? any StoredFile)?.shared ?? file as? SharedDescriptor else {
-            // A worker has stores of this kind alone, and no input makes a file of another: it is a
-            // mistake in the code, and going on would move references of what nobody has checked.
-            preconditionFailure("a file of another store")
+            throw Self.stranger
         }
         return shared
     }
 
+    private static let stranger = BtrfsError("use", "a file of another store", .badFileDescriptor)
+
     /// Asks an image something.
     /// - Throws: ESTALE where it was let go of, before or meanwhile.
     private func whileOpen<Result>(
-        _ file: any OpenFile, _ body: () throws(BtrfsError) -> Result
+        _ file: any OpenFile, _ body: (SharedDescriptor) throws(BtrfsError) -> Result
     ) throws(BtrfsError) -> Result {
-        guard let image = file as? OpenImage else { return try body() }
+        let shared = try shared(file)
+        guard let image = file as? OpenImage else { return try body(shared) }
         if image.isLetGo { throw OpenImage.gone }
         do throws(BtrfsError) {
-            return try body()
+            return try body(shared)
         } catch {
             throw image.isLetGo ? OpenImage.gone : error
         }

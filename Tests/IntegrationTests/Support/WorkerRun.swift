@@ -70,6 +70,19 @@ enum WorkerRun {
         return report
     }
 
+    /// What a check finds, of `work` and, unless it is not asked for, of the machine.
+    static func check(
+        _ fileSystem: LoopFileSystem, machine: Bool = true
+    ) throws -> CheckReport {
+        var order = order(.check, [volume("work")], on: fileSystem)
+        order.wholeMachine = machine
+        let last = try messages(order).last
+        guard case .check(let check)? = last else {
+            throw UnexpectedEnd(message: "\(String(describing: last))")
+        }
+        return check
+    }
+
     struct UnexpectedEnd: Error { let message: String }
 
     static let compress = WorkerOrder.Work.compress(level: 3, running: false)
