@@ -38,13 +38,14 @@ private func readItem(_ key: ItemKey, _ item: RawSpan) {
     _ = reference.address + reference.diskBytes
 }
 
-/// The caches of fingerprints and of verdicts: as they are, or between a right header and a right
-/// checksum, which no mutation would find.
+/// The caches of fingerprints and of verdicts, and notes of moves: as they are, or between a right
+/// header and a right checksum, which no mutation would find.
 @Sendable func fuzzCache(_ input: [UInt8]) {
     guard let first = input.first else { return }
     let identity = FileSystem.Identity(bytes: Array(0..<16))
     readVerdicts(Array(input.dropFirst()), isWhole: first % 4 == 0, identity)
     readItems(Array(input.dropFirst()))
+    readMoves(Array(input.dropFirst()))
     let header = FingerprintSegment(fileSystem: identity, checksumKind: .crc32c).encoded().dropLast(
         4)
     let body = Array(input.dropFirst())
@@ -75,6 +76,23 @@ private func readItems(_ body: [UInt8]) {
     for item in items { encoder.append(item) }
     var again = FileExtentDecoder(piece: encoder.piece())
     demand(again?.items() == items, "items are kept as they were")
+}
+
+/// What a job has noted that was killed.
+private func readMoves(_ body: [UInt8]) {
+    var bytes = Array(MovePage().bytes.prefix(8))
+    for shift in stride(from: 0, to: 64, by: 8) {
+        bytes.append(UInt8(truncatingIfNeeded: UInt64(body.count) >> UInt64(shift)))
+    }
+    bytes += FingerprintSegment.checksum(body) + body
+    guard let moves = MovePage.moves(bytes) else { return }
+    var page = MovePage()
+    page.add(moves)
+    demand(MovePage.moves(page.bytes) == moves, "moves are noted as they were")
+    for reference in moves.flatMap(\.references) {
+        // Traps when it wraps round.
+        _ = reference.fileOffset + reference.lengthBytes
+    }
 }
 
 private func readVerdicts(_ body: [UInt8], isWhole: Bool, _ identity: FileSystem.Identity) {

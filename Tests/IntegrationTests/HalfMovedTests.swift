@@ -76,6 +76,42 @@ struct HalfMovedTests {
         #expect(try fileSystem.inventory() == inventory)
     }
 
+    @Test("What a kill leaves between volumes of different groups the next job takes back")
+    func takenBack() throws {
+        let fileSystem = try populated()
+        let groups = [
+            WorkerRun.volume("work", group: "one"), WorkerRun.volume("vault", group: "other"),
+        ]
+        let state = fileSystem.folder + "/state"
+        try FileManager.default.createDirectory(
+            atPath: state, withIntermediateDirectories: true)
+        let options = ["--state-directory", state]
+        let before = try fileSystem.dataUsedBytes()
+        let inventory = try fileSystem.inventory()
+        var torn: [Int] = []
+        var kills = 0
+        while torn.isEmpty, kills < 20 {
+            kills += 1
+            let session = try WorkerSession(
+                WorkerRun.order(WorkerRun.compress, groups, on: fileSystem), options: options)
+            try #require(try session.progress(until: \.isHalfWay) != nil)
+            session.kill()
+            torn = try tornApart(fileSystem)
+        }
+        try #require(!torn.isEmpty, "\(kills) kills met nothing that had moved in part")
+        let twice = try fileSystem.dataUsedBytes()
+        // Whatever it is asked for: this one has nothing to do itself.
+        let result = try WorkerRun.job(
+            WorkerRun.sparsify, groups, on: fileSystem, options: options)
+        #expect(try tornApart(fileSystem) == [])
+        #expect(try fileSystem.dataUsedBytes() < twice)
+        #expect(try fileSystem.dataUsedBytes() <= before)
+        #expect(try fileSystem.inventory() == inventory)
+        // What has gone back is none of its own figures.
+        #expect(result.own == JobCount())
+        #expect(result.before.map(\.dataUsedBytes) == result.after.map(\.dataUsedBytes))
+    }
+
     @Test("A daemon that is stopped leaves nothing half moved, however often")
     func stopped() throws {
         let fileSystem = try populated()

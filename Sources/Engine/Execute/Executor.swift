@@ -11,11 +11,17 @@ public struct Executor: Sendable {
         public let scratch: any ScratchFile
         /// For this lane alone.
         public let encoder: any FrameEncoder
+        /// For this lane alone; nil where nothing is noted.
+        public let journal: (any MoveJournal)?
 
         /// Makes parts.
-        public init(scratch: any ScratchFile, encoder: any FrameEncoder) {
+        public init(
+            scratch: any ScratchFile, encoder: any FrameEncoder,
+            journal: (any MoveJournal)? = nil
+        ) {
             self.scratch = scratch
             self.encoder = encoder
+            self.journal = journal
         }
     }
 
@@ -108,9 +114,7 @@ public struct Executor: Sendable {
         let lanes = isLast ? Array(lanes.prefix(1)) : lanes
         try concurrently(count: lanes.count, threads: lanes.count) {
             [lanes, control] (index) throws(BtrfsError) in
-            let lane = Lane(
-                context: context, scratch: lanes[index].scratch, encoder: lanes[index].encoder,
-                isLastPass: isLast)
+            let lane = Lane(context: context, parts: lanes[index], isLastPass: isLast)
             while !control.isCancelled, !control.isTimeOver,
                 let (batch, coming) = shared.withLock({ shared in
                     let taken = shared.take(batches, ahead: lanes.count)

@@ -6,19 +6,19 @@ internal import SystemPackage
 struct Lane {
     private let context: LaneContext
     private let scratch: any ScratchFile
+    private let journal: (any MoveJournal)?
     private let planner: RoundPlanner
     private let mover: Mover
     private let settler: Settler
 
     /// - Parameter isLastPass: what cannot be done now is left alone, and not postponed.
-    init(
-        context: LaneContext, scratch: any ScratchFile, encoder: any FrameEncoder, isLastPass: Bool
-    ) {
+    init(context: LaneContext, parts: Executor.LaneParts, isLastPass: Bool) {
         self.context = context
-        self.scratch = scratch
+        scratch = parts.scratch
+        journal = parts.journal
         mover = Mover(context: context)
         settler = Settler(context: context, isLastPass: isLastPass)
-        let packer = FramePacker(encoder: encoder, sectorBytes: context.store.sectorBytes)
+        let packer = FramePacker(encoder: parts.encoder, sectorBytes: context.store.sectorBytes)
         let frames = FrameMaker(
             store: context.store, fresh: context.fresh, scratch: scratch, packer: packer,
             limits: context.limits)
@@ -60,10 +60,13 @@ struct Lane {
         var deferred = DeferredReplacements()
         var references: [OpenReference] = []
         defer { context.pages.letGo(of: references) }
+        var isNoted = false
+        defer { if isNoted { journal?.clear() } }
         do throws(BtrfsError) {
             for round in 1...context.limits.rounds where !pending.isEmpty {
                 let planned = try planner.plan(pending, &references, &result)
                 deferred.add(planned.deferred)
+                isNoted = note(planned.works) || isNoted
                 let moved = mover.move(planned.works)
                 pending = moved.works.map(\.afterRound)
                 if let refusal = moved.refusal { throw refusal }
@@ -77,13 +80,26 @@ struct Lane {
             if error.isRefusedWrite || error.reason == .readOnlyFileSystem {
                 context.refusal.set()
             }
-            // On a file system that was made read-only nothing can go back.
-            if error.reason != .readOnlyFileSystem {
+            // On a file system that was made read-only nothing can go back: the next job does it.
+            if error.reason == .readOnlyFileSystem {
+                isNoted = false
+            } else {
                 for unfinished in pending { result.outcome.add(settler.retreat(unfinished)) }
             }
             try? context.store.clear(scratch)
             if !error.isCancellation { throw error }
         }
         return deferred
+    }
+
+    /// Notes what stands twice for as long as it has moved in part.
+    /// - Returns: whether there was such a thing.
+    private func note(_ works: [RoundWork]) -> Bool {
+        guard let journal else { return false }
+        let moves = works.filter(\.isRewritten).map {
+            NotedMove($0, newestGeneration: context.newestGeneration)
+        }
+        if !moves.isEmpty { journal.add(moves) }
+        return !moves.isEmpty
     }
 }

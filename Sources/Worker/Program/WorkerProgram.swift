@@ -61,7 +61,9 @@ public enum WorkerProgram {
             throw Failure(unfit: problem)
         }
         let cache = try places.openCache()
-        sites.openNotes(in: try places.openState())
+        let state = try places.openState()
+        sites.openNotes(in: state)
+        if task.movesReferences { sites.openMoves(in: state, lanes: JobWork.lanes) }
         try open(task, of: order, &sites, cache, places)
         // A check is there to say it; what a job was asked for may all be damaged.
         if order.work != .check, let problem = sites.problemOfAllSelected(order) {

@@ -67,6 +67,8 @@ struct Site: Sendable {
     var fingerprintBytes = Fingerprints.heldBytes
     /// What is remembered about it; nil without a state directory.
     var notes: NoteFile?
+    /// What jobs have under way; nil without a state directory, and where nothing is moved.
+    var moves: MoveBook?
     /// How far its trees were read before anything was written.
     var treeLook: TreeLook?
     /// What is kept from run to run; nil without a cache directory.
@@ -256,6 +258,14 @@ struct Sites: Sendable {
         guard let state else { return }
         for index in sites.indices {
             sites[index].notes = NoteFile(in: state, for: sites[index].fileSystem)
+        }
+    }
+
+    /// Opens what jobs note down of what they have under way, in the state directory.
+    mutating func openMoves(in state: SharedDescriptor?, lanes: Int) {
+        guard let state else { return }
+        for index in sites.indices {
+            sites[index].moves = MoveBook(in: state, for: sites[index].fileSystem, lanes: lanes)
         }
     }
 

@@ -14,6 +14,8 @@ struct ModelJob {
     }()
     var lanes = 1
     var control: any JobControl = Unhindered()
+    /// Of the first lane.
+    var journal: (any MoveJournal)?
     var order = BatchOrder.asPlanned
     var now: @Sendable () -> ContinuousClock.Instant = { .now }
     /// How many read fingerprints.
@@ -123,7 +125,8 @@ struct ModelJob {
     ) throws(BtrfsError) -> ExecutionOutcome {
         let parts = (0..<lanes).map { lane in
             Executor.LaneParts(
-                scratch: store.scratch(1_000_000 + UInt64(lane)), encoder: ModelEncoder())
+                scratch: store.scratch(1_000_000 + UInt64(lane)), encoder: ModelEncoder(),
+                journal: lane == 0 ? journal : nil)
         }
         let executor = Executor(
             store: store, roles: roles, survey: survey ?? self.survey(), lanes: parts,
