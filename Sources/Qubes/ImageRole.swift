@@ -33,6 +33,14 @@ public enum ImageRole: Equatable, Sendable {
     /// A running qube writes to such a file.
     public var isLive: Bool { self == .dirty || self == .volatileImage }
 
+    /// Nobody writes to such a file in place: qubesd makes another, and renames it.
+    public var isAtRest: Bool {
+        switch self {
+        case .clean, .precache, .revision: true
+        case .dirty, .importing, .volatileImage, .temporary: false
+        }
+    }
+
     /// The longest random part of a temporary file's name, in bytes (Python's `tempfile` makes 8).
     public static let randomBytes = 32
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 internal import CSystemCalls
 internal import Glibc
-internal import Synchronization
 public import SystemPackage
 
 /// A process that we have started and will reap.
@@ -21,7 +20,7 @@ public final class ChildProcess: Sendable {
     public let identifier: Int32
 
     /// Once it is reaped the kernel may give its number to somebody else.
-    private let isReaped = Mutex(false)
+    private let isReaped = Monitor(false)
 
     private init(_ identifier: Int32) { self.identifier = identifier }
 

@@ -2,7 +2,9 @@
 internal import CSystemCalls
 internal import Glibc
 
-/// State behind a lock, with a condition to wait for: what `Synchronization.Mutex` has no part for.
+/// State behind a lock, with a condition to wait for: the one lock that there is here.
+/// `Synchronization.Mutex` has no such part, and the thread sanitizer does not see it lock: it
+/// knows pthreads.
 ///
 /// For threads of our own only; waiting in a task would hold a thread of Swift's pool.
 /// Sendable unchecked: `state` is touched only between lock and unlock of `mutex`, and both C

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import Btrfs
-import Synchronization
+import SystemCalls
 import Testing
 
 @testable import Engine
@@ -8,7 +8,7 @@ import Testing
 /// Between a survey and the read of an extent minutes may pass, in which qubes write.
 @Suite struct FingerprinterTests {
     private final class Kept: Sendable {
-        let entries = Mutex<[FingerprintSegment.Entry]>([])
+        let entries = Monitor<[FingerprintSegment.Entry]>([])
     }
 
     private static func content(_ seed: UInt8) -> [UInt8] {

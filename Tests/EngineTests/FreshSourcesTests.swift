@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import Btrfs
-import Synchronization
+import SystemCalls
 import SystemPackage
 import Testing
 
@@ -68,8 +68,8 @@ import Testing
 
     @Test func `What is being let go of is no other's page to whoever is about to read it`() throws
     {
-        let expected = Mutex<[Range<ByteCount>]>([])
-        let lookMeanwhile = Mutex<(@Sendable () -> Void)?>(nil)
+        let expected = Monitor<[Range<ByteCount>]>([])
+        let lookMeanwhile = Monitor<(@Sendable () -> Void)?>(nil)
         var faults = ModelStore.Faults()
         faults.onForget = { lookMeanwhile.withLock { $0 }?() }
         let store = ModelStore(DeviceLawTests.copies(1))

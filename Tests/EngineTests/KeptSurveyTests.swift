@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import Btrfs
-import Synchronization
+import SystemCalls
 import Testing
 
 @testable import Engine
@@ -17,7 +17,7 @@ private final class FilesCatalog: ExtentCatalog {
 
     private let files: [UInt64: File]
     private let failing: Set<UInt64>
-    private let reads = Mutex<[UInt64]>([])
+    private let reads = Monitor<[UInt64]>([])
 
     /// - Parameter failing: the files that cannot be read.
     init(_ files: [UInt64: File], failing: Set<UInt64> = []) {

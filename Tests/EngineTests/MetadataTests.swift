@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import Btrfs
 import Engine
-import Synchronization
+import SystemCalls
 import SystemPackage
 import Testing
 
@@ -94,7 +94,7 @@ import Testing
 
     /// Cancels at a request.
     final class Canceller: JobControl {
-        private let requests = Mutex(0)
+        private let requests = Monitor(0)
         let at: Int
         let room: ByteCount
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import Btrfs
-import Synchronization
+import SystemCalls
 import Testing
 
 @testable import Engine
@@ -9,9 +9,9 @@ import Testing
 @Suite struct PiecesTests {
     /// The time is over when so many batches were asked for.
     private final class Time: JobControl {
-        private let left: Mutex<Int>
+        private let left: Monitor<Int>
 
-        init(batches: Int) { left = Mutex(batches) }
+        init(batches: Int) { left = Monitor(batches) }
 
         var isCancelled: Bool { false }
         func checkpoint() throws(BtrfsError) {}
@@ -25,9 +25,9 @@ import Testing
 
     /// It is cancelled when that was asked for so often.
     private final class Cancelled: JobControl {
-        private let left: Mutex<Int>
+        private let left: Monitor<Int>
 
-        init(after looks: Int) { left = Mutex(looks) }
+        init(after looks: Int) { left = Monitor(looks) }
 
         var isCancelled: Bool {
             left.withLock { left in
@@ -125,7 +125,7 @@ import Testing
             let laws = Laws(before: job)
             let plan = try job.dedupePlan()
             try #require(plan.replacements.count > 3)
-            let last = Mutex(ByteCount.zero)
+            let last = Monitor(ByteCount.zero)
             let outcome = try job.execute(plan) { done, _ in last.withLock { $0 = done } }
             laws.check("\(batches)")
             #expect(outcome.extentsReplaced == batches)
@@ -153,7 +153,7 @@ import Testing
         job.control = Cancelled(after: looks)
         let laws = Laws(before: job)
         let plan = try job.dedupePlan()
-        let last = Mutex(ByteCount.zero)
+        let last = Monitor(ByteCount.zero)
         let outcome = try job.execute(plan) { done, _ in last.withLock { $0 = done } }
         laws.check("\(looks)", itemsMore: 8)
         let whole = Remainder(plan.replacements).disk

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import Btrfs
-import Synchronization
+import SystemCalls
 import SystemPackage
 import Testing
 
@@ -120,7 +120,7 @@ import Testing
 
     /// Says that the job was cancelled once it has been asked so often.
     private final class CancelledLater: JobControl {
-        private let asked = Mutex(0)
+        private let asked = Monitor(0)
         private let limit: Int
 
         init(after limit: Int) { self.limit = limit }

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import Btrfs
-import Synchronization
 import SystemCalls
 import SystemPackage
 import Testing
@@ -9,7 +8,7 @@ import Testing
 
 /// A clock that a test moves on.
 final class ModelClock: Sendable {
-    private let time = Mutex(ContinuousClock.now)
+    private let time = Monitor(ContinuousClock.now)
 
     var now: ContinuousClock.Instant { time.withLock { $0 } }
     func advance(by duration: Duration) { time.withLock { $0 += duration } }
@@ -176,7 +175,7 @@ final class ModelClock: Sendable {
         clock.advance(by: .seconds(59))
         #expect(refusals.admit(LogicalAddress(1), usedBy: [inode]) != nil)
         clock.advance(by: .seconds(1))
-        let admitted = Mutex<[LogicalAddress]>([])
+        let admitted = Monitor<[LogicalAddress]>([])
         try concurrently(count: 200, threads: 4) { (index) throws(BtrfsError) in
             let address = LogicalAddress(UInt64(index))
             if refusals.admit(address, usedBy: [inode, inode]) == nil {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import Btrfs
-import Synchronization
+import SystemCalls
 import SystemPackage
 import Testing
 
@@ -10,7 +10,7 @@ import Testing
 @Suite struct TakeBackTests {
     /// A journal that outlives its job.
     private final class Journal: MoveJournal {
-        private let noted = Mutex<[NotedMove]>([])
+        private let noted = Monitor<[NotedMove]>([])
 
         var moves: [NotedMove] { noted.withLock { $0 } }
         func add(_ moves: [NotedMove]) { noted.withLock { $0 += moves } }
@@ -41,7 +41,7 @@ import Testing
     ) throws -> Death? {
         var job = ModelJob(store: ModelStore(state))
         let journal = Journal()
-        let death = Mutex<Death?>(nil)
+        let death = Monitor<Death?>(nil)
         var faults = ModelStore.Faults()
         faults.onShare = { request, _, state in
             if request == number { death.withLock { $0 = Death(state, journal.moves) } }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import Btrfs
-import Synchronization
+import SystemCalls
 import Testing
 
 @testable import Engine
@@ -204,7 +204,7 @@ struct VerdictTests {
 
     /// Cancelled from outside.
     private final class Switch: JobControl {
-        private let isOn = Mutex(false)
+        private let isOn = Monitor(false)
 
         func turnOn() { isOn.withLock { $0 = true } }
         var isCancelled: Bool { isOn.withLock { $0 } }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import Btrfs
 import Foundation
-import Synchronization
 import SystemCalls
 import SystemPackage
 import Testing
@@ -16,7 +15,7 @@ struct KeptSurveyTests {
     /// Counts the files that are read.
     private final class Counting: ExtentCatalog {
         let base: BtrfsStore
-        private let count = Mutex(0)
+        private let count = Monitor(0)
 
         init(_ base: BtrfsStore) { self.base = base }
 

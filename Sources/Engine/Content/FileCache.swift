@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 internal import Btrfs
-internal import Synchronization
+internal import SystemCalls
 
 /// Open files by inode, a bounded number of them: those least recently asked for are let go.
 final class FileCache: Sendable {
     /// The most that stay open.
     let limit: Int
     private let store: any ContentStore
-    private let state = Mutex(State())
+    private let state = Monitor(State())
 
     private struct State {
         var files: [Key: (file: any OpenFile, lastUse: UInt64)] = [:]

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 internal import Btrfs
-internal import Synchronization
+internal import SystemCalls
 
 /// Sees to it that what others are pointed at is read from the device first.
 ///
@@ -39,7 +39,7 @@ final class FreshSources: Sendable {
     static let grain = ByteCount.kibibytes(64)
 
     private let store: any ExtentStore
-    private let known = Mutex(Known())
+    private let known = Monitor(Known())
 
     private struct Known {
         var fresh: [InodeIdentifier: RangeSet] = [:]

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 internal import Btrfs
-internal import Synchronization
+internal import SystemCalls
 internal import SystemPackage
 
 /// What the kernel has refused to share into, so that it is not asked again, and nothing is read,
@@ -15,7 +15,7 @@ final class LearntRefusals: Sendable {
 
     private let hold: Duration
     private let now: @Sendable () -> ContinuousClock.Instant
-    private let state = Mutex<[Place: Refusal]>([:])
+    private let state = Monitor<[Place: Refusal]>([:])
 
     private enum Place: Hashable {
         case subvolume(TreeIdentifier)

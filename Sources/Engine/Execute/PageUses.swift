@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 internal import Btrfs
-internal import Synchronization
+internal import SystemCalls
 
 /// What of which files somebody will still read: keepers, for all batches to come that take
 /// something from there, as it would have to be read again for each of them; and what a batch that
@@ -10,7 +10,7 @@ final class PageUses: Sendable {
     /// Uses are counted, and pages are let go of, in parts of this length.
     static let part = ByteCount.mebibytes(16)
 
-    private let counts = Mutex<[InodeIdentifier: [UInt64: Int]]>([:])
+    private let counts = Monitor<[InodeIdentifier: [UInt64: Int]]>([:])
 
     /// Batches to come, with what they take from keepers.
     func expect(_ batches: [ArraySlice<Replacement>]) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 internal import Btrfs
-internal import Synchronization
+internal import SystemCalls
 
 /// Keepers that could not be read, and who takes their place: the next place that holds the same.
 ///
@@ -10,7 +10,7 @@ final class SuccessorKeepers: Sendable {
     /// The most places that are remembered.
     static let limit = 4096
 
-    private let state = Mutex<[InodeIdentifier: [Bad]]>([:])
+    private let state = Monitor<[InodeIdentifier: [Bad]]>([:])
 
     private struct Bad {
         let range: Range<ByteCount>

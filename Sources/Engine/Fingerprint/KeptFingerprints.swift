@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 public import Btrfs
-internal import Synchronization
+internal import SystemCalls
 
 /// Where what was kept is read from: losing any of it costs time and nothing else.
 public protocol CacheSource: Sendable {
@@ -27,7 +27,7 @@ public final class KeptFingerprints: Sendable {
     private let checksumKind: ChecksumKind
     /// Where segments are, and at which address they begin: in order.
     private let places: [(address: UInt64, place: Int)]
-    private let held = Mutex<[(place: Int, segment: FingerprintSegment?)]>([])
+    private let held = Monitor<[(place: Int, segment: FingerprintSegment?)]>([])
 
     /// nil when it is of another file system or version, or was not written to its end.
     public init?(

@@ -133,9 +133,13 @@ struct JobWork {
         guard let noted = site.moves?.read(), !noted.isEmpty else { return }
         let roles = RoleBook(
             site: site, order: order, list: ImageList(site: site, order: order))
-        let store = MovingStore(base: BtrfsStore(site), governor: governor, foreground: foreground)
+        let watch = StampWatch(roles) { [governor] in governor.obey(.cancel) }
+        let store = MovingStore(
+            base: BtrfsStore(site), governor: governor, foreground: foreground, watch: watch)
         let work = TakeBack(store: store, roles: roles, limits: site.limits, control: governor)
-        guard let count = work.run(noted) else { return }
+        let count = work.run(noted)
+        if let broken = watch.broken { throw broken }
+        guard let count else { return }
         site.moves?.clear()
         Log.note(
             "a job had ended with \(noted.count) extents under way: \(count) references went back")

@@ -130,10 +130,12 @@ struct SiteWork {
     ) throws(BtrfsError) -> ExecutionOutcome {
         let begun = output.elapsedSeconds
         let total = plan.replacements.reduce(ByteCount.zero) { $0 + $1.diskBytes }
+        let roles = RoleBook(site: site, order: order, list: list)
+        let watch = StampWatch(roles) { [governor] in governor.obey(.cancel) }
         let executor = Executor(
             store: MovingStore(
-                base: BtrfsStore(site), governor: governor, foreground: foreground),
-            roles: RoleBook(site: site, order: order, list: list), survey: survey,
+                base: BtrfsStore(site), governor: governor, foreground: foreground, watch: watch),
+            roles: roles, survey: survey,
             lanes: site.scratches.enumerated().map { lane, scratch in
                 .init(
                     scratch: scratch, encoder: ZstdEncoder(),
@@ -149,6 +151,7 @@ struct SiteWork {
                 .execute, doneBytes: done.rawValue, totalBytes: total.rawValue,
                 savedBytes: saved.rawValue)
         }
+        if let broken = watch.broken { throw broken }
         outcome.leftAlone.add(plan.leftAlone)
         result.left?.add(
             outcome.left, of: total, isPredicted: job.isPredicted,

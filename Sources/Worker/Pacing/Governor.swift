@@ -67,7 +67,7 @@ final class Governor: JobControl {
     private let hindered = Atomic<Bool>(false)
     private let aheadBytes = Atomic<Int>(0)
     /// Apart from the state: it is asked before each of many requests.
-    private let starts = Mutex(Starts())
+    private let starts = Monitor(Starts())
 
     /// - Parameter report: gets the pacing whenever it is other than it was, and with each look
     ///   while the job does not work at full speed.

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-internal import Synchronization
 internal import SystemCalls
 internal import SystemPackage
 
@@ -30,7 +29,7 @@ final class OthersWatch: Sendable {
     private let lock: JobLock
     private let starts: ProgramStarts?
     private let clock: MachineClock
-    private let state = Mutex(State())
+    private let state = Monitor(State())
 
     init(
         _ others: OthersAtWork, lock: JobLock, starts: ProgramStarts?, clock: MachineClock

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 internal import Protocol
-internal import Synchronization
 internal import SystemCalls
 internal import SystemPackage
 
@@ -11,9 +10,9 @@ final class Input: Sendable {
 
     private let descriptor: SharedDescriptor
     /// What was read beyond the last line that was taken.
-    private let rest = Mutex<[UInt8]>([])
+    private let rest = Monitor<[UInt8]>([])
     /// Words that came before there was anybody to tell them to.
-    private let early = Mutex<[WorkerControl]>([])
+    private let early = Monitor<[WorkerControl]>([])
 
     init(_ descriptor: consuming Descriptor) { self.descriptor = SharedDescriptor(descriptor) }
 

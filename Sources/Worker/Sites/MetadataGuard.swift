@@ -114,7 +114,7 @@ extension Failure {
         let metadata = MetadataGuard(site: site)
         let damage = metadata.remember(error)
         if let failure = Failure(madeReadOnly: site, error)
-            ?? Failure(refusedWrite: error, on: site)
+            ?? Failure(refusedWrite: error, on: site) ?? Failure(changedAtRest: error)
         {
             self = failure
         } else if let damage {

@@ -15,6 +15,8 @@ struct MovingStore: ExtentStore {
     let governor: Governor
     /// Shares into what may be sent; nil where there is none, and the lanes do it themselves.
     let foreground: ForegroundThread?
+    /// Sees that what is shared into stays what it is; nil where nobody looks.
+    let watch: StampWatch?
 
     /// Content is read for what would be new: that ends as it does while one looks.
     private var looking: LookingStore {
@@ -112,6 +114,8 @@ struct MovingStore: ExtentStore {
                 source: source, sourceOffset: sourceOffset + done, lengthBytes: length,
                 destination: destination, destinationOffset: destinationOffset + done)
             if !mayBeSent, governor.isHindered, length > ShareSteps.wantedBytes { warm(request) }
+            let stamps = watch?.stamps(destination)
+            defer { watch?.compare(stamps, destination) }
             let outcome: DedupeOutcome
             do throws(BtrfsError) {
                 outcome = try mayBeSent ? shareWhatMayBeSent(request) : request.make(base)

@@ -48,7 +48,7 @@ final class OpenImages: Sendable {
     }
 
     private let fileSystem: FileSystem
-    private let state = Mutex(State())
+    private let state = Monitor(State())
 
     init(of fileSystem: FileSystem) { self.fileSystem = fileSystem }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import Btrfs
-import Synchronization
+import SystemCalls
 import SystemPackage
 
 @testable import Engine
@@ -13,7 +13,7 @@ final class MemoryCache: CacheSource, CacheSink {
         var segmentReads = 0
     }
 
-    private let state = Mutex(State())
+    private let state = Monitor(State())
     private let roomBytes: Int
 
     init(_ bytes: [UInt8] = [], roomBytes: Int = .max) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 @testable import Btrfs
 import Engine
-import Synchronization
+import SystemCalls
 import SystemPackage
 
 /// The engine's verbs on a model, with faults on request.
@@ -79,11 +79,11 @@ final class ModelStore: ExtentStore {
         var faults = Faults()
     }
 
-    private let guarded: Mutex<Guarded>
+    private let guarded: Monitor<Guarded>
     static let generation = Generation(7)
     let sectorBytes = ByteCount(ModelState.sector)
 
-    init(_ state: ModelState) { guarded = Mutex(Guarded(state: state)) }
+    init(_ state: ModelState) { guarded = Monitor(Guarded(state: state)) }
 
     var state: ModelState { guarded.withLock { $0.state } }
     var log: Log { guarded.withLock { $0.log } }

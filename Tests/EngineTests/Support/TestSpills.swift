@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import Btrfs
-import Synchronization
 import SystemCalls
 import SystemPackage
 
@@ -17,7 +16,7 @@ final class TestSpills: SpillSource {
         var open = 0
     }
 
-    private let state = Mutex(State())
+    private let state = Monitor(State())
     private let limitBytes: Int
     private let fileLimit: Int
 

@@ -88,10 +88,28 @@ final class TortureDisk {
             "mount", "-o", (["rw"] + kind.mount + others).joined(separator: ","), devices[0], path)
     }
 
+    private func unmount() throws {
+        try Command.check("umount", path)
+        // Tests beside this one have mount namespaces of their own (`NamespaceTests`): each has a
+        // copy of what was mounted when it was made, and keeps the device busy until it ends.
+        for _ in 0..<Self.looks where !isFree { usleep(Self.pauseMicroseconds) }
+        guard isFree else { throw Unsound(description: "\(devices[0]) stays busy, unmounted") }
+    }
+
+    private static let looks = 6000
+    private static let pauseMicroseconds: UInt32 = 10_000
+
+    /// Nobody has it mounted, anywhere.
+    private var isFree: Bool {
+        let descriptor = unsafe open(devices[0], O_RDONLY | O_EXCL | O_CLOEXEC)
+        if descriptor >= 0 { close(descriptor) }
+        return descriptor >= 0
+    }
+
     /// Unmounts, looks at every tree, and mounts again, with nothing left in memory. Whoever held
     /// something open would keep it from being unmounted.
     func checkTrees() throws {
-        try Command.check("umount", path)
+        try unmount()
         let checked = try Command.run(["btrfs", "check", "--readonly", devices[0]])
         if checked.status != 0 {
             throw Unsound(description: "btrfs check: \(checked.output)\(checked.errors)")
@@ -101,7 +119,7 @@ final class TortureDisk {
 
     /// Inodes without a name that a deletion or a scratch file has left behind, for good.
     func orphans() throws -> Int {
-        try Command.check("umount", path)
+        try unmount()
         let count = try Command.check(
             "sh", "-c",
             "btrfs inspect-internal dump-tree \(devices[0]) | awk '/ tree key /"
