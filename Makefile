@@ -35,7 +35,7 @@ DOCUMENTS_BELOW = $(wildcard docs/*.md docs/*.png) LICENSE \
 	Benchmarks/results/dedupe.svg Benchmarks/results/latest.json
 
 .PHONY: help build test abuse test-fresh test-faults test-snapshots fuzz demo check format
-.PHONY: test-kernels test-mutations torture
+.PHONY: test-kernels test-mutations test-sanitizers coverage torture
 .PHONY: build-vm vendor deb rpm test-packages
 .PHONY: manual completion
 .PHONY: packages bench bench-disk bench-guests bench-pacing bench-pieces bench-scale bench-third
@@ -86,6 +86,12 @@ test-faults: ## Run the tests on faulty devices with every case of theirs, five 
 
 test-mutations: ## Break each law in the code, and see that the tests see it (root, an hour).
 	scripts/test-mutations
+
+test-sanitizers: ## Run the tests under the sanitizers of threads and of addresses (root, hours).
+	scripts/test-sanitizers
+
+coverage: ## Say how much of each library the tests go through (root).
+	scripts/test-coverage
 
 test-kernels: ## Run tests under KERNELS="6.1 6.12" in qemu (root).
 	scripts/test-kernels $(KERNELS)

@@ -131,6 +131,11 @@ struct JobWork {
     /// What a job that was killed has left half moved goes back, before anything is counted.
     private func takeBack(on site: Site) throws(BtrfsError) {
         guard let noted = site.moves?.read(), !noted.isEmpty else { return }
+        do throws(BtrfsError) {
+            if order.risksReadOnly != true { try site.readTrees(governor) }
+        } catch  where error.isCancellation {
+            return
+        }
         let roles = RoleBook(
             site: site, order: order, list: ImageList(site: site, order: order))
         let watch = StampWatch(roles) { [governor] in governor.obey(.cancel) }

@@ -115,13 +115,7 @@ struct SiteWork {
         if let (_, error) = survey.unreadable.first(where: { $1.isDamagedMetadata }) {
             throw error
         }
-        guard var look = site.treeLook else { return }
-        while !look.isDone {
-            try look.proceed(in: site.fileSystem) { [governor] in
-                !governor.isCancelled && !governor.isTimeOver
-            }
-            try governor.checkpoint()
-        }
+        try site.readTrees(governor)
     }
 
     private func execute(
@@ -222,5 +216,18 @@ extension JobResult {
         sum.before += UInt64(before.count)
         sum.after += UInt64(after.count)
         pieces = sum
+    }
+}
+
+extension Site {
+    /// Reads the rest of the trees that every write needs.
+    func readTrees(_ governor: Governor) throws(BtrfsError) {
+        guard var look = treeLook else { return }
+        while !look.isDone {
+            try look.proceed(in: fileSystem) {
+                !governor.isCancelled && !governor.isTimeOver
+            }
+            try governor.checkpoint()
+        }
     }
 }

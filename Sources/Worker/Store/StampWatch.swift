@@ -6,8 +6,9 @@ internal import SystemCalls
 internal import SystemPackage
 
 /// Sees around each request that what is done to an image leaves its size and its time of
-/// modification: the kernel sets neither when it shares what is equal (generic_remap_file_range_prep
-/// in fs/remap_range.c), and qubesd writes to no image in place that no qube runs on.
+/// modification: the kernel sets neither when it shares what is equal
+/// (generic_remap_file_range_prep in fs/remap_range.c), and qubesd writes to no image in place that
+/// no qube runs on.
 ///
 /// One that changes all the same ends the job: whatever it was, it was not to be, and a kernel that
 /// does otherwise would do so with every image to come.
