@@ -9,8 +9,10 @@ struct TortureTests {
     private static let minutes = number("TORTURE_MINUTES")
     private static let seed = number("TORTURE_SEED")
     private static let rounds = 8
-    private static let shortSeeds: [UInt64] = [1, 2]
-    private static let shortRounds = 4
+    /// Each kind once, on two file systems.
+    private static let short: [UInt64: [TortureRound]] = [
+        1: [.busy, .races, .quiet, .busy], 2: [.busy, .killed, .races, .quiet],
+    ]
 
     private static func number(_ name: String) -> UInt64? {
         ProcessInfo.processInfo.environment[name].flatMap(UInt64.init)
@@ -29,10 +31,10 @@ struct TortureTests {
     func torture() throws {
         var counts = TortureCounts()
         guard let minutes = Self.minutes else {
-            for seed in Self.shortSeeds {
-                try torture(seed, rounds: Self.shortRounds, until: nil, &counts)
+            for (seed, rounds) in Self.short.sorted(by: { $0.key < $1.key }) {
+                try torture(seed, rounds, until: nil, &counts)
             }
-            #expect(counts.rounds == Self.shortSeeds.count * Self.shortRounds)
+            #expect(Set(counts.rounds.keys) == Set(TortureRound.allCases))
             Self.say(counts.description)
             return
         }
@@ -43,9 +45,11 @@ struct TortureTests {
             // The first has the seed itself, so that what is found is replayed at once.
             var random = TortureRandom(seed: seed, worlds)
             let own = worlds == 0 ? seed : random.next() >> 32
-            try torture(own, rounds: Self.rounds, until: end, &counts)
+            try torture(
+                own, Array(repeating: nil, count: Self.rounds), until: end, &counts)
             worlds += 1
         }
+        counts.times.lines.forEach(Self.say)
         Self.say("seed \(seed): " + counts.description)
     }
 
@@ -76,37 +80,44 @@ struct TortureTests {
         #expect(throws: TortureModel.Broken.self) { try model.compare() }
     }
 
+    @Test("What the driver's times are printed as tells apart what was beside it")
+    func times() {
+        var times = TortureTimes()
+        for number in 1...200 {
+            times.add(.milliseconds(number), .init(isJob: true, isRunning: false))
+        }
+        var others = TortureTimes()
+        others.add(.microseconds(1250), .init(isJob: false, isRunning: true))
+        times.add(others)
+        #expect(times.count == 201 && times.countBesideJobs == 200)
+        #expect(
+            times.lines == [
+                "driver operations of running qubes, no job: 1, p50 1.2 ms, p99 1.2 ms, at most"
+                    + " 1.2 ms",
+                "driver operations of halted qubes, beside a job: 200, p50 100.0 ms, p99 198.0 ms,"
+                    + " at most 200.0 ms",
+            ])
+    }
+
     /// One file system from its birth to its end.
+    /// - Parameter rounds: of which kind each is; nil for chance.
     private func torture(
-        _ seed: UInt64, rounds: Int, until end: ContinuousClock.Instant?,
+        _ seed: UInt64, _ rounds: [TortureRound?], until end: ContinuousClock.Instant?,
         _ counts: inout TortureCounts
     ) throws {
         let world = try TortureWorld(seed: seed)
         do {
-            for _ in 0..<rounds {
+            for kind in rounds {
                 if let end, ContinuousClock.now > end { break }
-                try world.goOn()
+                try world.goOn(kind)
                 if end != nil { Self.say("seed \(seed): \(world.counts.description)") }
             }
             try world.end()
         } catch {
             throw Found(
                 description: "\(error)\nreplay: make torture MINUTES=1 SEED=\(seed)\nround"
-                    + " \(world.counts.rounds):\n" + world.log.joined(separator: "\n"))
+                    + " \(world.counts.allRounds):\n" + world.log.joined(separator: "\n"))
         }
         counts.add(world.counts)
-    }
-}
-
-extension TortureCounts {
-    fileprivate mutating func add(_ other: TortureCounts) {
-        worlds += other.worlds
-        rounds += other.rounds
-        operations += other.operations
-        jobs += other.jobs
-        kills += other.kills
-        cancels += other.cancels
-        comparedBytes += other.comparedBytes
-        if let grown = other.grownBytes { grownBytes = max(grownBytes ?? .min, grown) }
     }
 }

@@ -4,7 +4,7 @@ import Glibc
 
 /// Running qubes: they write to their images in every way there is, and the model is told.
 final class TortureWriter {
-    private static let longestFileBytes = 8 << 20
+    static let longestFileBytes = 8 << 20
     private static let longestPieceBytes = 1 << 20
     private static let alignment = TortureFile.alignmentBytes
     /// What pieces are cut from: equal content at all kinds of places is common.
@@ -15,6 +15,7 @@ final class TortureWriter {
     var random: TortureRandom
     /// What was done since somebody last asked.
     private(set) var log: [String] = []
+    /// What others than qubesd's driver have done.
     private(set) var count = 0
 
     init(_ model: TortureModel, _ random: TortureRandom) {
@@ -27,9 +28,12 @@ final class TortureWriter {
         log = []
     }
 
-    func note(_ text: String) {
+    func note(_ text: String) { log.append(text) }
+
+    /// The same, and one operation more.
+    func did(_ text: String) {
         count += 1
-        log.append(text)
+        note(text)
     }
 
     // MARK: Content
@@ -102,7 +106,7 @@ final class TortureWriter {
         replace(node, offset..<(offset + data.count), with: data)
         if random.chance(30) { try file.synchronize() }
         try model.note(name)
-        note("\(way) write of \(data.count) at \(offset) in \(name)")
+        did("\(way) write of \(data.count) at \(offset) in \(name)")
     }
 
     private func replace(_ node: TortureModel.Node, _ range: Range<Int>, with data: Data) {
@@ -157,7 +161,7 @@ final class TortureWriter {
         default: break
         }
         try model.note(name)
-        note("\(room) of \(place) in \(name)")
+        did("\(room) of \(place) in \(name)")
     }
 
     func resize(_ name: String, _ node: TortureModel.Node) throws {
@@ -170,7 +174,7 @@ final class TortureWriter {
             node.content.append(Data(count: bytes - node.content.count))
         }
         try model.note(name)
-        note("truncate \(name) to \(bytes)")
+        did("truncate \(name) to \(bytes)")
     }
 
     private func compression(of name: String) throws {
@@ -180,7 +184,7 @@ final class TortureWriter {
         if random.chance(50) { try file.synchronize() }
         try file.setCompression(kind)
         try model.note(name)
-        note("compression of \(name): \(kind)")
+        did("compression of \(name): \(kind)")
     }
 
     /// A part of another file comes to stand in this one.
@@ -203,7 +207,7 @@ final class TortureWriter {
         try target.clone(from, of: try TortureFile(model.path(source), O_RDONLY), to: offset)
         replace(node, offset..<(offset + from.count), with: Data(content[from]))
         try model.note(name)
-        note("clone \(from) of \(source) to \(offset) in \(name)")
+        did("clone \(from) of \(source) to \(offset) in \(name)")
     }
 
     /// A whole clone under a new name, as `cp --reflink` makes it.
@@ -218,23 +222,7 @@ final class TortureWriter {
             try copy.clone(try TortureFile(model.path(name), O_RDONLY))
         }
         try model.add(other, node.content, isNoCow: node.isNoCow)
-        note("clone \(name) to \(other)")
-    }
-
-    func rename(_ name: String, to other: String) throws {
-        guard unsafe Glibc.rename(model.path(name), model.path(other)) == 0 else {
-            throw TortureFile.Refused(call: "rename to \(other)", path: name, number: errno)
-        }
-        try model.rename(name, to: other)
-        note("rename \(name) to \(other)")
-    }
-
-    func link(_ name: String, to other: String) throws {
-        guard unsafe Glibc.link(model.path(name), model.path(other)) == 0 else {
-            throw TortureFile.Refused(call: "link to \(other)", path: name, number: errno)
-        }
-        try model.link(name, to: other)
-        note("link \(name) to \(other)")
+        did("clone \(name) to \(other)")
     }
 
     func remove(_ name: String) throws {
@@ -242,7 +230,7 @@ final class TortureWriter {
             throw TortureFile.Refused(call: "unlink", path: name, number: errno)
         }
         try model.remove(name)
-        note("remove \(name)")
+        did("remove \(name)")
     }
 
     /// Reads a part of any file, which must be what it should be, in the middle of a job.
@@ -250,7 +238,7 @@ final class TortureWriter {
         let name = random.pick(model.files.keys.sorted())
         guard let bytes = model.files[name]?.content.count, bytes > 0 else { return }
         let place = range(within: bytes).clamped(to: 0..<bytes)
-        note("look at \(place) of \(name)")
+        did("look at \(place) of \(name)")
         try model.compare(name, place)
     }
 }
