@@ -96,9 +96,9 @@ coverage: ## Say how much of each library the tests go through (root).
 test-kernels: ## Run tests under KERNELS="6.1 6.12" in qemu (root).
 	scripts/test-kernels $(KERNELS)
 
-torture: ## Everything at once, by chance: MINUTES=3 SEED=5 (root).
-	TORTURE_MINUTES=$(or $(MINUTES),3) TORTURE_SEED=$(SEED) REQUIRE_REAL_BTRFS=1 \
-		scripts/test --filter TortureTests
+torture: ## Everything at once, by chance: MINUTES=3 SEED=5 ROUNDS="races full" (root).
+	TORTURE_MINUTES=$(or $(MINUTES),3) TORTURE_SEED=$(SEED) TORTURE_ROUNDS="$(ROUNDS)" \
+		REQUIRE_REAL_BTRFS=1 scripts/test --filter TortureTests
 
 test-fresh: ## Run demo and tests in a root that has nothing but Debian and Swift (root).
 	scripts/test-fresh

@@ -8,10 +8,15 @@ struct TortureTests {
     /// What `make torture` asks for; without it a short form with seeds that stay.
     private static let minutes = number("TORTURE_MINUTES")
     private static let seed = number("TORTURE_SEED")
+    /// Rounds of these kinds alone, one after the other; empty for chance.
+    private static let kinds = (ProcessInfo.processInfo.environment["TORTURE_ROUNDS"] ?? "")
+        .split(separator: " ").compactMap { name in
+            TortureRound.allCases.first { "\($0)" == name }
+        }
     private static let rounds = 8
     /// Each kind once, on two file systems.
     private static let short: [UInt64: [TortureRound]] = [
-        1: [.busy, .races, .quiet, .busy], 2: [.busy, .killed, .races, .quiet],
+        1: [.busy, .races, .full, .quiet], 2: [.busy, .killed, .races, .full],
     ]
 
     private static func number(_ name: String) -> UInt64? {
@@ -45,8 +50,10 @@ struct TortureTests {
             // The first has the seed itself, so that what is found is replayed at once.
             var random = TortureRandom(seed: seed, worlds)
             let own = worlds == 0 ? seed : random.next() >> 32
-            try torture(
-                own, Array(repeating: nil, count: Self.rounds), until: end, &counts)
+            let rounds = (0..<Self.rounds).map { number in
+                Self.kinds.isEmpty ? nil : Self.kinds[number % Self.kinds.count]
+            }
+            try torture(own, rounds, until: end, &counts)
             worlds += 1
         }
         counts.times.lines.forEach(Self.say)

@@ -11,6 +11,10 @@ struct TortureCounts {
     var jobs = 0
     var kills = 0
     var cancels = 0
+    /// Jobs that a file system without room was full of, before or in the middle of them.
+    var fullDisks = 0
+    /// Those that said that there was no room.
+    var lackedRoom = 0
     var comparedBytes = 0
     /// How much more the devices held after a job beside which nobody wrote, at most; nil before
     /// the first.
@@ -24,6 +28,8 @@ struct TortureCounts {
         jobs += other.jobs
         kills += other.kills
         cancels += other.cancels
+        fullDisks += other.fullDisks
+        lackedRoom += other.lackedRoom
         comparedBytes += other.comparedBytes
         if let grown = other.grownBytes { grownBytes = max(grownBytes ?? .min, grown) }
     }
@@ -38,6 +44,7 @@ struct TortureCounts {
             + " \(times.count) operations of qubesd's driver, \(times.countBesideJobs) of them"
             + " beside jobs, \(operations) of qubes and others,"
             + " \(jobs) jobs, \(kills) of them killed and \(cancels) cancelled,"
+            + " \(fullDisks) full disks, \(lackedRoom) jobs that lacked room,"
             + " \(comparedBytes >> 20) MiB compared, grown by"
             + " \(grownBytes.map { "at most \($0) bytes" } ?? "nothing that was measured")"
     }

@@ -44,8 +44,24 @@ final class TortureWorker {
 
     func say(_ word: WorkerControl) { WorkerSession.say([word], through: input) }
 
+    private func messages() throws -> [WorkerMessage] {
+        // What it is just writing has no end yet.
+        let text = try String(contentsOfFile: output, encoding: .utf8)
+        let lines = text.split(separator: "\n", omittingEmptySubsequences: false).dropLast()
+        return try lines.map { try JSONDecoder().decode(WorkerMessage.self, from: Data($0.utf8)) }
+    }
+
+    /// It waits until there is room again.
+    var isHeldForRoom: Bool {
+        get throws {
+            guard case .progress(let progress)? = try messages().last else { return false }
+            return progress.pacing?.state == .held && progress.pacing?.reason == .space
+        }
+    }
+
     /// How it ended, when it has.
-    func ending() throws -> TortureEnding {
+    /// - Parameter mayLackRoom: that there was no room is a good reason not to do anything.
+    func ending(mayLackRoom: Bool = false) throws -> TortureEnding {
         let end = ContinuousClock.now + .seconds(Self.patienceSeconds)
         while process.isRunning {
             guard ContinuousClock.now < end else {
@@ -54,14 +70,15 @@ final class TortureWorker {
             }
             usleep(2000)
         }
-        let text = try String(contentsOfFile: output, encoding: .utf8)
         if isKilled, process.terminationReason == .uncaughtSignal { return .killed }
-        let last = try text.split(separator: "\n").last.map {
-            try JSONDecoder().decode(WorkerMessage.self, from: Data($0.utf8))
-        }
+        let last = try messages().last
         switch last {
         case .result(let result)?: return .done(result)
         case .cancelled(let result)?: return .cancelled(result)
+        case .failure(let kind, let message, _)?
+        where mayLackRoom && kind == ServiceException.Kind.unsuitablePool.rawValue
+            && message.contains(#/has room for|no space left/#):
+            return .lackedRoom(message)
         default:
             let log = (try? String(contentsOfFile: errors, encoding: .utf8)) ?? ""
             throw TortureModel.Broken(
@@ -76,6 +93,7 @@ enum TortureEnding {
     case done(JobResult)
     case cancelled(JobResult)
     case killed
+    case lackedRoom(String)
 }
 
 /// A job by chance, and what becomes of it.

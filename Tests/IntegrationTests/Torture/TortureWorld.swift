@@ -46,6 +46,7 @@ final class TortureWorld {
         case .killed: try killed(&random)
         case .busy: try busy(&random)
         case .races: try races(&random)
+        case .full: try full(&random)
         }
         try disk.synchronize()
         try disk.checkTrees()
@@ -82,18 +83,26 @@ final class TortureWorld {
 
     func kill() { worker?.kill() }
 
-    func finish() throws {
-        guard let ending = try worker?.ending() else { return }
+    /// - Parameter mayLackRoom: see `TortureWorker.ending`.
+    @discardableResult
+    func finish(mayLackRoom: Bool = false) throws -> TortureEnding? {
+        guard let ending = try worker?.ending(mayLackRoom: mayLackRoom) else { return nil }
         switch ending {
         case .done(let result):
             driver.writer.note("done: \(result.extentsReplaced) extents, \(result.savedBytes) B")
+            if result.lacksRoom == true { counts.lackedRoom += 1 }
         case .cancelled: counts.cancels += 1
         case .killed: counts.kills += 1
+        case .lackedRoom(let message):
+            driver.writer.note("refused: \(message)")
+            counts.lackedRoom += 1
         }
         worker = nil
+        return ending
     }
 
-    func run(_ job: TortureJob) throws {
+    @discardableResult
+    func run(_ job: TortureJob, mayLackRoom: Bool = false) throws -> TortureEnding? {
         try begin(job)
         if job.fate != .left {
             usleep(job.microseconds)
@@ -103,7 +112,7 @@ final class TortureWorld {
                 worker?.say(.resume)
             }
         }
-        try finish()
+        return try finish(mayLackRoom: mayLackRoom)
     }
 
     /// A bit of what earlier jobs have kept turns.

@@ -225,6 +225,25 @@ final class TortureWriter {
         did("clone \(name) to \(other)")
     }
 
+    /// A file all of which has its place on the device, so that writing to it anew takes none.
+    func makeWitness(_ name: String, bytes: Int) throws {
+        let content = piece(bytes)
+        do {
+            let file = try TortureFile(model.path(name), O_RDWR | O_CREAT | O_EXCL)
+            try file.setNoCow()
+            try file.write(content, at: 0)
+            try file.synchronize()
+        }
+        try model.add(name, content, isNoCow: true)
+        did("reserved \(name)")
+    }
+
+    /// Writes a block of such a file.
+    func overwrite(_ name: String, _ offset: Int) throws {
+        let way = random.pick([TortureFile.Way.buffered, .direct])
+        try put(piece(Self.alignment), at: offset, into: name, way)
+    }
+
     func remove(_ name: String) throws {
         guard unsafe unlink(model.path(name)) == 0 else {
             throw TortureFile.Refused(call: "unlink", path: name, number: errno)
