@@ -23,12 +23,22 @@ struct Failure: Error {
 
     init(_ error: BtrfsError) {
         switch error.reason {
-        case .noSpace where error.subject == Spill.subject:
+        case .noSpace where error.subject == Spill.subject,
+            .diskQuotaExceeded where error.subject == Spill.subject:
             self.init(
                 .failed,
                 "neither the cache directory (/var/cache/qubes-btrfs) nor the pool has space left"
                     + " for what does not fit into memory: up to 2 GiB for each TiB of images. The"
                     + " images are as they were. Free some space there, then try again.",
+                detail: "\(error)")
+        case .diskQuotaExceeded:
+            self.init(
+                .unsuitablePool,
+                "a quota leaves no room for the scratch file; what was finished stays done. See"
+                    + " 'btrfs qgroup show -ref DIRECTORY' of the pool's directory, and free some"
+                    + " space there or raise the limit ('btrfs qgroup limit SIZE 0/ID PATH', with a"
+                    + " path on another subvolume: a full one refuses that, too). Then start the"
+                    + " job again.",
                 detail: "\(error)")
         case .noSpace:
             self.init(
