@@ -13,7 +13,9 @@ struct TortureCounts {
     var cancels = 0
     /// Jobs that a file system without room was full of, before or in the middle of them.
     var fullDisks = 0
-    /// Those that said that there was no room.
+    /// Rounds with subvolumes that could not grow.
+    var quotas = 0
+    /// Jobs that said that there was no room.
     var lackedRoom = 0
     var comparedBytes = 0
     /// How much more the devices held after a job beside which nobody wrote, at most; nil before
@@ -29,6 +31,7 @@ struct TortureCounts {
         kills += other.kills
         cancels += other.cancels
         fullDisks += other.fullDisks
+        quotas += other.quotas
         lackedRoom += other.lackedRoom
         comparedBytes += other.comparedBytes
         if let grown = other.grownBytes { grownBytes = max(grownBytes ?? .min, grown) }
@@ -44,7 +47,8 @@ struct TortureCounts {
             + " \(times.count) operations of qubesd's driver, \(times.countBesideJobs) of them"
             + " beside jobs, \(operations) of qubes and others,"
             + " \(jobs) jobs, \(kills) of them killed and \(cancels) cancelled,"
-            + " \(fullDisks) full disks, \(lackedRoom) jobs that lacked room,"
+            + " \(fullDisks) full disks, \(quotas) rounds of quotas, \(lackedRoom) jobs that"
+            + " lacked room,"
             + " \(comparedBytes >> 20) MiB compared, grown by"
             + " \(grownBytes.map { "at most \($0) bytes" } ?? "nothing that was measured")"
     }

@@ -12,7 +12,22 @@ final class TortureDisk {
         let devices: Int
         let options: [String]
         let mount: [String]
-        var name: String { (options + mount.map { "-o \($0)" }).joined(separator: " ") }
+        let quota: Quota?
+        /// The kernel (6.18) forgets how long a file is when something is written to room behind its
+        /// end that was set aside before the file system was mounted: see docs/reliability.md.
+        var losesWhatIsReserved: Bool { options.contains { $0.contains("^no-holes") } }
+        var name: String {
+            (options + mount.map { "-o \($0)" } + (quota.map { ["quota: \($0)"] } ?? []))
+                .joined(separator: " ")
+        }
+    }
+
+    /// How Btrfs knows what a subvolume takes.
+    enum Quota {
+        /// It looks for all that share.
+        case counted
+        /// It knows who has written first; where btrfs(8) cannot ask for that, it counts.
+        case simple
     }
 
     private static let mebibytes = 3072
@@ -41,6 +56,7 @@ final class TortureDisk {
         let made = try Command.run(["mkfs.btrfs", "-q"] + kind.options + devices)
         if made.status != 0 { throw Unsound(description: "mkfs.btrfs: \(made.errors)") }
         try mount()
+        if let quota = kind.quota { try enable(quota) }
     }
 
     deinit {
@@ -79,7 +95,8 @@ final class TortureDisk {
         let mount = random.pick([
             [], [], ["compress=zstd:3"], ["compress-force=lzo"], ["discard=async"], ["commit=1"],
         ])
-        return Kind(devices: devices, options: options, mount: mount)
+        let quota = random.pick([nil, nil, nil, nil, Quota.counted, .simple])
+        return Kind(devices: devices, options: options, mount: mount, quota: quota)
     }
 
     private func mount() throws {

@@ -4,7 +4,7 @@ import Protocol
 
 /// What happens between two looks at everything.
 enum TortureRound: CaseIterable {
-    case quiet, killed, busy, races, full
+    case quiet, killed, busy, races, full, quota
 
     /// One by chance; half of all are busy ones.
     static func pick(_ random: inout TortureRandom) -> TortureRound {
@@ -13,6 +13,7 @@ enum TortureRound: CaseIterable {
         case 2...3: .killed
         case 4...6: .races
         case 7...8: .full
+        case 9: .quota
         default: .busy
         }
     }

@@ -77,7 +77,7 @@ final class TortureWorker {
         case .cancelled(let result)?: return .cancelled(result)
         case .failure(let kind, let message, _)?
         where mayLackRoom && kind == ServiceException.Kind.unsuitablePool.rawValue
-            && message.contains(#/has room for|no space left/#):
+            && message.contains(#/has room for|no space left|a quota leaves no room/#):
             return .lackedRoom(message)
         default:
             let log = (try? String(contentsOfFile: errors, encoding: .utf8)) ?? ""

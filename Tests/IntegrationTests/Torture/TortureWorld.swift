@@ -47,6 +47,7 @@ final class TortureWorld {
         case .busy: try busy(&random)
         case .races: try races(&random)
         case .full: try full(&random)
+        case .quota: try quota(&random)
         }
         try disk.synchronize()
         try disk.checkTrees()

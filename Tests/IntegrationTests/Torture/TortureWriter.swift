@@ -147,11 +147,16 @@ final class TortureWriter {
     private func allocate(
         _ name: String, _ node: TortureModel.Node, _ chosen: TortureFile.Room? = nil
     ) throws {
-        let room = chosen ?? random.pick([.reserve, .reserveBehindEnd])
-        let place = range(within: Self.longestFileBytes)
+        var room = chosen ?? random.pick([.reserve, .reserveBehindEnd])
+        var place = range(within: Self.longestFileBytes)
+        let bytes = node.content.count
+        if model.disk.kind.losesWhatIsReserved {
+            if room == .reserveBehindEnd { room = .reserve }
+            if room == .zero { place = place.clamped(to: 0..<bytes) }
+            guard !place.isEmpty else { return }
+        }
         let file = try TortureFile(model.path(name))
         try file.allocate(room, place)
-        let bytes = node.content.count
         switch room {
         case .reserve where place.upperBound > bytes:
             node.content.append(Data(count: place.upperBound - bytes))
