@@ -27,12 +27,17 @@ enum ProcessFigures {
         }
     }
 
-    /// It is there and more than a name that its parent has not yet taken notice of.
+    /// It is there and more than a name that its parent has not yet taken notice of: its first
+    /// thread may be no more than that while another still ends a call, with all files open.
     static func isRunning(_ process: Int32) -> Bool {
-        let text = try? String(contentsOfFile: "/proc/\(process)/stat", encoding: .utf8)
-        guard let state = text?.split(separator: ")").last?.split(separator: " ").first else {
-            return false
+        let tasks = "/proc/\(process)/task"
+        let threads = (try? FileManager.default.contentsOfDirectory(atPath: tasks)) ?? []
+        return threads.contains { thread in
+            let text = try? String(contentsOfFile: "\(tasks)/\(thread)/stat", encoding: .utf8)
+            guard let state = text?.split(separator: ")").last?.split(separator: " ").first else {
+                return false
+            }
+            return state != "Z" && state != "X"
         }
-        return state != "Z" && state != "X"
     }
 }

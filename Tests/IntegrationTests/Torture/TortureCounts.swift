@@ -10,6 +10,8 @@ struct TortureCounts {
     var operations = 0
     var jobs = 0
     var kills = 0
+    /// Daemons that were killed.
+    var daemonKills = 0
     var cancels = 0
     /// Jobs that a file system without room was full of, before or in the middle of them.
     var fullDisks = 0
@@ -29,6 +31,7 @@ struct TortureCounts {
         operations += other.operations
         jobs += other.jobs
         kills += other.kills
+        daemonKills += other.daemonKills
         cancels += other.cancels
         fullDisks += other.fullDisks
         quotas += other.quotas
@@ -47,6 +50,7 @@ struct TortureCounts {
             + " \(times.count) operations of qubesd's driver, \(times.countBesideJobs) of them"
             + " beside jobs, \(operations) of qubes and others,"
             + " \(jobs) jobs, \(kills) of them killed and \(cancels) cancelled,"
+            + " \(daemonKills) daemons killed,"
             + " \(fullDisks) full disks, \(quotas) rounds of quotas, \(lackedRoom) jobs that"
             + " lacked room,"
             + " \(comparedBytes >> 20) MiB compared, grown by"

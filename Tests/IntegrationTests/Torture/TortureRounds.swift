@@ -4,9 +4,9 @@ import Protocol
 
 /// What happens between two looks at everything.
 enum TortureRound: CaseIterable {
-    case quiet, killed, busy, races, full, quota
+    case quiet, killed, busy, races, full, quota, daemon
 
-    /// One by chance; half of all are busy ones.
+    /// One by chance.
     static func pick(_ random: inout TortureRandom) -> TortureRound {
         switch random.number(0..<16) {
         case 0...1: .quiet
@@ -14,6 +14,7 @@ enum TortureRound: CaseIterable {
         case 4...6: .races
         case 7...8: .full
         case 9: .quota
+        case 10...11: .daemon
         default: .busy
         }
     }

@@ -48,6 +48,7 @@ final class TortureWorld {
         case .races: try races(&random)
         case .full: try full(&random)
         case .quota: try quota(&random)
+        case .daemon: try daemon(&random)
         }
         try disk.synchronize()
         try disk.checkTrees()
