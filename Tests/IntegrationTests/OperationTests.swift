@@ -73,7 +73,7 @@ struct OperationTests {
         let lock = "\(fileSystem.path).lock"
         // What takes the scrub its time.
         try Files.write(Content.random(mebibytes: 64, seed: 2), to: "\(fileSystem.path)/other")
-        try Command.check("sync")
+        try fileSystem.synchronize()
         var held: JobProgress?
         var named: Set<String?> = []
         let name = Self.name(other.word)

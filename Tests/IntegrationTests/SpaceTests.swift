@@ -17,6 +17,13 @@ struct SpaceTests {
         return fileSystem
     }
 
+    /// Writes until nothing more is taken.
+    private func fill(_ fileSystem: LoopFileSystem) throws {
+        // Of this file system alone: a sync of all waits for those of others.
+        let script = "cat /dev/urandom >> \"$0/filler\"; sync --file-system \"$0\""
+        _ = try Command.run(["sh", "-c", script, fileSystem.path])
+    }
+
     /// Long links stand in the trees themselves, and need no room for data: they take what metadata
     /// has.
     private func fillMetadata(_ fileSystem: LoopFileSystem) throws {
@@ -37,7 +44,7 @@ struct SpaceTests {
     func fullOfData() throws {
         let fileSystem = try populated()
         for _ in 0..<2 {
-            _ = try Command.run(["sh", "-c", "cat /dev/urandom >> \(fileSystem.path)/filler; sync"])
+            try fill(fileSystem)
         }
         let inventory = try fileSystem.inventory()
         let order = WorkerRun.order(WorkerRun.compress, volumes, on: fileSystem)
@@ -75,7 +82,7 @@ struct SpaceTests {
         let full = try populated()
         let other = try populated()
         for _ in 0..<2 {
-            _ = try Command.run(["sh", "-c", "cat /dev/urandom >> \(full.path)/filler; sync"])
+            try fill(full)
         }
         var elsewhere = WorkerRun.volume("work")
         elsewhere.pool = "other"
@@ -96,7 +103,7 @@ struct SpaceTests {
     @Test("Where metadata can grow no more no job starts, not even one that needs no data")
     func fullOfMetadata() throws {
         let fileSystem = try populated()
-        _ = try Command.run(["sh", "-c", "cat /dev/urandom >> \(fileSystem.path)/filler; sync"])
+        try fill(fileSystem)
         try fillMetadata(fileSystem)
         let order = WorkerRun.order(WorkerRun.dedupe, volumes, on: fileSystem)
         guard case .failure(_, let message, _)? = try WorkerRun.messages(order).last else {
@@ -110,7 +117,7 @@ struct SpaceTests {
     func heldMeanwhile() throws {
         let fileSystem = try populated()
         // Data takes all that is not metadata's, so that metadata cannot grow.
-        _ = try Command.run(["sh", "-c", "cat /dev/urandom >> \(fileSystem.path)/filler; sync"])
+        try fill(fileSystem)
         let session = try WorkerSession(
             WorkerRun.order(WorkerRun.dedupe, volumes, on: fileSystem))
         session.say(.pause)
