@@ -14,9 +14,9 @@ struct TortureTests {
             TortureRound.allCases.first { "\($0)" == name }
         }
     private static let rounds = 8
-    /// Each kind, on two file systems.
+    /// Each kind, on three file systems.
     private static let short: [UInt64: [TortureRound]] = [
-        1: [.busy, .daemon, .full, .quiet], 2: [.busy, .killed, .quota, .races],
+        1: [.busy, .daemon, .full], 2: [.killed, .quota, .races, .quiet], 3: [.cuts],
     ]
 
     private static func number(_ name: String) -> UInt64? {
@@ -112,7 +112,9 @@ struct TortureTests {
         _ seed: UInt64, _ rounds: [TortureRound?], until end: ContinuousClock.Instant?,
         _ counts: inout TortureCounts
     ) throws {
-        let world = try TortureWorld(seed: seed)
+        let isChosen = rounds.contains { $0 != nil }
+        let world = try TortureWorld(
+            seed: seed, isRecorded: isChosen ? rounds.contains(.cuts) : nil)
         do {
             for kind in rounds {
                 if let end, ContinuousClock.now > end { break }
@@ -121,8 +123,10 @@ struct TortureTests {
             }
             try world.end()
         } catch {
+            let kinds = rounds.compactMap { $0.map { "\($0)" } }.joined(separator: " ")
+            let chosen = isChosen ? " ROUNDS=\"\(kinds)\"" : ""
             throw Found(
-                description: "\(error)\nreplay: make torture MINUTES=1 SEED=\(seed)\nround"
+                description: "\(error)\nreplay: make torture MINUTES=1 SEED=\(seed)\(chosen)\nround"
                     + " \(world.counts.allRounds):\n" + world.log.joined(separator: "\n"))
         }
         counts.add(world.counts)

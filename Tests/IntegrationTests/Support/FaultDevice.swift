@@ -80,6 +80,9 @@ final class FaultDevice {
         content.state.withLock { ($0.refusedWrites, $0.badReads) }
     }
 
+    /// Forgets what was written so far.
+    func forgetWritten() { content.state.withLock { $0.records = [] } }
+
     /// What was written, in order, while `records` was set.
     var written: [WrittenRecord] { content.state.withLock { $0.records } }
 }

@@ -10,6 +10,8 @@ struct TortureCounts {
     var operations = 0
     var jobs = 0
     var kills = 0
+    /// Moments at which the power was cut.
+    var powerCuts = 0
     /// Daemons that were killed.
     var daemonKills = 0
     var cancels = 0
@@ -31,6 +33,7 @@ struct TortureCounts {
         operations += other.operations
         jobs += other.jobs
         kills += other.kills
+        powerCuts += other.powerCuts
         daemonKills += other.daemonKills
         cancels += other.cancels
         fullDisks += other.fullDisks
@@ -50,7 +53,7 @@ struct TortureCounts {
             + " \(times.count) operations of qubesd's driver, \(times.countBesideJobs) of them"
             + " beside jobs, \(operations) of qubes and others,"
             + " \(jobs) jobs, \(kills) of them killed and \(cancels) cancelled,"
-            + " \(daemonKills) daemons killed,"
+            + " \(daemonKills) daemons killed, \(powerCuts) power cuts,"
             + " \(fullDisks) full disks, \(quotas) rounds of quotas, \(lackedRoom) jobs that"
             + " lacked room,"
             + " \(comparedBytes >> 20) MiB compared, grown by"

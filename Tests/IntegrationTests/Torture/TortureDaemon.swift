@@ -7,8 +7,8 @@ extension TortureWorld {
     /// What becomes of a job, its worker and its daemon.
     private enum End: CaseIterable { case left, cancelled, daemon, worker, both }
 
-    /// qubesd's driver and qubes are at work, and of the daemon and its workers one or both die with
-    /// SIGKILL. The next daemon says so.
+    /// qubesd's driver and qubes are at work, and of the daemon and its workers one or both die
+    /// with SIGKILL. The next daemon says so.
     func daemon(_ random: inout TortureRandom) throws {
         let service = try TortureService(on: disk)
         defer { driver.isBesideJob = { [unowned self] in worker?.isRunning == true } }

@@ -12,30 +12,28 @@ final class TortureDisk {
         let devices: Int
         let options: [String]
         let mount: [String]
-        let quota: Quota?
-        /// The kernel (6.18) forgets how long a file is when something is written to room behind its
-        /// end that was set aside before the file system was mounted: see docs/reliability.md.
+        /// It lies on a small device that keeps what is written to it.
+        let isRecorded: Bool
+        /// The kernel (6.18) forgets how long a file is when something is written to room behind
+        /// its end that was set aside before it was mounted: see docs/reliability.md.
         var losesWhatIsReserved: Bool { options.contains { $0.contains("^no-holes") } }
         var name: String {
-            (options + mount.map { "-o \($0)" } + (quota.map { ["quota: \($0)"] } ?? []))
-                .joined(separator: " ")
+            (options + mount.map { "-o \($0)" }).joined(separator: " ")
+                + (isRecorded ? ", recorded" : "")
         }
     }
 
-    /// How Btrfs knows what a subvolume takes.
-    enum Quota {
-        /// It looks for all that share.
-        case counted
-        /// It knows who has written first; where btrfs(8) cannot ask for that, it counts.
-        case simple
-    }
-
     private static let mebibytes = 3072
+    private static let recordedMebibytes = 1024
 
     let folder: String
     let path: String
     let kind: Kind
+    /// Where what is written is kept, if it is.
+    let recorder: FaultDevice?
     private var devices: [String] = []
+    /// Of these the one that is mounted, or what stands in for it.
+    private var mounted = ""
 
     init(_ kind: Kind) throws {
         self.kind = kind
@@ -47,7 +45,10 @@ final class TortureDisk {
             try FileManager.default.createDirectory(
                 atPath: "\(folder)/\(name)", withIntermediateDirectories: true)
         }
-        for number in 0..<kind.devices {
+        recorder =
+            kind.isRecorded ? try FaultDevice(mebibytes: Self.recordedMebibytes) : nil
+        if let recorder { devices.append(recorder.path) }
+        for number in devices.count..<kind.devices {
             let backing = "\(folder)/disk\(number)"
             try Command.check("truncate", "-s", "\(Self.mebibytes)M", backing)
             let device = try Command.check("losetup", "--find", "--show", backing).output
@@ -56,17 +57,23 @@ final class TortureDisk {
         let made = try Command.run(["mkfs.btrfs", "-q"] + kind.options + devices)
         if made.status != 0 { throw Unsound(description: "mkfs.btrfs: \(made.errors)") }
         try mount()
-        if let quota = kind.quota { try enable(quota) }
     }
 
     deinit {
         _ = try? Command.run(["umount", path])
-        for device in devices { _ = try? Command.run(["losetup", "--detach", device]) }
+        // A recorder detaches its own.
+        for device in devices where device != recorder?.path {
+            _ = try? Command.run(["losetup", "--detach", device])
+        }
         try? FileManager.default.removeItem(atPath: folder)
     }
 
     /// A kind by chance.
-    static func kind(_ random: inout TortureRandom) -> Kind {
+    /// - Parameter isRecorded: whether it lies on a device that keeps what is written; nil for
+    ///   chance.
+    static func kind(_ random: inout TortureRandom, isRecorded: Bool? = nil) -> Kind {
+        let mayBeRecorded = random.chance(20)
+        let isRecorded = isRecorded ?? mayBeRecorded
         let isMixed = random.chance(15)
         var options = ["--csum", random.pick(["crc32c", "xxhash", "sha256", "blake2"])]
         var devices = 1
@@ -75,7 +82,7 @@ final class TortureDisk {
         } else {
             options += ["--nodesize", random.pick(["4096", "16384", "65536"])]
             switch random.number(0..<6) {
-            case 0:
+            case 0 where !isRecorded:
                 devices = 2
                 options += ["--data", "raid1", "--metadata", "raid1"]
             case 1: options += ["--data", "dup", "--metadata", "dup"]
@@ -95,22 +102,25 @@ final class TortureDisk {
         let mount = random.pick([
             [], [], ["compress=zstd:3"], ["compress-force=lzo"], ["discard=async"], ["commit=1"],
         ])
-        let quota = random.pick([nil, nil, nil, nil, Quota.counted, .simple])
-        return Kind(devices: devices, options: options, mount: mount, quota: quota)
+        return Kind(
+            devices: devices, options: options, mount: mount, isRecorded: isRecorded)
     }
 
-    private func mount() throws {
+    /// - Parameter replayed: another device to mount in its place.
+    func mount(_ replayed: String? = nil) throws {
         let others = devices.dropFirst().map { "device=\($0)" }
         try Command.check(
-            "mount", "-o", (["rw"] + kind.mount + others).joined(separator: ","), devices[0], path)
+            "mount", "-o", (["rw"] + kind.mount + others).joined(separator: ","),
+            replayed ?? devices[0], path)
+        mounted = replayed ?? devices[0]
     }
 
-    private func unmount() throws {
+    func unmount() throws {
         try Command.check("umount", path)
         // Tests beside this one have mount namespaces of their own (`NamespaceTests`): each has a
         // copy of what was mounted when it was made, and keeps the device busy until it ends.
         for _ in 0..<Self.looks where !isFree { usleep(Self.pauseMicroseconds) }
-        guard isFree else { throw Unsound(description: "\(devices[0]) stays busy, unmounted") }
+        guard isFree else { throw Unsound(description: "\(mounted) stays busy, unmounted") }
     }
 
     private static let looks = 6000
@@ -118,7 +128,7 @@ final class TortureDisk {
 
     /// Nobody has it mounted, anywhere.
     private var isFree: Bool {
-        let descriptor = unsafe open(devices[0], O_RDONLY | O_EXCL | O_CLOEXEC)
+        let descriptor = unsafe open(mounted, O_RDONLY | O_EXCL | O_CLOEXEC)
         if descriptor >= 0 { close(descriptor) }
         return descriptor >= 0
     }
@@ -127,12 +137,16 @@ final class TortureDisk {
     /// something open would keep it from being unmounted.
     func checkTrees() throws {
         try unmount()
+        try checkTrees(on: devices[0])
+        try mount()
+    }
+
+    func checkTrees(on device: String) throws {
         // By force: else it looks at all that is mounted, and fails by a device of another test.
-        let checked = try Command.run(["btrfs", "check", "--readonly", "--force", devices[0]])
+        let checked = try Command.run(["btrfs", "check", "--readonly", "--force", device])
         if checked.status != 0 {
             throw Unsound(description: "btrfs check: \(checked.output)\(checked.errors)")
         }
-        try mount()
     }
 
     /// Inodes without a name that a deletion or a scratch file has left behind, for good.

@@ -7,8 +7,8 @@ extension TortureWorld {
     private static let witnessBytes = 1 << 20
 
     /// The file system is full before a job, or becomes so in the middle of one: of data, or of all
-    /// that the trees have. Nobody writes but a qube whose image needs no room, and what was full is
-    /// free again in the end.
+    /// that the trees have. Nobody writes but a qube whose image needs no room, and what was full
+    /// is free again in the end.
     func full(_ random: inout TortureRandom) throws {
         for _ in 0..<24 { try driver.writer.change(random.pick(model.writable)) }
         try driver.writer.makeWitness(Self.witness, bytes: Self.witnessBytes)

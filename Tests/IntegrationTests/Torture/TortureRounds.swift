@@ -4,11 +4,12 @@ import Protocol
 
 /// What happens between two looks at everything.
 enum TortureRound: CaseIterable {
-    case quiet, killed, busy, races, full, quota, daemon
+    case quiet, killed, busy, races, full, quota, daemon, cuts
 
-    /// One by chance.
-    static func pick(_ random: inout TortureRandom) -> TortureRound {
-        switch random.number(0..<16) {
+    /// One by chance, of those that its file system is there for.
+    static func pick(_ random: inout TortureRandom, isRecorded: Bool) -> TortureRound {
+        if isRecorded { return random.pick([.cuts, .cuts, .cuts, .killed]) }
+        return switch random.number(0..<20) {
         case 0...1: .quiet
         case 2...3: .killed
         case 4...6: .races
@@ -30,8 +31,8 @@ extension TortureWorld {
         case nobody, nobodyEither, balance, scrub, defragment, send
     }
 
-    /// What counts as data has trees in it: mixed groups, or a free space cache of the old kind. Both
-    /// change with what is full and becomes free again.
+    /// What counts as data has trees in it: mixed groups, or a free space cache of the old kind.
+    /// Both change with what is full and becomes free again.
     private var hasTreesInData: Bool {
         ["--mixed", "^free-space-tree"].contains(where: disk.kind.name.contains)
     }

@@ -12,10 +12,11 @@ final class TortureWorld {
     private let seed: UInt64
     private var round: UInt64 = 0
 
-    init(seed: UInt64) throws {
+    /// - Parameter isRecorded: see `TortureDisk.kind`.
+    init(seed: UInt64, isRecorded: Bool? = nil) throws {
         self.seed = seed
         var random = TortureRandom(seed: seed, 1)
-        disk = try TortureDisk(TortureDisk.kind(&random))
+        disk = try TortureDisk(TortureDisk.kind(&random, isRecorded: isRecorded))
         driver = try TortureDriver(disk, TortureRandom(seed: seed, 2))
         try driver.writer.model.compare()
         counts.worlds = 1
@@ -29,7 +30,7 @@ final class TortureWorld {
     func goOn(_ kind: TortureRound? = nil) throws {
         round += 1
         var random = TortureRandom(seed: seed, 3, round)
-        let chosen = TortureRound.pick(&random)
+        let chosen = TortureRound.pick(&random, isRecorded: disk.kind.isRecorded)
         let kind = kind ?? chosen
         log = [log[0], "a round of the kind \(kind)"]
         driver.writer.begin(TortureRandom(seed: seed, 4, round))
@@ -49,6 +50,7 @@ final class TortureWorld {
         case .full: try full(&random)
         case .quota: try quota(&random)
         case .daemon: try daemon(&random)
+        case .cuts: try cuts(&random)
         }
         try disk.synchronize()
         try disk.checkTrees()

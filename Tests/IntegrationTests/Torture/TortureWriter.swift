@@ -101,6 +101,9 @@ final class TortureWriter {
         switch way {
         case .buffered: try file.write(data, at: offset)
         case .direct: try file.writeDirectly(data, at: offset)
+        // What serves the device is this process: it must not wait for itself with its memory
+        // locked.
+        case .mapped where model.disk.recorder != nil: try file.write(data, at: offset)
         case .mapped: try file.writeMapped(data, at: offset)
         }
         replace(node, offset..<(offset + data.count), with: data)
