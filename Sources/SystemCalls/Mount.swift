@@ -5,6 +5,8 @@ public import SystemPackage
 public struct Mount: Equatable, Sendable {
     /// The kernel's number for it.
     public let identifier: Int
+    /// The kernel's number for the file system, the same for all of its mounts: `0:45`.
+    public let device: String
     /// Where it is mounted.
     public let point: String
     /// The kind of file system, as `btrfs`.
@@ -25,6 +27,7 @@ public struct Mount: Equatable, Sendable {
             let dash = fields[6...].firstIndex(of: "-"), dash + 3 < fields.count
         else { return nil }
         self.identifier = identifier
+        device = String(fields[2])
         point = String(fields[4])
         fileSystemOptions = fields[dash + 3].split(separator: ",").map { String($0) }
         kind = String(fields[dash + 1])

@@ -124,4 +124,31 @@ struct HolderTests {
         let rest = try #require(holders.first { $0.path == nil })
         #expect(rest.count == 3 && rest.exclusiveBytes == 3 << 20)
     }
+
+    @Test("A report does not wait for the device of a file system that it is not about")
+    func elsewhere() throws {
+        let fileSystem = try populated()
+        for name in ["cache", "state"] {
+            try FileManager.default.createDirectory(
+                atPath: "\(fileSystem.folder)/\(name)", withIntermediateDirectories: true)
+        }
+        let device = try FaultDevice(mebibytes: 256)
+        let other = try LoopFileSystem(on: [device])
+        // So many names that what is to be read of them is not read by the mount.
+        let name = String(repeating: "x", count: 200)
+        for number in 0..<1000 {
+            try Data().write(to: URL(fileURLWithPath: "\(other.path)/\(name)\(number)"))
+        }
+        try other.remount()
+        device.set { $0.hangs = true }
+        let worker = try TortureWorker(
+            WorkerRun.order(.report, volumes, on: fileSystem), in: fileSystem.folder)
+        let end = ContinuousClock.now + .seconds(30)
+        while worker.isRunning, ContinuousClock.now < end { usleep(10_000) }
+        let isOver = !worker.isRunning
+        device.mend()
+        #expect(isOver)
+        // It has not ended for some other reason.
+        #expect(worker.hasReported)
+    }
 }

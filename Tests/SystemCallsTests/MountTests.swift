@@ -14,6 +14,7 @@ struct MountTests {
     @Test("Options of the mount and of its file system are told apart")
     func options() throws {
         let mount = try #require(Mount(line: Self.line))
+        #expect(Self.line.contains(" \(mount.device) "))
         #expect(mount.identifier == 47 && mount.kind == "btrfs")
         #expect(
             mount.fileSystemOptions == ["rw", "compress=zstd:1", "subvolid=256", "subvol=/s"])

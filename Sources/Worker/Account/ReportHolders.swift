@@ -12,10 +12,13 @@ enum HolderList {
         on site: Site, besides list: ImageList
     ) throws(BtrfsError) -> [Subvolume] {
         var used = Set(list.imageFiles().map(\.inode.subvolume))
+        var devices: Set<String> = []
         for directory in site.pools.map(\.directory) + site.systemFolders.map(\.directory) {
             add(directory.descriptor, of: site, to: &used)
+            if let mount = try? directory.descriptor.mount() { devices.insert(mount.device) }
         }
-        for mount in Mount.all where mount.kind == "btrfs" {
+        // What is on another file system is not even opened: it may stand still for good.
+        for mount in Mount.all where mount.kind == "btrfs" && devices.contains(mount.device) {
             guard let point = try? Descriptor.open(mount.path, [.readOnly, .directory]) else {
                 continue
             }

@@ -51,6 +51,12 @@ final class TortureWorker {
         return try lines.map { try JSONDecoder().decode(WorkerMessage.self, from: Data($0.utf8)) }
     }
 
+    /// It has ended with a report.
+    var hasReported: Bool {
+        guard case .report? = (try? messages())?.last else { return false }
+        return !isRunning
+    }
+
     /// It waits until there is room again.
     var isHeldForRoom: Bool {
         get throws {
