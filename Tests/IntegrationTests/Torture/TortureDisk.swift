@@ -72,7 +72,7 @@ final class TortureDisk {
     /// - Parameter isRecorded: whether it lies on a device that keeps what is written; nil for
     ///   chance.
     static func kind(_ random: inout TortureRandom, isRecorded: Bool? = nil) -> Kind {
-        let mayBeRecorded = random.chance(20)
+        let mayBeRecorded = random.chance(12)
         let isRecorded = isRecorded ?? mayBeRecorded
         let isMixed = random.chance(15)
         var options = ["--csum", random.pick(["crc32c", "xxhash", "sha256", "blake2"])]

@@ -12,10 +12,10 @@ enum TortureRound: CaseIterable {
         return switch random.number(0..<20) {
         case 0...1: .quiet
         case 2...3: .killed
-        case 4...6: .races
-        case 7...8: .full
-        case 9: .quota
-        case 10...11: .daemon
+        case 4...8: .races
+        case 9...10: .full
+        case 11: .quota
+        case 12...13: .daemon
         default: .busy
         }
     }
@@ -31,10 +31,11 @@ extension TortureWorld {
         case nobody, nobodyEither, balance, scrub, defragment, send
     }
 
-    /// What counts as data has trees in it: mixed groups, or a free space cache of the old kind.
-    /// Both change with what is full and becomes free again.
+    /// What counts as data has trees in it: always where groups are mixed; and a free space cache
+    /// of the old kind, which changes with what is full and becomes free again.
     private var hasTreesInData: Bool {
-        ["--mixed", "^free-space-tree"].contains(where: disk.kind.name.contains)
+        disk.kind.name.contains("--mixed")
+            || (disk.kind.name.contains("^free-space-tree") && counts.fullDisks > 0)
     }
 
     /// Disk use is no more than before a job, but for what a kill leaves.
@@ -43,7 +44,7 @@ extension TortureWorld {
     ) throws {
         let after = try disk.usedBytes()
         guard case .killed? = ending else {
-            let slack = hasTreesInData && counts.fullDisks > 0 ? Self.treesBytes : 0
+            let slack = hasTreesInData ? Self.treesBytes : 0
             try demand(after.data - before.data, atMost: slack, "data")
             try demand(after.all - before.all, atMost: Self.treesBytes, "disk use")
             counts.grownBytes = max(counts.grownBytes ?? .min, after.all - before.all)
