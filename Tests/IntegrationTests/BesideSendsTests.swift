@@ -25,7 +25,7 @@ struct BesideSendsTests {
         }
         let path = "\(fileSystem.path)/snapshot\(round)"
         try Command.check("btrfs", "subvolume", "snapshot", "-r", fileSystem.path, path)
-        try Command.check("sync")
+        try fileSystem.synchronize()
         try Files.write(Data(path.utf8), to: newest)
     }
 

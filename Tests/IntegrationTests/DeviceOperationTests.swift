@@ -43,7 +43,7 @@ struct DeviceOperationTests {
             to: fileSystem.image("appvms/work/private.img"))
         // What there is to be moved.
         try Files.write(Content.random(mebibytes: 640, seed: 2), to: "\(fileSystem.path)/other")
-        try Command.check("sync")
+        try fileSystem.synchronize()
         let inventory = try fileSystem.inventory()
         var held: Set<String> = []
         var named: Set<String> = []
