@@ -26,6 +26,7 @@ struct CompressCommand: TimedJobCommand {
     @Flag(help: "Write what is compressed as it is; it takes more then.")
     var plain = false
 
+    @OptionGroup var live: RunningOptions
     @OptionGroup var job: JobOptions
     @OptionGroup var time: TimeOptions
     @OptionGroup var power: PowerOptions
@@ -42,8 +43,8 @@ struct CompressCommand: TimedJobCommand {
 
     var request: CompressRequest {
         CompressRequest(
-            level: plain ? CompressRequest.plainLevel : packing.level?.number, running: job.running,
-            battery: power.battery,
+            level: plain ? CompressRequest.plainLevel : packing.level?.number,
+            running: live.running, battery: power.battery,
             riskReadOnly: power.riskReadOnly, exclude: place.exclude)
     }
 }

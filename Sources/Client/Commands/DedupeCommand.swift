@@ -17,6 +17,7 @@ struct DedupeCommand: TimedJobCommand {
             """)
 
     @OptionGroup var place: PlaceArguments
+    @OptionGroup var live: RunningOptions
     @OptionGroup var job: JobOptions
     @OptionGroup var time: TimeOptions
     @OptionGroup var power: PowerOptions
@@ -26,7 +27,7 @@ struct DedupeCommand: TimedJobCommand {
 
     var request: DedupeRequest {
         DedupeRequest(
-            running: job.running, battery: power.battery, riskReadOnly: power.riskReadOnly,
+            running: live.running, battery: power.battery, riskReadOnly: power.riskReadOnly,
             exclude: place.exclude)
     }
 

@@ -15,6 +15,7 @@ struct DefragmentCommand: TimedJobCommand {
             """)
 
     @OptionGroup var place: PlaceArguments
+    @OptionGroup var live: RunningOptions
     @OptionGroup var job: JobOptions
     @OptionGroup var time: TimeOptions
     @OptionGroup var power: PowerOptions
@@ -24,7 +25,7 @@ struct DefragmentCommand: TimedJobCommand {
 
     var request: DedupeRequest {
         DedupeRequest(
-            running: job.running, battery: power.battery, riskReadOnly: power.riskReadOnly,
+            running: live.running, battery: power.battery, riskReadOnly: power.riskReadOnly,
             exclude: place.exclude)
     }
 

@@ -18,12 +18,13 @@ struct EstimateCommand: JobCommand {
             """)
 
     @OptionGroup var place: PlaceArguments
+    @OptionGroup var live: RunningOptions
     @OptionGroup var job: JobOptions
     @OptionGroup var shared: SharedOptions
 
     static let operation = Operation.estimate
 
     var request: EstimateRequest {
-        EstimateRequest(running: job.running, exclude: place.exclude)
+        EstimateRequest(running: live.running, exclude: place.exclude)
     }
 }

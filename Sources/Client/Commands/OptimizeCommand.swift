@@ -25,6 +25,7 @@ struct OptimizeCommand: TimedJobCommand {
 
     @OptionGroup var place: PlaceArguments
     @OptionGroup var packing: LevelOptions
+    @OptionGroup var live: RunningOptions
     @OptionGroup var job: JobOptions
     @OptionGroup var time: TimeOptions
     @OptionGroup var power: PowerOptions
@@ -39,7 +40,7 @@ struct OptimizeCommand: TimedJobCommand {
 
     var request: CompressRequest {
         CompressRequest(
-            level: packing.level?.number, running: job.running, battery: power.battery,
+            level: packing.level?.number, running: live.running, battery: power.battery,
             riskReadOnly: power.riskReadOnly, exclude: place.exclude)
     }
 

@@ -54,11 +54,14 @@ struct PlaceArguments: ParsableArguments {
     }
 }
 
-/// The options of every command that starts a job.
-struct JobOptions: ParsableArguments {
+/// The option of the jobs that running qubes are a question for.
+struct RunningOptions: ParsableArguments {
     @Flag(help: "Also work on what only running qubes use.")
     var running = false
+}
 
+/// The options of every command that starts a job.
+struct JobOptions: ParsableArguments {
     @Flag(name: .customLong("no-wait"), help: "Write the job's id and do not follow it.")
     var noWait = false
 

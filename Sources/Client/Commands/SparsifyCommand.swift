@@ -20,6 +20,7 @@ struct SparsifyCommand: TimedJobCommand {
             """)
 
     @OptionGroup var place: PlaceArguments
+    @OptionGroup var live: RunningOptions
     @OptionGroup var job: JobOptions
     @OptionGroup var time: TimeOptions
     @OptionGroup var power: PowerOptions
@@ -29,7 +30,7 @@ struct SparsifyCommand: TimedJobCommand {
 
     var request: DedupeRequest {
         DedupeRequest(
-            running: job.running, battery: power.battery, riskReadOnly: power.riskReadOnly,
+            running: live.running, battery: power.battery, riskReadOnly: power.riskReadOnly,
             exclude: place.exclude)
     }
 
