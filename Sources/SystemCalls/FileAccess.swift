@@ -51,6 +51,16 @@ extension Descriptor {
         return done
     }
 
+    /// Where the next content lies, from an offset on (`lseek(2)`, SEEK_DATA): what lies before it
+    /// is a hole. nil when there is none up to the end.
+    public borrowing func nextData(from offset: UInt64) throws(Errno) -> UInt64? {
+        let found = lseek(rawValue, off_t(offset), csystemcalls_SEEK_DATA)
+        if found >= 0 { return UInt64(found) }
+        let reason = Errno(rawValue: errno)
+        if reason == .noSuchAddressOrDevice { return nil }
+        throw reason
+    }
+
     /// Writes all of it (`write(2)`).
     public borrowing func write(_ bytes: [UInt8]) throws(Errno) {
         let number = rawValue

@@ -25,6 +25,7 @@
 
 /* Flags of open(2) that need _GNU_SOURCE, or are made of others. */
 static const int csystemcalls_O_PATH = 010000000;
+static const int csystemcalls_SEEK_DATA = 3;
 static const int csystemcalls_O_TMPFILE = 020000000 | O_DIRECTORY;
 
 /* cachestat(2), Linux 6.5: how many pages of a range of a file are in the page cache, or -1 with
