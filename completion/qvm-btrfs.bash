@@ -171,13 +171,13 @@ _qvm-btrfs() {
     unset 'unparsed_words[0]'
     unparsed_words=("${unparsed_words[@]}")
     case "${subcommand}" in
-    report|check|estimate|compress|dedupe|optimize|defragment|sparsify|new-data|trim|jobs|watch|cancel|pause|resume|audit|policy|setup|follow|help)
+    report|check|estimate|verify|compress|dedupe|optimize|defragment|sparsify|new-data|trim|jobs|watch|cancel|pause|resume|audit|policy|setup|follow|help)
         # Offer subcommand argument completions
         "_qvm-btrfs_${subcommand}"
         ;;
     *)
         # Offer subcommand completions
-        COMPREPLY+=($(compgen -W 'report check estimate compress dedupe optimize defragment sparsify new-data trim jobs watch cancel pause resume audit policy setup follow help' -- "${cur}"))
+        COMPREPLY+=($(compgen -W 'report check estimate verify compress dedupe optimize defragment sparsify new-data trim jobs watch cancel pause resume audit policy setup follow help' -- "${cur}"))
         ;;
     esac
 }
@@ -286,6 +286,35 @@ _qvm-btrfs_estimate() {
     case "${positional_number}" in
     *)
         __qvm-btrfs_add_completions -W "$(__qvm-btrfs_custom_complete ---completion estimate -- positional@0 "${COMP_CWORD}" "$(__qvm-btrfs_cursor_index_in_current_word)")"
+        return
+        ;;
+    esac
+}
+
+_qvm-btrfs_verify() {
+    repeating_flags=()
+    non_repeating_flags=(--all --accept --battery --no-wait --brief --json --quiet -q --verbose -v --version -h --help)
+    repeating_options=(--exclude)
+    non_repeating_options=(--socket)
+    __qvm-btrfs_offer_flags_options -1
+
+    # Offer option value completions
+    case "${prev}" in
+    '--exclude')
+        __qvm-btrfs_add_completions -W "$(__qvm-btrfs_custom_complete ---completion verify -- --exclude "${COMP_CWORD}" "$(__qvm-btrfs_cursor_index_in_current_word)")"
+        return
+        ;;
+    '--socket')
+        compopt -o filenames 2>/dev/null
+        __qvm-btrfs_add_completions -f
+        return
+        ;;
+    esac
+
+    # Offer positional completions
+    case "${positional_number}" in
+    *)
+        __qvm-btrfs_add_completions -W "$(__qvm-btrfs_custom_complete ---completion verify -- positional@0 "${COMP_CWORD}" "$(__qvm-btrfs_cursor_index_in_current_word)")"
         return
         ;;
     esac

@@ -33,7 +33,7 @@ import Synchronization
 @Sendable func fuzzPayload(_ untrusted: [UInt8]) {
     guard let kind = untrusted.first else { return }
     let untrustedPayload = Array(untrusted.dropFirst())
-    switch kind % 5 {
+    switch kind % 6 {
     case 0: decode(PlainRequest.self, untrustedPayload)
     case 1:
         guard let request = decode(CompressRequest.self, untrustedPayload) else { return }
@@ -43,7 +43,8 @@ import Synchronization
     case 3:
         guard let request = decode(ReportRequest.self, untrustedPayload) else { return }
         demand(request.qubes?.count ?? 0 <= Limits.requestNames, "names are bounded")
-    default: decode(EstimateRequest.self, untrustedPayload)
+    case 4: decode(EstimateRequest.self, untrustedPayload)
+    default: decode(VerifyRequest.self, untrustedPayload)
     }
 }
 

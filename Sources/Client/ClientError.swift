@@ -220,6 +220,8 @@ extension ServiceException.Kind {
 extension JobRecord {
     /// How the program ends when a job that it followed has ended like this.
     var exitStatus: ExitStatus {
+        // Whatever else became of it: there is nothing that is more important to say.
+        if result?.verification?.hasDifferences == true { return .different }
         let isUnreadable = (result?.unreadable ?? []).isEmpty == false
         guard state == .done else { return state.exitStatus }
         if isUnreadable { return .unreadable }

@@ -27,6 +27,8 @@ public enum ExitStatus: Int32, Sendable, CaseIterable {
     case notTrimmed = 10
     /// The job is done, and there was too little room for some of it.
     case lackedRoom = 11
+    /// An image holds other bytes than before, and nobody wrote to it, by its time stamps.
+    case different = 12
     /// Ctrl-C, or another signal that asked the client to end.
     case interrupted = 130
 }

@@ -136,13 +136,13 @@ public struct JobList: Codable, Equatable, Sendable {
 public struct JobProgress: Codable, Equatable, Sendable {
     /// What the worker is at.
     public enum Stage: Word {
-        case survey, fingerprint, match, plan, sample, execute, account
+        case survey, fingerprint, match, plan, sample, compare, execute, account
         /// Of a later release.
         case unknown(String)
 
         /// Those that this release knows.
         public static let allCases: [Self] = [
-            .survey, .fingerprint, .match, .plan, .sample, .execute, .account,
+            .survey, .fingerprint, .match, .plan, .sample, .compare, .execute, .account,
         ]
 
         /// As it is written.
@@ -153,6 +153,7 @@ public struct JobProgress: Codable, Equatable, Sendable {
             case .match: "match"
             case .plan: "plan"
             case .sample: "sample"
+            case .compare: "compare"
             case .execute: "execute"
             case .account: "account"
             case .unknown(let word): word
@@ -237,6 +238,8 @@ public struct JobResult: Codable, Equatable, Sendable {
     public var pieces: JobPieces?
     /// What an estimate has found out; nil for every other job.
     public var estimate: Estimate?
+    /// What a verification has found; nil for every other job.
+    public var verification: Verification?
     /// What an estimate of the same had said before this job; nil where there was none.
     public var estimatedBefore: EstimatedBefore?
     /// What the disk did not give back, the first `Limits.namedItems` places; nil where it gave

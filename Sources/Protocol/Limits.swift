@@ -36,6 +36,8 @@ public enum Limits {
     public static let namedCopies = 4
     /// The most volumes that an estimate names; those of the qubes that take least are left out.
     public static let estimatedVolumes = 500
+    /// The most volumes that a verification has rows of; the others are in its total alone.
+    public static let verifiedVolumes = 2000
     /// The most moments that the history of the machine's totals keeps; older ones are thinned out.
     public static let historyPoints = 400
     /// How old an account (a report, a check, a look at new data) may be that answers a qube, in

@@ -6,6 +6,8 @@ public enum ServiceName: String, Codable, Sendable, CaseIterable {
     case report = "btrfs.Report"
     /// What compression and dedupe would save; changes nothing.
     case estimate = "btrfs.Estimate"
+    /// Whether images hold what they held; changes nothing.
+    case verify = "btrfs.Verify"
     /// Whether the machine and its images are fit.
     case check = "btrfs.Check"
     /// Compress and keep sharing.
@@ -38,6 +40,8 @@ public enum ServiceName: String, Codable, Sendable, CaseIterable {
 public enum Operation: Word {
     /// Say what compression and dedupe would save; change nothing.
     case estimate
+    /// Compare images with digests that were taken of them before; change nothing.
+    case verify
     /// Compress and keep sharing.
     case compress
     /// Share equal data within the dedupe group.
@@ -53,13 +57,14 @@ public enum Operation: Word {
 
     /// Those that this release knows.
     public static let allCases: [Self] = [
-        .estimate, .compress, .dedupe, .optimize, .defragment, .sparsify,
+        .estimate, .verify, .compress, .dedupe, .optimize, .defragment, .sparsify,
     ]
 
     /// As it is written.
     public var rawValue: String {
         switch self {
         case .estimate: "estimate"
+        case .verify: "verify"
         case .compress: "compress"
         case .dedupe: "dedupe"
         case .optimize: "optimize"
@@ -73,6 +78,7 @@ public enum Operation: Word {
     public var service: ServiceName? {
         switch self {
         case .estimate: .estimate
+        case .verify: .verify
         case .compress: .compress
         case .dedupe: .dedupe
         case .optimize: .optimize
@@ -82,10 +88,16 @@ public enum Operation: Word {
         }
     }
 
+    /// It only looks: it saves nothing, and what was known of the disk before it is known after it.
+    public var changesNothing: Bool { self == .estimate || self == .verify }
+
     /// Why it never works on dom0's own files, for whoever asks for them; nil where it does.
     public var refusalOfSystem: String? {
         switch self {
         case .estimate, .compress, .dedupe, .optimize, .defragment, .unknown: nil
+        case .verify:
+            "Images of volumes are compared, not dom0's own files: what they are to be, its"
+                + " packages know (rpm --verify --all)."
         case .sparsify:
             "Holes are made in images of volumes, not in dom0's own files: programs there may rely"
                 + " on what they have allocated."

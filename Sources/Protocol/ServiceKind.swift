@@ -22,6 +22,7 @@ extension ServiceName {
         case .check: .check
         case .newData: .newData
         case .estimate: .start(.estimate)
+        case .verify: .start(.verify)
         case .compress: .start(.compress)
         case .dedupe: .start(.dedupe)
         case .optimize: .start(.optimize)

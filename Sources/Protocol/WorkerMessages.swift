@@ -14,6 +14,9 @@ public struct WorkerOrder: Codable, Equatable, Sendable {
         case newData(NewDataSetting?)
         /// Say what jobs would save, change nothing.
         case estimate(running: Bool)
+        /// Compare images with the digests that are kept of them.
+        /// - accepts: what is other than it was is kept as it is now.
+        case verify(accepts: Bool)
         /// Look whether all is fit, change nothing.
         case check
         /// Compress at this zstd level, or at each volume's own; at level 0 unpack instead.

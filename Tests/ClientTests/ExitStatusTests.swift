@@ -8,7 +8,8 @@ import Testing
 
 @Suite struct ExitStatusTests {
     @Test func theNumbersAreThePromisedOnes() {
-        #expect(ExitStatus.allCases.map(\.rawValue) == [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 130])
+        #expect(
+            ExitStatus.allCases.map(\.rawValue) == [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 130])
         #expect(ExitStatus.done.rawValue == 0)
         #expect(ExitStatus.failed.rawValue == 1)
         #expect(ExitStatus.usage.rawValue == 2)
@@ -20,6 +21,7 @@ import Testing
         #expect(ExitStatus.unreadable.rawValue == 9)
         #expect(ExitStatus.notTrimmed.rawValue == 10)
         #expect(ExitStatus.lackedRoom.rawValue == 11)
+        #expect(ExitStatus.different.rawValue == 12)
         #expect(ExitStatus.interrupted.rawValue == 130)
     }
 
@@ -120,7 +122,7 @@ import Testing
         #expect(capture.error == "")
     }
 
-    @Test(arguments: ["report", "compress", "dedupe", "sparsify", "jobs", "watch"])
+    @Test(arguments: ["report", "verify", "compress", "dedupe", "sparsify", "jobs", "watch"])
     func everyCommandsHelpHasAnExampleOfItself(command: String) throws {
         let capture = Capture()
         let program = Program(

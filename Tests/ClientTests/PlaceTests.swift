@@ -31,7 +31,9 @@ import Testing
         #expect(targets(run) == calls)
     }
 
-    @Test(arguments: ["optimize", "compress", "dedupe", "defragment", "sparsify", "estimate"])
+    @Test(arguments: [
+        "optimize", "compress", "dedupe", "defragment", "sparsify", "estimate", "verify",
+    ])
     func whatIsLeftOutIsAskedOfTheService(command: String) throws {
         let run = try Run(
             [command, "--no-wait", "--all", "--exclude", "vault", "--exclude", "dom0"], [accepted])

@@ -23,6 +23,7 @@ struct IdentityTests {
                 "Sources/Engine/Execute/MovePage.swift",
                 "Sources/Engine/Survey/KeptSurvey.swift",
                 "Sources/Worker/Account/UnreadableBook.swift",
+                "Sources/Worker/Verify/KeptDigest.swift",
             ])
     }
 

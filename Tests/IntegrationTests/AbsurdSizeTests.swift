@@ -23,6 +23,9 @@ struct AbsurdSizeTests {
         for work in [WorkerRun.sparsify, WorkerRun.optimize, WorkerRun.defragment] {
             try WorkerRun.job(work, volumes, on: fileSystem)
         }
+        let verified = try WorkerRun.job(.verify(accepts: false), volumes, on: fileSystem)
+        #expect(verified.verification?.total.inUse == 3)
+        #expect(verified.problems.count { $0.message.contains("larger than 64 TiB") } == 3)
         try fileSystem.synchronize()
         #expect(try fileSystem.dataUsedBytes() < 2 << 20)
         for name in ["work", "copy", "third"] {

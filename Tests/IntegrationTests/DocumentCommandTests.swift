@@ -34,7 +34,7 @@ struct DocumentCommandTests {
             found += commands(text ?? "")
         }
         let verbs = [
-            "report", "check", "estimate", "compress", "dedupe", "optimize", "defragment",
+            "report", "check", "estimate", "verify", "compress", "dedupe", "optimize", "defragment",
             "sparsify", "new-data", "trim", "jobs", "watch", "cancel", "pause", "resume", "audit",
             "policy", "setup",
         ]
@@ -64,6 +64,8 @@ struct DocumentCommandTests {
         "qvm-btrfs report --json": Seen(says: [#""name":"vault""#, #""exclusiveBytes":"#]),
         "qvm-btrfs check": Seen(says: ["ok", "varlibqubes"]),
         "qvm-btrfs estimate work": Seen(says: ["±", "dedupe"], jobs: ["estimate work "]),
+        "qvm-btrfs verify": Seen(says: ["new", "QUBE"], jobs: ["verify dom0 "]),
+        "qvm-btrfs verify work": Seen(says: ["new", "VOLUME"], jobs: ["verify work "]),
         "qvm-btrfs optimize": Seen(says: ["is done"], packed: all4, jobs: ["optimize dom0 "]),
         "qvm-btrfs optimize --for 2h": Seen(
             says: ["is done"], packed: all4, jobs: ["optimize dom0 "]),

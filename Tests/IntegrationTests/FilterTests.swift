@@ -52,8 +52,8 @@ struct FilterTests {
             try DaemonRun(on: fileSystem, groups: ["work": "all", "vault": "all", "deb": "all"])
         }
         for words in [
-            ["check"], ["estimate"], ["report"], ["new-data", "work"], ["dedupe", "dom0"],
-            ["compress", "dom0"], ["defragment", "dom0"], ["optimize", "dom0"],
+            ["check"], ["estimate"], ["verify"], ["report"], ["new-data", "work"],
+            ["dedupe", "dom0"], ["compress", "dom0"], ["defragment", "dom0"], ["optimize", "dom0"],
             ["sparsify", "dom0"], ["jobs"],
         ] {
             let ending = try daemon.client(words)
@@ -64,7 +64,7 @@ struct FilterTests {
         try controlled(daemon)
         let jobs = try DaemonRun.reply(
             daemon.call("btrfs.job.List", from: "dom0", to: .name("dom0")), as: JobList.self)
-        #expect(jobs.jobs.filter { $0.state == .done }.count == 6)
+        #expect(jobs.jobs.filter { $0.state == .done }.count == 7)
         #expect(jobs.jobs.allSatisfy { $0.state == .done || $0.state == .cancelled })
         #expect(
             jobs.jobs.contains {

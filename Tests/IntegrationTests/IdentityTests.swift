@@ -136,7 +136,7 @@ struct IdentityTests {
         "Jobs touch neither it nor a file that has its number here",
         arguments: [
             WorkerRun.compress, WorkerRun.dedupe, WorkerRun.optimize, WorkerRun.defragment,
-            WorkerRun.sparsify, .estimate(running: false),
+            WorkerRun.sparsify, .estimate(running: false), .verify(accepts: false),
         ], Collision.allCases)
     func jobs(work: WorkerOrder.Work, collision: Collision) throws {
         let machine = try Machine(collision)

@@ -70,7 +70,9 @@ struct NamespaceTests {
         let check = try usual.client("check", "--json")
         usual.stop()
         let daemon = try DaemonRun(on: fileSystem, program: try program(in: fileSystem.folder))
-        for verb in ["estimate", "dedupe", "compress", "optimize", "defragment", "sparsify"] {
+        for verb in [
+            "estimate", "verify", "dedupe", "compress", "optimize", "defragment", "sparsify",
+        ] {
             let ending = try daemon.client(verb, "work")
             #expect(ending.status == 0, "\(verb): \(ending.errors)")
         }

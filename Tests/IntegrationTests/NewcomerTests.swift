@@ -60,7 +60,7 @@ struct NewcomerTests {
     }
 
     private static let verbs = [
-        "optimize", "compress", "dedupe", "defragment", "sparsify", "estimate",
+        "optimize", "compress", "dedupe", "defragment", "sparsify", "estimate", "verify",
     ]
 
     /// All that can be done about a qube, from start to end.

@@ -67,16 +67,23 @@ struct TieTests {
     @Test("Whatever Landlock is, every order is done, with what is kept", arguments: kernels)
     func everyOrder(kernel: Int32?) throws {
         let fileSystem = try populated()
-        let cache = fileSystem.folder + "/cache"
-        try FileManager.default.createDirectory(atPath: cache, withIntermediateDirectories: true)
+        let (cache, state) = (fileSystem.folder + "/cache", fileSystem.folder + "/state")
+        for folder in [cache, state] {
+            try FileManager.default.createDirectory(
+                atPath: folder, withIntermediateDirectories: true)
+        }
         let inventory = try fileSystem.inventory()
         let works: [WorkerOrder.Work] = [
-            .report, .check, .estimate(running: false), WorkerRun.dedupe, WorkerRun.compress,
-            WorkerRun.optimize, WorkerRun.defragment, WorkerRun.sparsify, .report,
+            .report, .check, .estimate(running: false), .verify(accepts: false),
+            WorkerRun.dedupe, WorkerRun.compress, WorkerRun.optimize, WorkerRun.defragment,
+            WorkerRun.sparsify, .report,
         ]
         for work in works {
             let order = WorkerRun.order(work, volumes, on: fileSystem)
-            let last = try on(kernel) { try WorkerRun.messages(order, cache: cache).last }
+            let options = ["--state-directory", state]
+            let last = try on(kernel) {
+                try WorkerRun.messages(order, cache: cache, options: options).last
+            }
             switch last {
             case .report(let report): #expect(report.problems.isEmpty, "\(report.problems)")
             case .check: break

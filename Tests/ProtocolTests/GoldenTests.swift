@@ -3,20 +3,21 @@ import FoundationEssentials
 import Protocol
 import Testing
 
+/// A message is written as it stands here, and read again.
+func check<Message: Codable & Equatable>(
+    _ message: Message, _ golden: String, sourceLocation: SourceLocation = #_sourceLocation
+) throws {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    let written = String(decoding: try encoder.encode(message), as: UTF8.self)
+    #expect(written == golden, sourceLocation: sourceLocation)
+    let read = try JSONDecoder().decode(Message.self, from: Data(golden.utf8))
+    #expect(read == message, sourceLocation: sourceLocation)
+}
+
 /// The messages of version 1, to the byte. A change here is a change of the protocol: an old peer
 /// must still understand it, or the version goes up.
 @Suite struct GoldenTests {
-    private func check<Message: Codable & Equatable>(
-        _ message: Message, _ golden: String, sourceLocation: SourceLocation = #_sourceLocation
-    ) throws {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        let written = String(decoding: try encoder.encode(message), as: UTF8.self)
-        #expect(written == golden, sourceLocation: sourceLocation)
-        let read = try JSONDecoder().decode(Message.self, from: Data(golden.utf8))
-        #expect(read == message, sourceLocation: sourceLocation)
-    }
-
     @Test func requests() throws {
         try check(PlainRequest(), #"{"version":1}"#)
         try check(CompressRequest(), #"{"version":1}"#)
@@ -42,6 +43,11 @@ import Testing
         try check(DedupeRequest(exclude: ["work"]), golden)
         try check(EstimateRequest(running: false, exclude: ["work"]), golden)
         try check(CheckRequest(exclude: ["work"]), golden)
+        try check(VerifyRequest(), #"{"version":1}"#)
+        try check(VerifyRequest(accept: false, exclude: ["work"]), golden)
+        try check(
+            VerifyRequest(accept: true, battery: true),
+            #"{"accept":true,"battery":true,"version":1}"#)
     }
 
     @Test func jobAccepted() throws {
@@ -101,7 +107,8 @@ import Testing
             ])
         #expect(
             JobProgress.Stage.allCases.map(\.rawValue) == [
-                "survey", "fingerprint", "match", "plan", "sample", "execute", "account",
+                "survey", "fingerprint", "match", "plan", "sample", "compare", "execute",
+                "account",
             ])
         #expect(
             JobEventName.allCases.map(\.rawValue) == ["job-state", "job-progress", "heartbeat"])
@@ -110,8 +117,9 @@ import Testing
     @Test func theServicesAndExceptionsHaveTheseNames() {
         #expect(
             ServiceName.allCases.map(\.rawValue) == [
-                "btrfs.Report", "btrfs.Estimate", "btrfs.Check", "btrfs.Compress", "btrfs.Dedupe",
-                "btrfs.Optimize", "btrfs.Defragment", "btrfs.Sparsify", "btrfs.NewData",
+                "btrfs.Report", "btrfs.Estimate", "btrfs.Verify", "btrfs.Check", "btrfs.Compress",
+                "btrfs.Dedupe", "btrfs.Optimize", "btrfs.Defragment", "btrfs.Sparsify",
+                "btrfs.NewData",
                 "btrfs.job.List", "btrfs.job.Watch",
                 "btrfs.job.Cancel", "btrfs.job.Pause", "btrfs.job.Resume", "btrfs.job.Hold",
             ])
@@ -123,9 +131,13 @@ import Testing
             ])
         #expect(
             Protocol.Operation.allCases.map(\.service) == [
-                .estimate, .compress, .dedupe, .optimize, .defragment, .sparsify,
+                .estimate, .verify, .compress, .dedupe, .optimize, .defragment, .sparsify,
             ])
-        #expect(Protocol.Operation.allCases.filter { $0.refusalOfSystem != nil } == [.sparsify])
+        #expect(
+            Protocol.Operation.allCases.filter { $0.refusalOfSystem != nil } == [
+                .verify, .sparsify,
+            ])
+        #expect(Protocol.Operation.allCases.filter(\.changesNothing) == [.estimate, .verify])
         #expect(Protocol.Operation(rawValue: "sparsify") == .sparsify)
     }
 
@@ -294,6 +306,9 @@ import Testing
         try check(
             Sample.order(.estimate(running: false)),
             Sample.orderJSON(work: #"{"estimate":{"running":false}}"#))
+        try check(
+            Sample.order(.verify(accepts: true)),
+            Sample.orderJSON(work: #"{"verify":{"accepts":true}}"#))
         try check(
             Sample.order(.compress(level: 3, running: true)),
             Sample.orderJSON(work: #"{"compress":{"level":3,"running":true}}"#))

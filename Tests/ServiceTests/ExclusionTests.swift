@@ -15,7 +15,7 @@ import Testing
     }
 
     @Test(arguments: [
-        ServiceName.compress, .optimize, .dedupe, .defragment, .sparsify, .estimate,
+        ServiceName.compress, .optimize, .dedupe, .defragment, .sparsify, .estimate, .verify,
     ])
     func aJobLeavesThemAlone(service: ServiceName) throws {
         let fixture = try ServiceFixture()

@@ -103,7 +103,7 @@ struct ClientPage {
     private func words(_ page: inout Roff) throws {
         let sections = [
             "The ways to show a report", "The words of a report", "The words of an estimate",
-            "Check", "Damage", "New data", "Holes", "Audit", "Two ways to the service",
+            "Verify", "Check", "Damage", "New data", "Holes", "Audit", "Two ways to the service",
             "Completion", "JSON",
         ]
         for name in sections {

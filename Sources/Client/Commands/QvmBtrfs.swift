@@ -14,13 +14,13 @@ public struct QvmBtrfs: ParsableCommand {
             Exit status: 0 done, 1 failed, 2 wrong usage, 3 refused or not reachable, 4 no such \
             qube, volume or job, 5 busy, 6 the job was interrupted, 7 a check has found something, \
             8 the job was cancelled, 9 the disk did not give back parts of images, 10 a qube was \
-            not trimmed, 130 Ctrl-C.
+            not trimmed, 12 'verify' has found an image that is DIFFERENT, 130 Ctrl-C.
 
             Example: qvm-btrfs report
             """,
         version: Release.version,
         subcommands: [
-            ReportCommand.self, CheckCommand.self, EstimateCommand.self,
+            ReportCommand.self, CheckCommand.self, EstimateCommand.self, VerifyCommand.self,
             CompressCommand.self, DedupeCommand.self,
             OptimizeCommand.self, DefragmentCommand.self, SparsifyCommand.self,
             NewDataCommand.self, TrimCommand.self, JobsCommand.self, WatchCommand.self,

@@ -15,7 +15,9 @@ struct JobNotification: Equatable {
         }
         let problems = record.result?.problems.count ?? 0
         let parts = [
-            record.operation == .estimate ? nil : saved, record.error.map(\.sanitised),
+            record.operation.changesNothing
+                ? record.result?.verification.map(VerificationLines.brief) : saved,
+            record.error.map(\.sanitised),
             problems == 0 ? nil : "Left out: \(problems).",
         ]
         body = parts.compactMap(\.self).joined(separator: " ")

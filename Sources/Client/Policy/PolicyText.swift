@@ -71,7 +71,8 @@ struct PolicyText: Equatable, Sendable {
         if isReadOnly { return groups }
         groups.append(
             Group(
-                says: "\(admin.text) estimates, and changes how their content lies on disk",
+                says: "\(admin.text) estimates, verifies and changes how their content lies on"
+                    + " disk",
                 lines: lines(Self.working.map(\.rawValue), tokens)
                     + lines([ServiceName.newData.rawValue], tokens.filter { $0 != "@adminvm" })))
         groups.append(
@@ -95,7 +96,7 @@ struct PolicyText: Equatable, Sendable {
 
     private static let reading: [ServiceName] = [.report, .check, .jobWatch]
     private static let working: [ServiceName] = [
-        .estimate, .compress, .dedupe, .optimize, .defragment, .sparsify,
+        .estimate, .verify, .compress, .dedupe, .optimize, .defragment, .sparsify,
     ]
     private static let controlling: [ServiceName] = [.jobCancel, .jobPause, .jobResume]
     private static let width = ServiceName.allCases.map(\.rawValue.utf8.count).max() ?? 0

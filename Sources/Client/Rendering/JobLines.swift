@@ -91,6 +91,10 @@ enum JobLines {
         if let estimate = record.result?.estimate {
             lines += EstimateLines.all(estimate)
             lines += ReportLines.problems(record.result?.problems ?? [])
+        } else if let result = record.result, let verification = result.verification {
+            lines += VerificationLines.all(verification, seconds: result.elapsedSeconds)
+            lines += UnreadableLines.all(result)
+            lines += ReportLines.problems(result.problems)
         } else if let result = record.result {
             for (before, after) in zip(result.before, result.after) {
                 lines += change(from: before, to: after)
@@ -158,7 +162,7 @@ enum JobLines {
     }
 
     private static func savedText(_ record: JobRecord) -> String {
-        if record.operation == .estimate { return "-" }
+        if record.operation.changesNothing { return "-" }
         if let result = record.result {
             return (result.savedBytes < 0 ? "-" : "") + ByteText.size(result.savedBytes.magnitude)
         }
@@ -179,6 +183,8 @@ enum JobLines {
         case .queued: "waits for its turn"
         case .running: "is running"
         case .paused: "is paused"
+        case .done where record.exitStatus == .different:
+            "is done, and something is DIFFERENT"
         case .done where record.exitStatus == .unreadable:
             "is done, but parts of the images could not be read"
         case .done where record.exitStatus == .lackedRoom:

@@ -231,7 +231,7 @@ final class TrimRun {
     private func noteJobs(on qube: QubeName) {
         guard door.isDom0, let jobs = try? context.client.jobs().jobs else { return }
         for job in jobs
-        where job.state == .running && job.operation != .estimate
+        where job.state == .running && !job.operation.changesNothing
             && [qube.text, ServiceClient.machine].contains(job.target)
             && saidJobs.insert(job.job).inserted
         {

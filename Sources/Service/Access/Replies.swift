@@ -98,6 +98,11 @@ extension JobRecord: Readable {
             record.result?.unreadableCount = places.isEmpty ? nil : UInt64(places.count)
             record.result?.deviceErrors = nil
         }
+        if !reader.caller.isMachine {
+            record.result?.verification = result?.verification?.ofVolumes {
+                reader.caller.sees($0)
+            }
+        }
         if let estimate = result?.estimate, !reader.caller.isMachine {
             record.result?.estimate?.qubes.removeAll { !reader.caller.sees($0.name) }
             // How many there are that it does not see is none of its business.
@@ -109,9 +114,10 @@ extension JobRecord: Readable {
     }
 
     /// As a list has it: the figures of each qube are for who asks for the one job.
-    func withoutEstimatedQubes() -> JobRecord {
+    func withoutRows() -> JobRecord {
         var record = self
         record.result?.estimate?.qubes = []
+        record.result?.verification?.volumes = []
         return record
     }
 }
@@ -119,7 +125,7 @@ extension JobRecord: Readable {
 extension JobList: Readable {
     func redacted(for reader: Reader) -> JobList {
         var list = self
-        list.jobs = jobs.map { reader.visible($0).withoutEstimatedQubes() }
+        list.jobs = jobs.map { reader.visible($0).withoutRows() }
         return list
     }
 }

@@ -44,6 +44,7 @@ struct CallHandler: Sendable {
         case .check: return whole(check)
         case .newData: return whole(newData)
         case .start(.estimate): return whole(estimate)
+        case .start(.verify): return whole(verify)
         case .start(.compress):
             return whole(packing(.compress) { .compress(level: $0, running: $1) })
         case .start(.optimize):

@@ -91,6 +91,18 @@ extension CallHandler {
         }
     }
 
+    var verify: Endpoint<VerifyRequest, JobAccepted> {
+        Endpoint(startsJob: true) { [self] (request, open) throws(Refusal) in
+            // Whoever may have an image looked at may not have said that nothing was found.
+            guard !request.accept || open.target.caller.isMachine else {
+                throw Refusal(.badRequest, "Only dom0 may ask for accept (--accept).")
+            }
+            return try submit(
+                .verify, .verify(accepts: request.accept), untrustedExclude: request.exclude,
+                onBattery: request.battery, open)
+        }
+    }
+
     /// What packs: at a level, or at that of each qube's settings.
     func packing(
         _ operation: Operation, _ work: @escaping (Int?, Bool) -> WorkerOrder.Work

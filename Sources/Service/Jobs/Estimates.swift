@@ -9,7 +9,8 @@ extension JobRequest {
     ///   - job: its own id.
     func estimate(in records: [JobRecord], before job: String) -> EstimatedBefore? {
         let earlier = records.drop { $0.job != job }.dropFirst()
-        for record in earlier where record.isOver && record.concerns(self) {
+        for record in earlier
+        where record.isOver && record.concerns(self) && record.operation != .verify {
             guard record.operation == .estimate else { return nil }
             guard record.isSame(as: self), let estimate = record.result?.estimate,
                 let endedAt = record.endedAt
@@ -48,7 +49,7 @@ extension JobRequest {
     /// The figure that is about this job; nil when the estimate did not look at its level.
     fileprivate func saving(in figures: Estimate.Figures) -> Estimate.Saving? {
         switch work {
-        case .report, .check, .newData, .estimate, .defragment, .sparsify: nil
+        case .report, .check, .newData, .estimate, .verify, .defragment, .sparsify: nil
         case .dedupe: figures.dedupe
         case .compress(let level, _): figures.level(level)?.compress
         case .optimize(let level, _): figures.level(level)?.optimize

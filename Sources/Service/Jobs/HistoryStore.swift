@@ -57,9 +57,9 @@ final class HistoryStore: Sendable {
     /// - Parameter jobs: those that the reader may know of.
     func all(with jobs: [JobRecord]) -> [HistoryPoint] {
         let ends = jobs.compactMap { job -> HistoryPoint? in
-            // An estimate changes nothing.
+            // An estimate and a verification bring nothing.
             guard let result = job.result, let endedAt = job.endedAt, !result.after.isEmpty,
-                job.operation != .estimate
+                !job.operation.changesNothing
             else { return nil }
             var point = HistoryPoint(at: endedAt, result.after)
             point.operation = job.operation.rawValue

@@ -104,7 +104,7 @@ extension WorkerOrder.Work {
         switch self {
         case .compress(let level, _): level != CompressRequest.plainLevel
         case .optimize: true
-        case .report, .newData, .estimate, .check, .dedupe, .defragment, .sparsify: false
+        case .report, .newData, .estimate, .verify, .check, .dedupe, .defragment, .sparsify: false
         }
     }
 }

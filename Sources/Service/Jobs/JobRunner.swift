@@ -289,8 +289,8 @@ struct JobRunner: Sendable {
         line.target = record.target
         line.job = record.job
         line.outcome = outcome
-        // An estimate changes nothing: what it says meanwhile is what others did.
-        line.savedBytes = record.operation == .estimate ? nil : record.result?.savedBytes
+        // What changes nothing saves nothing: what it says meanwhile is what others did.
+        line.savedBytes = record.operation.changesNothing ? nil : record.result?.savedBytes
         line.detail = detail
         audit.write(line)
     }

@@ -11,7 +11,7 @@ extension Report {
         var places: [String: Int] = [:]
         for (place, qube) in qubes.enumerated() { places[qube.name] = place }
         var isMachineKnown = false
-        for record in records where record.isOver {
+        for record in records where record.isOver && record.operation != .verify {
             guard record.operation == .estimate else {
                 // What it has changed is not known, so that older estimates say nothing of it.
                 if record.target == QubeName.machine { return }

@@ -22,12 +22,12 @@ extension Inventory {
 }
 
 extension WorkerOrder.Work {
-    /// dom0's own files are among all that the machine has: programs there may rely on what they
-    /// have allocated, so that no holes are made in them.
+    /// dom0's own files are among all that the machine has. Programs there may rely on what they
+    /// have allocated, so that no holes are made in them; and what they are to be, packages know.
     fileprivate var includesSystem: Bool {
         switch self {
         case .report, .newData, .estimate, .check, .compress, .dedupe, .optimize, .defragment: true
-        case .sparsify: false
+        case .sparsify, .verify: false
         }
     }
 }

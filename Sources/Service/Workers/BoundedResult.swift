@@ -24,6 +24,7 @@ extension JobResult {
         result.unreadable = unreadable.map { $0.prefix(Limits.namedItems).map { $0.bounded() } }
         result.deviceErrors = deviceErrors.map { $0.prefix(Limits.namedItems).map { $0.bounded() } }
         result.estimate = estimate?.fitting()
+        result.verification = verification?.fitting()
         return result
     }
 }

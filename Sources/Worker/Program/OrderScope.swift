@@ -29,14 +29,14 @@ extension WorkerOrder.Work {
     var packsAgain: Bool {
         switch self {
         case .compress, .optimize: true
-        case .report, .check, .newData, .estimate, .dedupe, .defragment, .sparsify: false
+        case .report, .check, .newData, .estimate, .verify, .dedupe, .defragment, .sparsify: false
         }
     }
 
     /// Whether extents that only images of running qubes use are worked on too.
     fileprivate var includesRunning: Bool {
         switch self {
-        case .report, .check, .newData: false
+        case .report, .check, .newData, .verify: false
         case .estimate(let running): running
         case .compress(_, let running), .optimize(_, let running): running
         case .dedupe(let running), .defragment(let running), .sparsify(let running): running

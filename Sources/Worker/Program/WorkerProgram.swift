@@ -61,9 +61,7 @@ public enum WorkerProgram {
             throw Failure(unfit: problem)
         }
         let cache = try places.openCache()
-        let state = try places.openState()
-        sites.openNotes(in: state)
-        if task.movesReferences { sites.openMoves(in: state, lanes: JobWork.lanes) }
+        sites.openKept(in: try places.openState(), for: task)
         try open(task, of: order, &sites, cache, places)
         // A check is there to say it; what a job was asked for may all be damaged.
         if order.work != .check, let problem = sites.problemOfAllSelected(order) {
@@ -90,6 +88,12 @@ public enum WorkerProgram {
             return try EstimateWork(
                 order: order, sites: sites, output: output, governor: governor
             ).run()
+        case .verify(let accepts):
+            let governor = try govern(order, sites, output, input, places)
+            defer { governor.stop() }
+            return VerifyWork(
+                order: order, sites: sites, accepts: accepts, output: output, governor: governor
+            ).run()
         case .job(let job):
             let governor = try govern(order, sites, output, input, places)
             defer { governor.stop() }
@@ -109,7 +113,7 @@ public enum WorkerProgram {
         do throws(BtrfsError) {
             switch task {
             case .report, .check: sites.openReportSpills(in: cache)
-            case .newData: break
+            case .newData, .verify: break
             case .estimate: try sites.openCaches(in: cache, places)
             case .job:
                 if order.risksReadOnly != true { try sites.leaveDamaged() }

@@ -22,6 +22,7 @@ enum WorkerTask {
     case check
     case newData(NewDataSetting?)
     case estimate
+    case verify(accepts: Bool)
     case job(JobKind)
 
     init(_ work: WorkerOrder.Work) {
@@ -30,6 +31,7 @@ enum WorkerTask {
         case .check: self = .check
         case .newData(let setting): self = .newData(setting)
         case .estimate: self = .estimate
+        case .verify(let accepts): self = .verify(accepts: accepts)
         case .compress(let level, _): self = .job(.compress(level: level))
         case .dedupe: self = .job(.dedupe)
         case .optimize(let level, _): self = .job(.optimize(level: level))
@@ -42,7 +44,7 @@ enum WorkerTask {
     var waitsForMotion: Bool {
         switch self {
         case .report, .check, .newData: false
-        case .estimate, .job: true
+        case .estimate, .verify, .job: true
         }
     }
 
@@ -50,14 +52,22 @@ enum WorkerTask {
     var mindsFrozen: Bool {
         switch self {
         case .report, .newData(nil): false
-        case .check, .newData, .estimate, .job: true
+        case .check, .newData, .estimate, .verify, .job: true
+        }
+    }
+
+    /// It compares images with what is kept of them.
+    var comparesImages: Bool {
+        switch self {
+        case .verify: true
+        case .report, .check, .newData, .estimate, .job: false
         }
     }
 
     /// It changes where images lie.
     var movesReferences: Bool {
         switch self {
-        case .report, .check, .newData, .estimate: false
+        case .report, .check, .newData, .estimate, .verify: false
         case .job: true
         }
     }

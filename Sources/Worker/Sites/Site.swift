@@ -69,6 +69,8 @@ struct Site: Sendable {
     var notes: NoteFile?
     /// What jobs have under way; nil without a state directory, and where nothing is moved.
     var moves: MoveBook?
+    /// The digests of its images; nil without a state directory, and for other work.
+    var digests: DigestFile?
     /// How far its trees were read before anything was written.
     var treeLook: TreeLook?
     /// What is kept from run to run; nil without a cache directory.
@@ -253,19 +255,19 @@ struct Sites: Sendable {
         }
     }
 
-    /// Opens what is remembered, in the state directory.
-    mutating func openNotes(in state: SharedDescriptor?) {
+    /// Opens what is remembered from run to run, in the state directory, as far as a task has to do
+    /// with it.
+    mutating func openKept(in state: SharedDescriptor?, for task: WorkerTask) {
         guard let state else { return }
         for index in sites.indices {
-            sites[index].notes = NoteFile(in: state, for: sites[index].fileSystem)
-        }
-    }
-
-    /// Opens what jobs note down of what they have under way, in the state directory.
-    mutating func openMoves(in state: SharedDescriptor?, lanes: Int) {
-        guard let state else { return }
-        for index in sites.indices {
-            sites[index].moves = MoveBook(in: state, for: sites[index].fileSystem, lanes: lanes)
+            let fileSystem = sites[index].fileSystem
+            sites[index].notes = NoteFile(in: state, for: fileSystem)
+            if task.movesReferences {
+                sites[index].moves = MoveBook(in: state, for: fileSystem, lanes: JobWork.lanes)
+            }
+            if task.comparesImages {
+                sites[index].digests = DigestFile(in: state, for: fileSystem)
+            }
         }
     }
 

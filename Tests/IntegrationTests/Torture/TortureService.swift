@@ -108,7 +108,7 @@ extension WorkerOrder.Work {
         case .compress(_, let running), .optimize(_, let running), .dedupe(let running),
             .defragment(let running), .sparsify(let running), .estimate(let running):
             running
-        case .report, .newData, .check: false
+        case .report, .newData, .check, .verify: false
         }
     }
 }
