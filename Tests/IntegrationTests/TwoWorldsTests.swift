@@ -102,6 +102,7 @@ struct TwoWorldsTests {
         }
         for target in ["guess", "mgmt", "dom0"] {
             try run("btrfs.Estimate", from: "mgmt", on: target)
+            try run("btrfs.Verify", from: "mgmt", on: target)
             try run("btrfs.Dedupe", from: "mgmt", on: target)
             try read("btrfs.Report", on: target)
             try read("btrfs.Check", on: target)
@@ -111,6 +112,7 @@ struct TwoWorldsTests {
         try run("btrfs.Optimize", from: "dom0", on: "dom0")
         for target in ["guess", "mgmt", "dom0"] {
             try run("btrfs.Estimate", from: "mgmt", on: target)
+            try run("btrfs.Verify", from: "mgmt", on: target)
             try read("btrfs.Report", on: target)
             try read("btrfs.Check", on: target)
             try read("btrfs.job.List", on: target)
@@ -121,7 +123,7 @@ struct TwoWorldsTests {
     /// What is other on every run, whatever the disk holds: moments, ids, and how fast it went.
     private static let restless: Set<String> = [
         "job", "submittedAt", "startedAt", "endedAt", "generatedAt", "checkedAt", "measuredAt",
-        "at", "elapsedSeconds", "progress",
+        "at", "elapsedSeconds", "progress", "oldestAt",
     ]
 
     /// The last envelope's object, without that, its keys in order.

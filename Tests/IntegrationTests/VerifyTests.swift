@@ -314,6 +314,29 @@ extension VerifyTests {
         #expect(brief.output.hasPrefix("verify work is done: Images: 1 equal. Job "))
     }
 
+    @Test("An image that somebody writes to while it is read is in use")
+    func writtenMeanwhile() throws {
+        let fileSystem = try LoopFileSystem(mebibytes: 512)
+        let image = fileSystem.image(Self.work)
+        try Files.write(Content.text(mebibytes: 1, seed: 1), to: image)
+        try Command.check("truncate", "--size", "4G", image)
+        try fileSystem.synchronize()
+        let session = try WorkerSession(
+            WorkerRun.order(.verify(accepts: false), Self.volumes, on: fileSystem))
+        // What is written was read before, and the hole behind it takes a while.
+        _ = try session.progress { $0.doneBytes > 1 << 20 }
+        session.say(.pause)
+        let held = try session.progress { $0.pacing?.state == .held }
+        #expect(held != nil, "it is still at it")
+        try Files.overwrite(image, atOffset: 0, with: Data("x".utf8))
+        session.say(.resume)
+        guard case .result(let result)? = try session.last() else {
+            Issue.record("it did not come to its end")
+            return
+        }
+        #expect(try #require(result.verification).total.inUse == 1)
+    }
+
     @Test("A job that is cancelled, within a hole without end, has kept what it had found")
     func cancelled() throws {
         let fileSystem = try mixed()
