@@ -215,6 +215,10 @@ extension Descriptor {
     /// (`flock(2)`). Waits for nobody.
     public borrowing func lock() throws(Errno) { try checked(flock(rawValue, LOCK_EX | LOCK_NB)) }
 
+    /// Unlocks it (`flock(2)`), also for processes that have it from this one: one that is just
+    /// being started has, until it becomes another program.
+    public borrowing func unlock() throws(Errno) { try checked(flock(rawValue, LOCK_UN)) }
+
     /// Says that the file was changed now (`futimens(2)`).
     public borrowing func touch() throws(Errno) { try checked(futimens(rawValue, nil)) }
 

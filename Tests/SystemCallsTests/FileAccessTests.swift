@@ -118,4 +118,16 @@ struct FileAccessTests {
         try directory.descriptor.remove(entry: "a")
         #expect(try folder.names() == ["d"])
     }
+
+    @Test("What is unlocked is free, also while a child that was just started has it")
+    func lock() throws {
+        let file = try make("file")
+        let other = try make("file")
+        try file.lock()
+        #expect(throws: Errno.wouldBlock) { try other.lock() }
+        let inherited = try file.duplicate()
+        try file.unlock()
+        try other.lock()
+        #expect(throws: Errno.wouldBlock) { try inherited.lock() }
+    }
 }

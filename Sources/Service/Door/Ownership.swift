@@ -40,6 +40,11 @@ final class Ownership: Sendable {
             + " another by --\(kind)-directory"
     }
 
-    /// Gives them up.
-    func end() { held.withLock { $0 = [] } }
+    /// Gives them up. To close them is not enough: a child that is just being started has them.
+    func end() {
+        held.withLock { held in
+            for directory in held { try? directory.descriptor.unlock() }
+            held = []
+        }
+    }
 }

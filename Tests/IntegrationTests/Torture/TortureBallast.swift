@@ -16,8 +16,7 @@ final class TortureBallast {
     init(on disk: TortureDisk) throws {
         self.disk = disk
         folder = disk.path + "/ballast"
-        try FileManager.default.createDirectory(
-            atPath: links, withIntermediateDirectories: true)
+        try FileManager.default.createDirectory(atPath: links, withIntermediateDirectories: true)
     }
 
     /// Takes all room that data has, but for so much. It is set aside and never written, so that
@@ -76,5 +75,14 @@ final class TortureBallast {
         try? FileManager.default.removeItem(atPath: data)
         try Command.check("rm", "--recursive", "--force", folder)
         try disk.synchronize()
+        // A thread of the kernel gives empty block groups back in its own time; until then trees
+        // have no more than while the ballast was there.
+        for _ in 0..<Self.looks where try !disk.mayGiveTreesMore() {
+            try disk.synchronize()
+            usleep(Self.pauseMicroseconds)
+        }
     }
+
+    private static let looks = 300
+    private static let pauseMicroseconds: UInt32 = 100_000
 }

@@ -176,6 +176,30 @@ final class TortureDisk {
         try Command.check("btrfs", "filesystem", "sync", path)
     }
 
+    /// Trees have room, or the devices have some that is nobody's yet.
+    func mayGiveTreesMore() throws -> Bool {
+        let text = try Command.check("btrfs", "filesystem", "usage", "--raw", path).output
+        let line = text.split(separator: "\n").first { $0.contains("Device unallocated:") }
+        let unallocated = line?.split { !$0.isNumber }.first.flatMap { Int64($0) } ?? 0
+        return try isMixed || max(unallocated, treeRoomBytes()) >= 256 << 20
+    }
+
+    /// Trees and data have the same block groups: nobody can tell them apart.
+    var isMixed: Bool { kind.name.contains("--mixed") }
+
+    /// What trees may take before more of the device is given to them; 0 where groups are mixed.
+    func treeRoomBytes() throws -> Int64 {
+        let text = try Command.check("btrfs", "filesystem", "df", "--raw", path).output
+        var room: Int64 = 0
+        for line in text.split(separator: "\n") {
+            let numbers = line.split { !$0.isNumber }.compactMap { Int64($0) }.suffix(2)
+            guard let total = numbers.first, let used = numbers.last else { continue }
+            if line.hasPrefix("Metadata,") { room += total - used }
+            if line.hasPrefix("GlobalReserve") { room -= total }
+        }
+        return max(0, room)
+    }
+
     /// What is used, by the count of btrfs(8), on all devices together.
     func usedBytes() throws -> (data: Int64, all: Int64) {
         try synchronize()

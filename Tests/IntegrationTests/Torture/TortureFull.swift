@@ -5,6 +5,8 @@ import Foundation
 extension TortureWorld {
     private static let witness = "home/witness"
     private static let witnessBytes = 1 << 20
+    /// With less the kernel may refuse a qube, whoever else is there.
+    private static let treeRoomOfQubes: Int64 = 16 << 20
 
     /// The file system is full before a job, or becomes so in the middle of one: of data, or of all
     /// that the trees have. Nobody writes but a qube whose image needs no room, and what was full
@@ -32,7 +34,8 @@ extension TortureWorld {
                 try fill()
             }
             counts.fullDisks += 1
-            try write(beside: job, isFullOfTrees: fillsTrees, &random)
+            let isFullOfTrees = try fillsTrees || disk.treeRoomBytes() < Self.treeRoomOfQubes
+            try write(beside: job, isFullOfTrees: isFullOfTrees, &random)
             try ballast.remove()
             let ending = try finish(mayLackRoom: true)
             try demandNoGrowth(before, ending)

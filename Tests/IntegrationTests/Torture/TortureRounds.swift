@@ -34,7 +34,7 @@ extension TortureWorld {
     /// What counts as data has trees in it: always where groups are mixed; and a free space cache
     /// of the old kind, which changes with what is full and becomes free again.
     private var hasTreesInData: Bool {
-        disk.kind.name.contains("--mixed")
+        disk.isMixed
             || (disk.kind.name.contains("^free-space-tree") && counts.fullDisks > 0)
     }
 
