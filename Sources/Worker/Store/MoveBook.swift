@@ -12,6 +12,8 @@ internal import SystemPackage
 struct MoveBook: Sendable {
     private let file: SiteFile
     private let lanes: Int
+    /// It was said that something could not be noted: it is as true of the next thousand batches.
+    private let hasComplained = Monitor(false)
 
     /// nil where it cannot be had: then nothing is noted.
     init?(in directory: SharedDescriptor, for fileSystem: FileSystem, lanes: Int) {
@@ -54,7 +56,11 @@ struct MoveBook: Sendable {
         do throws(Errno) {
             try file.write(bytes, at: Self.start(ofLane: lane))
         } catch {
-            Log.note("what is under way could not be noted in \(file.name): \(error)")
+            let isFirst = hasComplained.withLock { hasComplained in
+                defer { hasComplained = true }
+                return !hasComplained
+            }
+            if isFirst { Log.note("what is under way cannot be noted in \(file.name): \(error)") }
         }
     }
 

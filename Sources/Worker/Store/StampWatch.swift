@@ -83,7 +83,8 @@ extension Failure {
                 + " while the job pointed it to an equal extent, which changes neither; dom0's"
                 + " journal says which. Nothing more was begun. Either something else wrote to"
                 + " it in that moment, or this kernel does not share as it should. Find out"
-                + " which before another job runs: compare the image with a backup or a revision.",
+                + " which before another job runs: 'qvm-btrfs verify' says whether it holds what"
+                + " it held, if it was run before; else compare it with a backup or a revision.",
             detail: "\(error)")
     }
 }
