@@ -120,13 +120,17 @@ final class FreshSources: Sendable {
     }
 
     /// Lets go of what of the ranges is the job's to let go of.
+    /// - Parameter unneeded: what of them nobody will read. It is asked when nothing can be
+    ///   remembered meanwhile: who says before that it needs some, and then reads it, would read it
+    ///   once more when it was let go of, and nobody would know.
     func letGo(
-        of ranges: [Range<ByteCount>], in inode: InodeIdentifier, _ file: any OpenFile
+        of ranges: [Range<ByteCount>], in inode: InodeIdentifier, _ file: any OpenFile,
+        unneeded: ([Range<ByteCount>]) -> [Range<ByteCount>] = { $0 }
     ) {
         // Whoever is about to read it meanwhile sees pages that are there for a moment longer, and
         // must not take them for somebody else's.
         let taken = known.withLock { known in
-            let taken = known.take(ranges, of: inode)
+            let taken = known.take(unneeded(ranges), of: inode)
             for range in taken { known.leaving[inode, default: RangeSet()].insert(range) }
             return taken
         }

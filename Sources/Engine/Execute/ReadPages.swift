@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 internal import Btrfs
-internal import Synchronization
 
 /// Lets go of what a job has read and nobody may need for a while: it must not push out of memory
 /// what qubes work with. Whatever became of an extent: replaced, left alone or failed.
@@ -21,8 +20,9 @@ struct ReadPages: Sendable {
     ) {
         for (inode, ranges) in ranges where !roles.isLive(inode) {
             guard let file = open(inode) else { continue }
-            let unneeded = uses.unneeded(of: Ranges.union(ranges), in: inode)
-            fresh.letGo(of: unneeded, in: inode, file)
+            fresh.letGo(of: Ranges.union(ranges), in: inode, file) {
+                uses.unneeded(of: $0, in: inode)
+            }
         }
     }
 
