@@ -109,7 +109,10 @@ struct FaultTests {
         try Files.write(content, to: fileSystem.image("appvms/copy/private.img"))
         // Fill what is left, to the last block.
         for _ in 0..<2 {
-            _ = try Command.run(["sh", "-c", "cat /dev/urandom >> \(fileSystem.path)/filler; sync"])
+            _ = try Command.run([
+                "sh", "-c", "cat /dev/urandom >> \"$0/filler\"; sync --file-system \"$0\"",
+                fileSystem.path,
+            ])
         }
         let before = try fileSystem.dataUsedBytes()
         let inventory = try fileSystem.inventory()
